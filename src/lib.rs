@@ -1,0 +1,16 @@
+//! Nearside: a caching proxy that speaks RESP, beside an application and in front of Redis or Valkey.
+//!
+//! A request travels one way, left to right, by function calls. Only server pushes and finished
+//! replies travel against it, through one small trait that `upstream` defines.
+//!
+//! ```text
+//!  client ──▶ net ──▶ resp ──▶ session ──▶ policy ──▶ cache ──▶ upstream ──▶ redis
+//!    ▲                            │  ▲        │hit       │          │
+//!    └──────── reply, in order ◀──┘  └────────┴──────────┘◀─────────┘
+//! ```
+//!
+//! Modules import only from lower layers; `tests/layers.rs` holds them to it.
+
+pub mod command;
+pub mod config;
+pub mod resp;

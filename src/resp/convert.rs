@@ -1,0 +1,1 @@
+//! RESP3 replies for RESP2 clients.

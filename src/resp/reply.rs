@@ -1,0 +1,1 @@
+//! Replies of our own: canned ones, and errors whose text is safe on the wire.

@@ -1,0 +1,1 @@
+//! Resumable, non-recursive frame boundaries under limits.
