@@ -1,1 +1,250 @@
+//! Every setting of Nearside: its default, its unit and where a value came from.
+//!
+//! A configuration is read in three steps. *As written*: flags, environment and file are each turned
+//! into `key, text, origin` triples ([`cli`], [`env`], [`file`]). *Validated*: one table ([`table`])
+//! says for every key how its text is read and what it means; every problem of every source is
+//! collected. *Ready*: [`Config`], plain values in which nothing is optional that need not be.
+//!
+//! All defaults live here. Nothing here reads the process environment, a file or the command line:
+//! `main` hands them in as [`Sources`]. Embedders build a [`Config`] with [`Config::default`] and set
+//! its public fields.
 
+mod defaults;
+mod secret;
+
+pub use secret::Secret;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A validated configuration: plain values, ready to use. `Debug` masks secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The preset the defaults were taken from.
+    pub profile: Profile,
+    /// `false`: the upstream is not used and every client command gets one clear error.
+    pub enabled: bool,
+    /// Where clients connect. Never empty after [`load`]; default `127.0.0.1:6380`.
+    pub listen: Vec<Listen>,
+    /// Worker threads; at least 1 and at most half of `upstream.max_connections`.
+    pub workers: usize,
+    /// Most clients connected at once. Default 10000.
+    pub maxclients: u32,
+    /// Clients silent for longer are closed; `None` never. Default `None`.
+    pub timeout: Option<Duration>,
+    /// TCP keepalive on client connections; `None` off. Default 300 s.
+    pub tcp_keepalive: Option<Duration>,
+    /// Length of the accept queue of a TCP listener. Default 511.
+    pub tcp_backlog: u32,
+    /// When a client that does not read its replies is cut.
+    pub client_output_buffer_limit: OutputLimits,
+    /// How long a stopping proxy waits for what is in flight. Default 10 s.
+    pub drain_timeout: Duration,
+    /// The Redis or Valkey behind the proxy.
+    pub upstream: Upstream,
+    /// The server Nearside starts itself when no upstream is configured.
+    pub embedded: Embedded,
+    /// Bounds on what one request, reply, session or process may hold.
+    pub limits: Limits,
+    /// How the log is written.
+    pub log: Log,
+    /// Which families of features are on.
+    pub features: Features,
+}
+
+/// A named set of defaults. Anything set by flag, environment or file wins over it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// The defaults of every setting.
+    #[default]
+    Default,
+    /// As close to the upstream itself as a proxy can be: no rules and no limits of our own.
+    Transparent,
+    /// A developer's machine: few connections.
+    Development,
+    /// The guide's staging environment.
+    Staging,
+    /// The guide's production environment: more connections, more patience.
+    Production,
+}
+
+/// One address on which clients are accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Host (a name, an IPv4 or an IPv6 address without brackets) and port; port 0 picks a free one.
+    Tcp(String, u16),
+    /// Path of a Unix socket.
+    Unix(PathBuf),
+}
+
+/// Where the upstream is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A server on the network; the host name is resolved anew at every connection attempt.
+    Tcp {
+        /// A name, an IPv4 or an IPv6 address without brackets.
+        host: String,
+        /// TCP port.
+        port: u16,
+    },
+    /// A server on a Unix socket.
+    Unix(PathBuf),
+    /// No upstream was configured: Nearside starts a server of its own (see [`Embedded`]).
+    Embedded,
+}
+
+/// The upstream and how it is spoken to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// ACL user to authenticate as; `None` with a password means the server's default user.
+    pub username: Option<String>,
+    /// Password; `None` means no authentication. An empty one is `None`.
+    pub password: Option<Secret>,
+    /// Database selected on new connections. Default 0.
+    pub database: u32,
+    /// Lanes plus returnable leases of all workers together; at least 2. Default 10.
+    pub max_connections: usize,
+    /// Connections held by blocked, subscribed or monitoring clients, counted apart. Default 1000.
+    pub max_pinned: usize,
+    /// How long a command may wait to be sent: connecting, or waiting for a connection. Default 5 s.
+    pub timeout: Duration,
+    /// How long one connection attempt may take. Default 5 s.
+    pub connect_timeout: Duration,
+    /// How long a sent command may wait for its reply (blocking commands are exempt). Default 5 s.
+    pub socket_timeout: Duration,
+    /// How often an idle upstream connection is checked. Default 30 s.
+    pub health_check_interval: Duration,
+    /// First pause of a reconnect loop; it doubles, with jitter. Default 20 ms.
+    pub reconnect_min: Duration,
+    /// Longest pause of a reconnect loop. Default 2 s.
+    pub reconnect_max: Duration,
+    /// The setting that named the endpoint (`env NEARSIDE_UPSTREAM`, ...), for error messages.
+    pub origin: String,
+}
+
+/// The server Nearside starts itself, on a private Unix socket, when no upstream is configured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// Binary to start; `None` looks for `redis-server`, then `valkey-server`, on the path.
+    pub server: Option<PathBuf>,
+    /// Where its data, its socket and its lock are kept.
+    pub data_dir: PathBuf,
+    /// Its `maxmemory`, in bytes. Default 256 MiB.
+    pub maxmemory: u64,
+    /// Its `maxmemory-policy`. Default `volatile-lru`.
+    pub maxmemory_policy: String,
+    /// Its `save` points as Redis writes them; empty for none. Default `900 1 300 10 60 10000`.
+    pub save: String,
+    /// Its `appendonly`. Default `true`.
+    pub appendonly: bool,
+    /// Its `appendfsync`: `always`, `everysec` or `no`. Default `everysec`.
+    pub appendfsync: String,
+}
+
+/// Bounds on what one request, reply, session or process may hold. Sizes are bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest bulk string a request may carry. Default 512 MiB.
+    pub max_bulk: u64,
+    /// Most arguments a request may have. Default 1048576.
+    pub max_multibulk: u64,
+    /// Deepest nesting of a reply. Default 128.
+    pub max_nesting: u32,
+    /// A request or reply above it leaves the shared lane. Default 1 MiB.
+    pub large: u64,
+    /// How long a key and command are remembered as large and go to their own connection. Default 60 s.
+    pub large_memory: Duration,
+    /// What a single lane reply may hold in memory. Default 8 MiB.
+    pub reply_buffer: u64,
+    /// All request and reply buffers of the process together. Default 256 MiB.
+    pub memory: u64,
+    /// Expected reply bytes in flight per session before it is no longer read. Default 4 MiB.
+    pub session_inflight_bytes: u64,
+    /// Requests in flight per session before it is no longer read. Default 1024.
+    pub session_inflight: u32,
+}
+
+/// When a client that does not read its replies is cut, per class of client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimits {
+    /// Clients that are not subscribed. Default: no limit.
+    pub normal: OutputLimit,
+    /// Subscribed clients. Default 32 MiB at once, or 8 MiB for 60 s.
+    pub pubsub: OutputLimit,
+}
+
+/// One class of [`OutputLimits`]; 0 means no such limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Bytes waiting at which the client is cut at once; 0 never.
+    pub hard: u64,
+    /// Bytes waiting that are borne only for `soft_for`; 0 always.
+    pub soft: u64,
+    /// How long `soft` may be exceeded without a break.
+    pub soft_for: Duration,
+}
+
+/// How the log is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Text for people or JSON for machines. Default text.
+    pub format: LogFormat,
+    /// Level or filter directives as `tracing` reads them. Default `info`.
+    pub level: String,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Which families of features are on. All by default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// The near cache.
+    pub cache: bool,
+    /// Publish and subscribe; `false`: those commands are refused by name.
+    pub pubsub: bool,
+    /// Session keys; `false`: commands on keys matching `session_patterns` are refused by name.
+    pub session_store: bool,
+    /// Glob patterns of the keys that are sessions. Default `session:*`.
+    pub session_patterns: Vec<String>,
+    /// Rate limits; `false`: configured ones are not applied.
+    pub rate_limiting: bool,
+}
+
+impl fmt::Display for Listen {
+    /// As it is written in settings: `127.0.0.1:6380`, `[::1]:6380`, `unix:/run/nearside.sock`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) => write_host_port(f, host, *port),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// Without user, password or database: `redis://host:6379`, `unix:///run/redis.sock`, `embedded`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } => {
+                f.write_str("redis://")?;
+                write_host_port(f, host, *port)
+            }
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Embedded => f.write_str("embedded"),
+        }
+    }
+}
+
+fn write_host_port(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+    if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+}
