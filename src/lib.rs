@@ -11,8 +11,8 @@
 //!
 //! Modules import only from lower layers; `tests/layers.rs` holds them to it.
 
-#[cfg(any())]
 pub mod command;
-#[cfg(any())]
 pub mod config;
+pub mod net;
 pub mod resp;
+pub mod upstream;

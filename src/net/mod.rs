@@ -1,0 +1,11 @@
+//! Sockets. The only place that names one: listening, dialling, and both halves of a connection.
+//!
+//! Owns: socket options, name resolution, Unix socket files. Never: knows what the bytes mean.
+
+mod dial;
+mod listen;
+mod stream;
+
+pub use dial::{Address, DialError, dial, resolve};
+pub use listen::{BindError, Listener};
+pub use stream::{Peer, ReadHalf, Stream, WriteHalf};

@@ -1,0 +1,153 @@
+//! One connection, split into the half that is read and the half that is written.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
+
+/// A connected socket.
+#[derive(Debug)]
+pub enum Stream {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// Over a Unix socket.
+    Unix(UnixStream),
+}
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A Unix socket, which names nobody.
+    Unix,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix => f.write_str("unix"),
+        }
+    }
+}
+
+impl Stream {
+    /// Sends small writes at once, and asks the kernel to notice a dead peer after `keepalive`.
+    /// Nothing to do for Unix sockets. Failure is not worth losing the connection over.
+    pub fn tune(&self, keepalive: Option<Duration>) {
+        let Self::Tcp(stream) = self else { return };
+        let _ = stream.set_nodelay(true);
+        if let Some(idle) = keepalive {
+            // Redis probes at a third of the idle time, three times.
+            let probes = TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
+            let _ = SockRef::from(stream).set_tcp_keepalive(&probes.with_retries(3));
+        }
+    }
+
+    /// The peer's address.
+    pub fn peer(&self) -> Peer {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().map_or(Peer::Unix, Peer::Tcp),
+            Self::Unix(_) => Peer::Unix,
+        }
+    }
+
+    /// Our own address, as the peer sees it.
+    pub fn local(&self) -> Peer {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().map_or(Peer::Unix, Peer::Tcp),
+            Self::Unix(_) => Peer::Unix,
+        }
+    }
+
+    /// The two halves. Dropping the write half shuts the sending direction down; dropping both closes.
+    pub fn split(self) -> (ReadHalf, WriteHalf) {
+        match self {
+            Self::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+            }
+            Self::Unix(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Unix(read), WriteHalf::Unix(write))
+            }
+        }
+    }
+}
+
+/// The half that is read, by one task.
+#[derive(Debug)]
+pub enum ReadHalf {
+    /// Over TCP.
+    Tcp(tcp::OwnedReadHalf),
+    /// Over a Unix socket.
+    Unix(unix::OwnedReadHalf),
+}
+
+impl AsyncRead for ReadHalf {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
+        }
+    }
+}
+
+impl ReadHalf {
+    /// One read into the spare room of `buf`; 0 bytes is the end of the stream. A read that fills
+    /// less than the room also tells tokio that the socket is empty, which saves the next system call.
+    #[inline]
+    pub fn poll_into(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+        pin!(self.read_buf(buf)).poll(cx)
+    }
+}
+
+/// The half that is written. Writing takes `&self`, so that a reply can go out from where it arrives.
+#[derive(Debug)]
+pub enum WriteHalf {
+    /// Over TCP.
+    Tcp(tcp::OwnedWriteHalf),
+    /// Over a Unix socket.
+    Unix(unix::OwnedWriteHalf),
+}
+
+impl WriteHalf {
+    /// Writes what the socket takes now; `WouldBlock` when it takes nothing.
+    #[inline]
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(half) => half.try_write(bytes),
+            Self::Unix(half) => half.try_write(bytes),
+        }
+    }
+
+    /// Ready once the socket takes bytes again.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
+            Self::Unix(half) => half.as_ref().poll_write_ready(cx),
+        }
+    }
+
+    /// Writes all of `bytes`, waiting as long as it takes.
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_write(bytes) {
+                Ok(n) => bytes = &bytes[n..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    std::future::poll_fn(|cx| self.poll_ready(cx)).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! The first words on a new upstream connection: protocol, credential, database.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use redis_protocol::resp3::decode::complete::decode;
+use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
+
+use super::{Credential, Failure};
+use crate::net::{Peer, ReadHalf, Stream, WriteHalf};
+use crate::resp::Proto;
+use crate::resp::request::encode;
+use crate::resp::scan::reply::{Fed, ReplyScanner};
+
+/// The name our connections carry in the upstream's `CLIENT LIST`.
+const NAME: &[u8] = b"nearside";
+/// Largest reply a greeting may get; anything more is not a Redis.
+const MAX_REPLY: usize = 64 * 1024;
+
+/// What a server said of itself in its `HELLO` reply.
+#[derive(Debug, Default)]
+pub struct ServerInfo {
+    /// Its fields in order: name, and value as it stood on the wire (RESP3).
+    pub hello: Vec<(Bytes, Bytes)>,
+    /// The server closes connections idle for longer (`CONFIG GET timeout`); `None` never, or unknown.
+    pub timeout: Option<Duration>,
+}
+
+/// What is asked of a new connection.
+pub(super) struct Greeting<'a> {
+    pub(super) proto: Proto,
+    pub(super) db: u32,
+    pub(super) credential: &'a Credential,
+}
+
+/// A connection that has been greeted and is ready for commands.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) read: ReadHalf,
+    pub(super) write: WriteHalf,
+    /// The protocol the server agreed to: RESP2 if it knows no other, or wants a password first.
+    pub(super) proto: Proto,
+    pub(super) info: Rc<ServerInfo>,
+    pub(super) generation: u64,
+    pub(super) peer: Peer,
+}
+
+/// Greets the server at the other end of `stream`. Cancelling closes it.
+pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u64) -> Result<Link, Failure> {
+    let peer = stream.peer();
+    let (read, write) = stream.split();
+    let mut talk = Talk { read, write, buf: BytesMut::new() };
+    let mut words = hello(greeting);
+    let db = greeting.db.to_string();
+    if greeting.db != 0 {
+        words.extend(encode(&[b"SELECT", db.as_bytes()]));
+    }
+    words.extend(encode(&[b"CONFIG", b"GET", b"timeout"]));
+    talk.say(&words).await?;
+    let answer = talk.hear().await?;
+    let proto = match error_text(&answer) {
+        None => greeting.proto,
+        // Without a password it can do nothing but say so; its errors are the client's to see.
+        Some(text) if text.starts_with("NOAUTH") => Proto::Resp2,
+        Some(text) if text.starts_with("ERR unknown command") || text.starts_with("NOPROTO") => {
+            return Err(Failure::Refused(format!(
+                "ERR the upstream does not speak RESP3 (Redis 6 or Valkey is needed): {text}"
+            )));
+        }
+        Some(text) => return Err(Failure::Refused(text)),
+    };
+    let authenticated = error_text(&answer).is_none();
+    if greeting.db != 0 {
+        let selected = talk.hear().await?;
+        if let Some(text) = error_text(&selected).filter(|_| authenticated) {
+            return Err(Failure::Refused(text));
+        }
+    }
+    let timeout = server_timeout(&talk.hear().await?);
+    let info = ServerInfo { hello: fields(&answer), timeout };
+    Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
+}
+
+fn hello(greeting: &Greeting<'_>) -> Vec<u8> {
+    let version = [b'0' + greeting.proto.number()];
+    let mut words: Vec<&[u8]> = vec![b"HELLO", &version];
+    if let Some(password) = &greeting.credential.password {
+        let user = greeting.credential.username.as_deref().unwrap_or("default");
+        words.extend([b"AUTH", user.as_bytes(), password.expose().as_bytes()]);
+    }
+    words.extend([b"SETNAME", NAME]);
+    encode(&words)
+}
+
+/// A conversation of one question and one answer at a time.
+struct Talk {
+    read: ReadHalf,
+    write: WriteHalf,
+    buf: BytesMut,
+}
+
+impl Talk {
+    async fn say(&mut self, words: &[u8]) -> Result<(), Failure> {
+        self.write.write_all(words).await.map_err(lost)
+    }
+
+    /// The next reply, whole.
+    async fn hear(&mut self) -> Result<Bytes, Failure> {
+        let mut scanner = ReplyScanner::default();
+        let mut seen = 0;
+        loop {
+            match scanner.feed(&self.buf[seen..]).map_err(|e| Failure::Lost { reason: e.to_string() })? {
+                Fed::Whole(n) => return Ok(self.buf.split_to(seen + n).freeze()),
+                Fed::Partial => seen = self.buf.len(),
+            }
+            if seen > MAX_REPLY {
+                return Err(Failure::Lost { reason: "its greeting has no end".into() });
+            }
+            self.buf.reserve(1024);
+            if poll_fn(|cx| self.read.poll_into(cx, &mut self.buf)).await.map_err(lost)? == 0 {
+                return Err(Failure::Lost { reason: "it closed the connection during the greeting".into() });
+            }
+        }
+    }
+}
+
+fn lost(error: io::Error) -> Failure {
+    Failure::Lost { reason: error.to_string() }
+}
+
+/// The text of an error reply, without its `-`.
+fn error_text(reply: &[u8]) -> Option<String> {
+    let text = reply.strip_prefix(b"-")?;
+    Some(String::from_utf8_lossy(text).trim_end().to_owned())
+}
+
+/// The fields of a `HELLO` reply in the order and form they came in.
+fn fields(reply: &Bytes) -> Vec<(Bytes, Bytes)> {
+    let Some(start) = reply.iter().position(|&b| b == b'\n').filter(|_| matches!(reply[0], b'%' | b'*')) else {
+        return Vec::new();
+    };
+    let mut values = Vec::new();
+    let mut at = start + 1;
+    while let Ok(Fed::Whole(n)) = ReplyScanner::default().feed(&reply[at..]) {
+        values.push(reply.slice(at..at + n));
+        at += n;
+    }
+    let named = values.chunks_exact(2);
+    named.filter_map(|pair| Some((string(&pair[0])?, pair[1].clone()))).collect()
+}
+
+fn string(frame: &[u8]) -> Option<Bytes> {
+    match decode(frame).ok()??.0 {
+        OwnedFrame::BlobString { data, .. } | OwnedFrame::SimpleString { data, .. } => Some(data.into()),
+        _ => None,
+    }
+}
+
+/// Seconds of idleness after which the server hangs up, from the reply to `CONFIG GET timeout`.
+fn server_timeout(reply: &[u8]) -> Option<Duration> {
+    let value = match decode(reply).ok()??.0 {
+        OwnedFrame::Map { data, .. } => data.into_values().next()?,
+        OwnedFrame::Array { data, .. } => data.into_iter().nth(1)?,
+        _ => return None,
+    };
+    let seconds = value.as_str()?.parse().ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hello_reply_keeps_its_order_and_its_bytes() {
+        let reply = Bytes::from_static(b"%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n$7\r\nmodules\r\n*0\r\n");
+        let fields = fields(&reply);
+        assert_eq!(fields[1], (Bytes::from_static(b"proto"), Bytes::from_static(b":3\r\n")));
+        assert_eq!(fields[2].1, Bytes::from_static(b"*0\r\n"));
+    }
+
+    #[test]
+    fn the_servers_own_timeout_is_understood_in_both_protocols() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        assert_eq!(server_timeout(b"%1\r\n$7\r\ntimeout\r\n$1\r\n2\r\n"), seconds(2));
+        assert_eq!(server_timeout(b"*2\r\n$7\r\ntimeout\r\n$3\r\n300\r\n"), seconds(300));
+        assert_eq!(server_timeout(b"%1\r\n$7\r\ntimeout\r\n$1\r\n0\r\n"), None);
+        assert_eq!(server_timeout(b"-NOPERM no\r\n"), None);
+        assert_eq!(server_timeout(b"%0\r\n"), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! What has been asked on a lane and not answered yet. Pure: bytes and instants in, decisions out.
+//!
+//! The invariant that matters: requests are answered in the order they were queued, each exactly
+//! once. A request that will get no reply keeps its place in that order until its turn comes.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{Caller, Failure};
+
+/// An emptied buffer larger than this is given back.
+const KEEP: usize = 256 * 1024;
+
+/// One request in flight.
+#[derive(Debug)]
+struct Slot<C: Caller> {
+    /// `None`: nobody waits (any more); the reply is thrown away.
+    caller: Option<Rc<C>>,
+    ticket: C::Ticket,
+    len: usize,
+    since: Instant,
+    repeatable: bool,
+    repeated: bool,
+    /// It will get no reply, and its bytes are gone.
+    failed: Option<(Failure, Bytes)>,
+}
+
+/// The end of one request: who asked, and what they asked.
+#[derive(Debug)]
+pub(super) struct Done<C: Caller> {
+    pub(super) caller: Option<Rc<C>>,
+    pub(super) ticket: C::Ticket,
+}
+
+/// Requests in the order they were queued: first those on the wire, then those still to be written.
+#[derive(Debug)]
+pub(super) struct Inflight<C: Caller> {
+    slots: VecDeque<Slot<C>>,
+    /// The bytes of all slots, in order.
+    bytes: BytesMut,
+    /// How many of them the socket has taken.
+    written: usize,
+    /// How many slots have failed; they wait for their turn.
+    failed: usize,
+}
+
+impl<C: Caller> Default for Inflight<C> {
+    fn default() -> Self {
+        Self { slots: VecDeque::new(), bytes: BytesMut::new(), written: 0, failed: 0 }
+    }
+}
+
+impl<C: Caller> Inflight<C> {
+    /// Queues `request`. `repeatable`: it may be sent again if a connection is lost after it was written.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        caller: Option<Rc<C>>,
+        ticket: C::Ticket,
+        request: &[u8],
+        repeatable: bool,
+        now: Instant,
+    ) {
+        self.bytes.extend_from_slice(request);
+        let len = request.len();
+        self.slots.push_back(Slot { caller, ticket, len, since: now, repeatable, repeated: false, failed: None });
+    }
+
+    /// No request waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many requests wait.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether requests wait for a reply that can still come.
+    pub(super) fn any_written(&self) -> bool {
+        self.written > 0
+    }
+
+    /// What is to be written next; empty when all is.
+    #[inline]
+    pub(super) fn unwritten(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    /// The socket took `n` more bytes.
+    #[inline]
+    pub(super) fn wrote(&mut self, n: usize) {
+        self.written += n;
+        debug_assert!(self.written <= self.bytes.len());
+    }
+
+    /// The bytes of the request the next reply answers.
+    pub(super) fn front_request(&self) -> &[u8] {
+        self.slots.front().map_or(&[], |slot| &self.bytes[..slot.len])
+    }
+
+    /// Whether the request the next reply answers may be sent again.
+    pub(super) fn front_repeatable(&self) -> bool {
+        self.slots.front().is_some_and(|slot| slot.repeatable)
+    }
+
+    /// A reply has come for the front request; `None` if nothing written awaits one.
+    #[inline]
+    pub(super) fn answer(&mut self) -> Option<Done<C>> {
+        let front = self.slots.front()?;
+        if front.failed.is_some() || front.len > self.written {
+            return None;
+        }
+        let slot = self.slots.pop_front()?;
+        self.bytes.advance(slot.len);
+        self.written -= slot.len;
+        if self.bytes.is_empty() && self.bytes.capacity() > KEEP {
+            self.bytes = BytesMut::new();
+        }
+        Some(Done { caller: slot.caller, ticket: slot.ticket })
+    }
+
+    /// The front request if it has failed: its turn has come.
+    #[inline]
+    pub(super) fn settle(&mut self) -> Option<(Done<C>, Failure, Bytes)> {
+        if self.failed == 0 {
+            return None;
+        }
+        self.slots.front()?.failed.as_ref()?;
+        let slot = self.slots.pop_front()?;
+        self.failed -= 1;
+        let (failure, request) = slot.failed?;
+        Some((Done { caller: slot.caller, ticket: slot.ticket }, failure, request))
+    }
+
+    /// When the oldest request was queued or written.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.slots.iter().find(|slot| slot.caller.is_some()).map(|slot| slot.since)
+    }
+
+    /// Written requests older than `limit`: their callers are told; their replies, if they come, are
+    /// thrown away. They stay in their place.
+    pub(super) fn time_out(&mut self, now: Instant, limit: Duration) -> Vec<(Done<C>, Bytes)> {
+        let mut late = Vec::new();
+        let mut at = 0;
+        for slot in &mut self.slots {
+            if now.saturating_duration_since(slot.since) < limit {
+                break;
+            }
+            if let Some(caller) = slot.caller.take() {
+                let request = Bytes::copy_from_slice(&self.bytes[at..at + slot.len]);
+                late.push((Done { caller: Some(caller), ticket: slot.ticket }, request));
+            }
+            at += slot.len;
+        }
+        late
+    }
+
+    /// Requests that have waited for a connection for longer than `limit` fail with `failure`.
+    /// Only while there is no connection.
+    pub(super) fn give_up(&mut self, now: Instant, limit: Duration, failure: &Failure) {
+        debug_assert_eq!(self.written, 0);
+        let waited = |slot: &Slot<C>| now.saturating_duration_since(slot.since) >= limit;
+        self.fail(|slot, _| waited(slot).then(|| failure.clone()));
+    }
+
+    /// The connection is gone. What was written and may not be sent again fails; everything else
+    /// waits for the next connection, in its place. `resend`: what may be repeated is.
+    pub(super) fn lost(&mut self, reason: &str, resend: bool) {
+        let written = std::mem::take(&mut self.written);
+        self.fail(|slot, end| {
+            if slot.caller.is_none() {
+                return Some(Failure::Lost { reason: reason.to_owned() });
+            }
+            // A request of which a byte is missing has not been executed.
+            let may_be_executed = end <= written;
+            if !may_be_executed || (resend && slot.repeatable && !slot.repeated) {
+                slot.repeated |= may_be_executed;
+                return None;
+            }
+            Some(Failure::Lost { reason: reason.to_owned() })
+        });
+    }
+
+    /// There is a connection: requests are now timed from the moment they are written.
+    pub(super) fn connected(&mut self, now: Instant) {
+        for slot in &mut self.slots {
+            slot.since = now;
+        }
+    }
+
+    /// Fails each slot for which `judge`, given the slot and where its bytes end, names a failure.
+    fn fail(&mut self, mut judge: impl FnMut(&mut Slot<C>, usize) -> Option<Failure>) {
+        let all = std::mem::take(&mut self.bytes).freeze();
+        let mut end = 0;
+        for slot in &mut self.slots {
+            let request = all.slice(end..end + slot.len);
+            end += slot.len;
+            if slot.failed.is_some() {
+                continue;
+            }
+            match judge(slot, end) {
+                None => self.bytes.extend_from_slice(&request),
+                Some(failure) => {
+                    (slot.len, slot.failed) = (0, Some((failure, request)));
+                    self.failed += 1;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

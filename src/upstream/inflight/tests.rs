@@ -1,0 +1,125 @@
+use super::*;
+
+/// A caller that is only a name.
+#[derive(Debug)]
+struct Name;
+
+impl Caller for Name {
+    type Ticket = u32;
+    fn answered(&self, _: u32, _: &[u8]) {}
+    fn failed(&self, _: u32, _: &Failure, _: &[u8]) {}
+    fn flush(self: &Rc<Self>) {}
+    fn touched(&self) -> bool {
+        false
+    }
+}
+
+fn queue(requests: &[(u32, &str, bool)]) -> (Inflight<Name>, Instant) {
+    let (now, mut queue) = (Instant::now(), Inflight::default());
+    let caller = Rc::new(Name);
+    for (ticket, request, repeatable) in requests {
+        queue.push(Some(Rc::clone(&caller)), *ticket, request.as_bytes(), *repeatable, now);
+    }
+    (queue, now)
+}
+
+#[test]
+fn replies_come_in_order_and_only_for_what_was_written() {
+    let (mut q, _) = queue(&[(1, "aaa", true), (2, "bb", true)]);
+    assert!(q.answer().is_none(), "nothing is written yet");
+    q.wrote(3);
+    assert_eq!((q.front_request(), q.unwritten()), (&b"aaa"[..], &b"bb"[..]));
+    assert_eq!(q.answer().unwrap().ticket, 1);
+    assert!(q.answer().is_none(), "the second is not written");
+    q.wrote(2);
+    assert_eq!(q.answer().unwrap().ticket, 2);
+    assert!(q.is_empty() && q.unwritten().is_empty());
+}
+
+#[test]
+fn a_lost_connection_repeats_reads_and_unsent_requests_only() {
+    let (mut q, _) = queue(&[(1, "get", true), (2, "set", false), (3, "incr", false), (4, "late", false)]);
+    q.wrote(3 + 3 + 2); // `incr` is half written, so it was not executed
+    q.lost("cut", true);
+    assert_eq!(q.unwritten(), b"getincrlate");
+    assert!(q.settle().is_none(), "the failed one waits for its turn");
+    q.wrote(11);
+    assert_eq!(q.answer().unwrap().ticket, 1);
+    assert!(q.answer().is_none(), "the failed one goes first");
+    let (done, failure, request) = q.settle().unwrap();
+    assert_eq!((done.ticket, &request[..]), (2, &b"set"[..]));
+    assert!(matches!(failure, Failure::Lost { .. }));
+    assert_eq!(q.answer().unwrap().ticket, 3);
+    assert_eq!(q.answer().unwrap().ticket, 4);
+}
+
+#[test]
+fn a_read_is_repeated_once_not_for_ever() {
+    let (mut q, _) = queue(&[(1, "get", true)]);
+    q.wrote(3);
+    q.lost("cut", true);
+    q.wrote(3);
+    q.lost("cut again", true);
+    assert_eq!(q.settle().unwrap().0.ticket, 1);
+    assert!(q.is_empty());
+}
+
+#[test]
+fn a_timed_out_request_keeps_its_place_so_that_its_late_reply_is_nobody_elses() {
+    let (mut q, now) = queue(&[(1, "slow", false)]);
+    q.wrote(4);
+    let limit = Duration::from_secs(1);
+    assert!(q.time_out(now, limit).is_empty());
+    let later = now + limit;
+    q.push(Some(Rc::new(Name)), 2, b"next", false, later);
+    q.wrote(4);
+    let late = q.time_out(later, limit);
+    assert_eq!((late.len(), late[0].0.ticket, &late[0].1[..]), (1, 1, &b"slow"[..]));
+    assert!(q.time_out(later, limit).is_empty(), "told once");
+    assert!(q.answer().unwrap().caller.is_none());
+    assert_eq!(q.answer().unwrap().ticket, 2);
+}
+
+#[test]
+fn waiting_for_a_connection_ends() {
+    let (mut q, now) = queue(&[(1, "a", true)]);
+    let limit = Duration::from_secs(1);
+    q.push(Some(Rc::new(Name)), 2, b"b", true, now + limit);
+    q.give_up(now + limit, limit, &Failure::TooLarge);
+    assert_eq!(q.settle().unwrap().0.ticket, 1);
+    assert!(q.settle().is_none());
+    assert_eq!(q.unwritten(), b"b");
+}
+
+/// Random pushes, writes, replies and losses: every request ends exactly once, in order.
+#[test]
+fn whatever_happens_every_request_ends_once_and_in_order() {
+    for seed in 0..500 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (mut q, now) = queue(&[]);
+        let (mut pushed, mut ended) = (0, 0);
+        let caller = Rc::new(Name);
+        for _ in 0..200 {
+            match random.u8(0..10) {
+                0..=3 => {
+                    let request = vec![b'x'; random.usize(1..9)];
+                    q.push(Some(Rc::clone(&caller)), pushed, &request, random.bool(), now);
+                    pushed += 1;
+                }
+                4..=5 => q.wrote(random.usize(0..=q.unwritten().len())),
+                9 if random.bool() => q.lost("cut", random.bool()),
+                _ => {
+                    if let Some(done) = q.answer() {
+                        assert_eq!(done.ticket, ended, "seed {seed}");
+                        ended += 1;
+                    }
+                }
+            }
+            while let Some((done, ..)) = q.settle() {
+                assert_eq!(done.ticket, ended, "seed {seed}");
+                ended += 1;
+            }
+            assert_eq!(q.len(), (pushed - ended) as usize, "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The lane: one worker's shared, pipelined connection to one database under one credential.
+//!
+//! Sessions queue requests by a function call; the lane's task writes everything queued in one turn
+//! of the loop with one system call, and hands every whole reply of one read to its caller before
+//! the next read. It never waits for a session.
+
+mod replies;
+mod serve;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::time::sleep;
+
+use super::backoff::Backoff;
+use super::handshake::Link;
+use super::inflight::{Done, Inflight};
+use super::{Caller, Class, Credential, Failure, Permit, ServerInfo, Shared};
+use crate::resp::Proto;
+
+/// How often waiting requests are looked at while there is no connection.
+const WAITING_TICK: Duration = Duration::from_millis(20);
+
+/// A worker's lanes, by database and credential.
+#[derive(Debug)]
+pub struct Lanes<C: Caller> {
+    shared: Arc<Shared>,
+    scratch: Rc<RefCell<BytesMut>>,
+    open: RefCell<Vec<Rc<Lane<C>>>>,
+}
+
+impl<C: Caller> Lanes<C> {
+    /// No lane yet. `scratch` is the worker's read buffer.
+    pub fn new(shared: Arc<Shared>, scratch: Rc<RefCell<BytesMut>>) -> Self {
+        Self { shared, scratch, open: RefCell::new(Vec::new()) }
+    }
+
+    /// The lane to `db` as `credential`. Opens no connection: the first request does. Must be called
+    /// on the worker's own runtime.
+    pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
+        let mut open = self.open.borrow_mut();
+        if let Some(lane) = open.iter().find(|lane| lane.db == db && lane.credential == *credential) {
+            return Rc::clone(lane);
+        }
+        let lane = Rc::new(Lane::new(Arc::clone(&self.shared), db, credential.clone(), Rc::clone(&self.scratch)));
+        open.push(Rc::clone(&lane));
+        tokio::task::spawn_local(Rc::clone(&lane).run());
+        lane
+    }
+
+    /// Forgets lanes that nobody uses, and wakes idle ones if connections are short.
+    pub fn tidy(&self) {
+        let contended = self.shared.contended();
+        self.open.borrow_mut().retain(|lane| {
+            // Two owners are the list and the lane's task: no session holds it.
+            let unused = Rc::strong_count(lane) <= 2 && lane.queue.borrow().is_empty();
+            if unused {
+                lane.retired.set(true);
+            }
+            if unused || contended {
+                lane.signal();
+            }
+            !unused
+        });
+    }
+
+    /// Lanes with a connection, and requests in flight on all of them.
+    pub fn gauges(&self) -> (usize, usize) {
+        let open = self.open.borrow();
+        let connected = open.iter().filter(|lane| lane.link_info().is_some()).count();
+        (connected, open.iter().map(|lane| lane.queue.borrow().len()).sum())
+    }
+}
+
+/// See the module. Shared by the sessions of one worker; dropping the last handle closes nothing by
+/// itself, [`Lanes::tidy`] does.
+#[derive(Debug)]
+pub struct Lane<C: Caller> {
+    shared: Arc<Shared>,
+    db: u32,
+    credential: Credential,
+    queue: RefCell<Inflight<C>>,
+    scratch: Rc<RefCell<BytesMut>>,
+    waker: RefCell<Option<Waker>>,
+    signalled: Cell<bool>,
+    retired: Cell<bool>,
+    /// Requests queued so far; tells a quiet lane from a busy one.
+    sends: Cell<u64>,
+    info: RefCell<Option<Rc<ServerInfo>>>,
+    down: RefCell<Option<(Instant, Failure)>>,
+}
+
+impl<C: Caller> Lane<C> {
+    fn new(shared: Arc<Shared>, db: u32, credential: Credential, scratch: Rc<RefCell<BytesMut>>) -> Self {
+        Self {
+            shared,
+            db,
+            credential,
+            scratch,
+            queue: RefCell::default(),
+            waker: RefCell::default(),
+            signalled: Cell::new(false),
+            retired: Cell::new(false),
+            sends: Cell::new(0),
+            info: RefCell::default(),
+            down: RefCell::default(),
+        }
+    }
+
+    /// Queues a request; its reply, or its failure, comes to `caller`. Never waits. `repeatable`:
+    /// sending it twice does no harm, so it survives a lost connection.
+    #[inline]
+    pub fn send(&self, caller: &Rc<C>, ticket: C::Ticket, request: &[u8], repeatable: bool, now: Instant) {
+        self.queue.borrow_mut().push(Some(Rc::clone(caller)), ticket, request, repeatable, now);
+        self.sends.set(self.sends.get() + 1);
+        self.signal();
+    }
+
+    /// What the server said of itself, while there is a connection.
+    pub fn link_info(&self) -> Option<Rc<ServerInfo>> {
+        self.info.borrow().clone()
+    }
+
+    /// Has the task look at the lane, once, after whatever else is ready in this turn.
+    #[inline]
+    fn signal(&self) {
+        if !self.signalled.replace(true)
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The task: connect when there is work, serve until the connection ends, again.
+    async fn run(self: Rc<Self>) {
+        let settings = &self.shared.settings;
+        let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
+        while self.work().await {
+            match self.connect().await {
+                Ok((link, permit)) => {
+                    let greeted = Instant::now();
+                    self.up(&link);
+                    let reason = self.serve(link, permit).await;
+                    self.ended(&reason);
+                    // A server that greets and hangs up is not a reason to hammer it.
+                    if greeted.elapsed() > settings.reconnect_max {
+                        backoff.reset();
+                    }
+                }
+                Err(failure) => self.unreachable(failure),
+            }
+            if !self.queue.borrow().is_empty() {
+                self.while_waiting(sleep(backoff.pause())).await;
+            }
+        }
+    }
+
+    /// Waits for a request; `false` when the lane is no longer wanted.
+    async fn work(&self) -> bool {
+        std::future::poll_fn(|cx| {
+            self.listen(cx.waker());
+            match (self.queue.borrow().is_empty(), self.retired.get()) {
+                (false, _) => Poll::Ready(true),
+                (true, true) => Poll::Ready(false),
+                (true, false) => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// From here on [`Self::signal`] wakes this task.
+    fn listen(&self, waker: &Waker) {
+        self.signalled.set(false);
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    async fn connect(&self) -> Result<(Link, Permit), Failure> {
+        let attempt = async {
+            let permit = self.shared.permit(Class::Lane).await?;
+            Ok((self.shared.connect(Proto::Resp3, self.db, &self.credential).await?, permit))
+        };
+        self.while_waiting(attempt).await
+    }
+
+    /// Runs `attempt`; meanwhile requests that have waited too long fail.
+    async fn while_waiting<T>(&self, attempt: impl Future<Output = T>) -> T {
+        let mut attempt = std::pin::pin!(attempt);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut attempt => return done,
+                () = sleep(WAITING_TICK) => self.give_up(),
+            }
+        }
+    }
+
+    /// Requests fail that have waited longer than `upstream.timeout`, and all at once when the
+    /// upstream has been away for longer than that: a dead upstream must not cost every request its wait.
+    fn give_up(&self) {
+        let limit = self.shared.settings.timeout;
+        let now = Instant::now();
+        let (wait, failure) = match &*self.down.borrow() {
+            Some((since, failure)) if now.duration_since(*since) >= limit => (Duration::ZERO, failure.clone()),
+            Some((_, failure)) => (limit, failure.clone()),
+            None => (limit, self.shared.unreachable(&format!("no connection within {limit:?} (upstream.timeout)"))),
+        };
+        self.queue.borrow_mut().give_up(now, wait, &failure);
+        self.settle();
+    }
+
+    fn up(&self, link: &Link) {
+        *self.info.borrow_mut() = Some(Rc::clone(&link.info));
+        if let Some((since, _)) = self.down.borrow_mut().take() {
+            tracing::info!(peer = %link.peer, db = self.db, after = ?since.elapsed(), "upstream lane is back");
+        } else {
+            tracing::debug!(peer = %link.peer, db = self.db, "upstream lane is open");
+        }
+        self.queue.borrow_mut().connected(Instant::now());
+    }
+
+    fn ended(&self, reason: &str) {
+        *self.info.borrow_mut() = None;
+        let waiting = self.queue.borrow().len();
+        if waiting > 0 {
+            tracing::warn!(db = self.db, reason, waiting, "upstream lane lost");
+        } else {
+            tracing::debug!(db = self.db, reason, "upstream lane closed");
+        }
+        self.queue.borrow_mut().lost(reason, true);
+        self.settle();
+    }
+
+    fn unreachable(&self, failure: Failure) {
+        let mut down = self.down.borrow_mut();
+        if down.is_none() {
+            tracing::warn!(db = self.db, %failure, "upstream lane cannot be opened");
+        }
+        let refused = matches!(failure, Failure::Refused(_));
+        let since = down.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+        *down = Some((since, failure.clone()));
+        drop(down);
+        // Waiting does not mend a wrong password.
+        if refused {
+            self.queue.borrow_mut().give_up(Instant::now(), Duration::ZERO, &failure);
+            self.settle();
+        } else {
+            self.give_up();
+        }
+    }
+
+    /// Tells the callers at the front of the queue whose requests have failed.
+    fn settle(&self) {
+        let mut touched = Vec::new();
+        while let Some((Done { caller: Some(caller), ticket }, failure, request)) = self.next_settled() {
+            caller.failed(ticket, &failure, &request);
+            if caller.touched() {
+                touched.push(caller);
+            }
+        }
+        touched.iter().for_each(C::flush);
+    }
+
+    /// The next failed request at the front that somebody waits for.
+    fn next_settled(&self) -> Option<(Done<C>, Failure, bytes::Bytes)> {
+        let mut queue = self.queue.borrow_mut();
+        loop {
+            let settled = queue.settle()?;
+            if settled.0.caller.is_some() {
+                return Some(settled);
+            }
+        }
+    }
+}

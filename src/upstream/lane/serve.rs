@@ -1,0 +1,167 @@
+//! A lane while it has a connection.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::{Sleep, sleep};
+
+use super::Lane;
+use super::replies::Replies;
+use crate::net::WriteHalf;
+use crate::resp::Proto;
+use crate::upstream::handshake::Link;
+use crate::upstream::{Caller, Failure, Permit};
+
+/// A lane without a request for this long gives its connection back.
+const IDLE_CLOSE: Duration = Duration::from_secs(300);
+/// Asked of an idle connection to see that it is alive, and to keep the server from hanging up.
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+
+/// The connection's own state, for as long as it lasts.
+struct Serving {
+    write: WriteHalf,
+    proto: Proto,
+    generation: u64,
+    /// How long it may be silent before it is checked.
+    check_after: Duration,
+    /// How many requests had been queued when the timer last looked.
+    sends: u64,
+    /// When it last saw that more had been.
+    used: Instant,
+    /// When the connection last was known to be asked something.
+    spoke: Instant,
+}
+
+impl<C: Caller> Lane<C> {
+    /// Serves until the connection ends; answers why. The permit is held as long.
+    pub(super) async fn serve(&self, link: Link, _permit: Permit) -> String {
+        let settings = &self.shared.settings;
+        let server = link.info.timeout.map_or(Duration::MAX, |t| t / 2);
+        let now = Instant::now();
+        let mut serving = Serving {
+            write: link.write,
+            proto: link.proto,
+            generation: link.generation,
+            check_after: settings.health_check_interval.min(server).max(Duration::from_millis(100)),
+            sends: self.sends.get(),
+            used: now,
+            spoke: now,
+        };
+        let mut replies = Replies::new(link.read);
+        let mut timer = pin!(sleep(settings.socket_timeout.min(serving.check_after)));
+        let reason = poll_fn(|cx| self.poll_serve(cx, &mut serving, &mut replies, timer.as_mut())).await;
+        replies.close(&self.shared);
+        reason
+    }
+
+    fn poll_serve(
+        &self,
+        cx: &mut Context<'_>,
+        serving: &mut Serving,
+        replies: &mut Replies<C>,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Poll<String> {
+        self.listen(cx.waker());
+        let reading = replies.poll(cx, self);
+        replies.touched.drain(..).for_each(|caller| caller.flush());
+        if let Poll::Ready(reason) = reading {
+            return Poll::Ready(reason);
+        }
+        if let Err(error) = self.write(cx, serving) {
+            return Poll::Ready(error.to_string());
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            match self.on_timer(serving) {
+                Ok(next) => timer.as_mut().reset((Instant::now() + next).into()),
+                Err(reason) => return Poll::Ready(reason),
+            }
+            if let Err(error) = self.write(cx, serving) {
+                return Poll::Ready(error.to_string());
+            }
+        }
+        match self.may_leave(serving, replies) {
+            Some(reason) => Poll::Ready(reason.to_owned()),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Writes everything queued, or as much as the socket takes.
+    fn write(&self, cx: &mut Context<'_>, serving: &Serving) -> io::Result<()> {
+        // What waits for an older server is held back until the lane has moved.
+        if serving.generation != self.shared.generation() {
+            return Ok(());
+        }
+        let mut queue = self.queue.borrow_mut();
+        while !queue.unwritten().is_empty() {
+            match serving.write.try_write(queue.unwritten()) {
+                Ok(n) => queue.wrote(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if serving.write.poll_ready(cx)?.is_pending() {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those who have waited too long, checks an idle connection, closes an unused one.
+    /// Answers when to look again.
+    fn on_timer(&self, serving: &mut Serving) -> Result<Duration, String> {
+        let now = Instant::now();
+        let limit = self.shared.settings.socket_timeout;
+        let late = self.queue.borrow_mut().time_out(now, limit);
+        for (done, request) in late {
+            if let Some(caller) = done.caller {
+                caller.failed(done.ticket, &Failure::TimedOut { after: limit }, &request);
+                caller.touched();
+                caller.flush();
+            }
+        }
+        let sends = self.sends.get();
+        if std::mem::replace(&mut serving.sends, sends) != sends {
+            (serving.used, serving.spoke) = (now, now);
+        }
+        let mut queue = self.queue.borrow_mut();
+        if let Some(oldest) = queue.oldest() {
+            let due = (oldest + limit).saturating_duration_since(now);
+            return Ok(due.min(serving.check_after).max(Duration::from_millis(1)));
+        }
+        if now.duration_since(serving.used) >= IDLE_CLOSE {
+            return Err("idle".into());
+        }
+        if now.duration_since(serving.spoke) >= serving.check_after / 2 {
+            if !queue.is_empty() {
+                // The last check is still unanswered, or so is what has timed out: leave it at that.
+                let silent = now.duration_since(serving.spoke);
+                return if silent > 2 * limit + serving.check_after { Err("it answers nothing".into()) } else { Ok(limit / 2) };
+            }
+            queue.push(None, C::Ticket::default(), PING, true, now);
+            serving.spoke = now;
+        }
+        Ok((serving.check_after / 2).max(Duration::from_millis(50)))
+    }
+
+    /// Why the connection should be given up now that nothing waits on it, if it should.
+    fn may_leave(&self, serving: &Serving, replies: &Replies<C>) -> Option<&'static str> {
+        let moved = serving.generation != self.shared.generation();
+        let queue = self.queue.borrow();
+        if moved && !queue.any_written() {
+            return Some("the upstream has moved");
+        }
+        if !queue.is_empty() {
+            return None;
+        }
+        match () {
+            () if self.retired.get() => Some("unused"),
+            () if self.shared.contended() => Some("given up for another"),
+            // It was greeted before it had a password, and now needs none: greet it again.
+            () if serving.proto == Proto::Resp2 && replies.any_success => Some("its password was lifted"),
+            () => None,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The lease: a connection lent to one session.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::handshake::Link;
+use super::{Credential, Failure, Permit, Shared};
+use crate::net::{ReadHalf, WriteHalf};
+use crate::resp::Proto;
+use crate::resp::request::encode;
+use crate::resp::scan::reply::{Fed, ReplyScanner};
+
+/// The state a session wants its connection in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Protocol of the replies.
+    pub proto: Proto,
+    /// Selected database.
+    pub db: u32,
+    /// Who it acts as.
+    pub credential: Credential,
+}
+
+/// A connection of one's own. Dropping it closes it, which ends whatever the server was doing for it;
+/// [`super::Pool::give_back`] keeps it for the next session.
+#[derive(Debug)]
+pub struct Lease {
+    read: ReadHalf,
+    write: WriteHalf,
+    pub(super) permit: Permit,
+    pub(super) generation: u64,
+    pub(super) returned: Instant,
+    pub(super) idle_limit: Option<std::time::Duration>,
+    /// What state it is in; the session keeps it true when it changes it.
+    pub state: Wanted,
+    /// It carries state that cannot be undone: it is closed instead of returned.
+    pub tainted: bool,
+}
+
+impl Lease {
+    pub(super) fn new(link: Link, state: Wanted, permit: Permit) -> Self {
+        Self {
+            read: link.read,
+            write: link.write,
+            permit,
+            generation: link.generation,
+            returned: Instant::now(),
+            idle_limit: link.info.timeout,
+            // A server that wants a password first answers nothing but errors, in RESP2.
+            tainted: link.proto != state.proto,
+            state,
+        }
+    }
+
+    /// One read into `buf`; 0 bytes is the end.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+        self.read.poll_into(cx, buf)
+    }
+
+    /// Writes what the connection takes now; pending when it takes nothing.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            match self.write.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    std::task::ready!(self.write.poll_ready(cx))?;
+                }
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    /// Whether it is still as it was left: not a byte came, and the server has not hung up.
+    pub(super) async fn quiet(&mut self) -> bool {
+        let mut probe = BytesMut::with_capacity(16);
+        poll_fn(|cx| Poll::Ready(self.read.poll_into(cx, &mut probe).is_pending())).await
+    }
+
+    /// Brings it from the state it is in to `wanted`, which has the same credential.
+    pub(super) async fn become_like(&mut self, wanted: &Wanted, shared: &Arc<Shared>) -> Result<(), Failure> {
+        let (mut words, mut replies) = (Vec::new(), 0);
+        if self.state.proto != wanted.proto {
+            words.extend(encode(&[b"HELLO", &[b'0' + wanted.proto.number()]]));
+            replies += 1;
+        }
+        if self.state.db != wanted.db {
+            words.extend(encode(&[b"SELECT", wanted.db.to_string().as_bytes()]));
+            replies += 1;
+        }
+        if replies > 0 {
+            let talk = self.exchange(&words, replies);
+            let limit = shared.settings.socket_timeout;
+            let heard = tokio::time::timeout(limit, talk).await;
+            heard.map_err(|_| shared.unreachable(&"no reply on a pooled connection"))?.map_err(|e| match e {
+                Failure::Lost { reason } => shared.unreachable(&reason),
+                other => other,
+            })?;
+        }
+        self.state = wanted.clone();
+        Ok(())
+    }
+
+    async fn exchange(&mut self, words: &[u8], replies: usize) -> Result<(), Failure> {
+        let lost = |e: io::Error| Failure::Lost { reason: e.to_string() };
+        self.write.write_all(words).await.map_err(lost)?;
+        let mut buf = BytesMut::with_capacity(1024);
+        let mut scanner = ReplyScanner::default();
+        for _ in 0..replies {
+            let mut seen = 0;
+            loop {
+                match scanner.feed(&buf[seen..]).map_err(|e| Failure::Lost { reason: e.to_string() })? {
+                    Fed::Whole(n) => {
+                        let reply = buf.split_to(seen + n);
+                        if let Some(text) = reply.strip_prefix(b"-") {
+                            return Err(Failure::Refused(String::from_utf8_lossy(text).trim_end().to_owned()));
+                        }
+                        break;
+                    }
+                    Fed::Partial => seen = buf.len(),
+                }
+                buf.reserve(1024);
+                if poll_fn(|cx| self.read.poll_into(cx, &mut buf)).await.map_err(lost)? == 0 {
+                    return Err(Failure::Lost { reason: "closed by the upstream".into() });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Conversations with Redis.
+//!
+//! Owns: connecting and greeting ([`handshake`]), the shared pipelined connection ([`lane`]) with
+//! what is in flight on it ([`inflight`]), connections lent to one session ([`lease`]), and what all
+//! workers decide together ([`shared`]). Never: knows the cache, a client, or what is permitted.
+//!
+//! Replies travel back to whoever asked through [`Caller`], which the session implements.
+
+mod backoff;
+mod budget;
+mod failure;
+mod handshake;
+mod inflight;
+mod lane;
+mod large;
+mod lease;
+mod pool;
+mod shared;
+
+use std::rc::Rc;
+
+pub use budget::{Class, Permit};
+pub use failure::Failure;
+pub use handshake::ServerInfo;
+pub use lane::{Lane, Lanes};
+pub use lease::{Lease, Wanted};
+pub use pool::Pool;
+pub use shared::Shared;
+
+use crate::config::Secret;
+
+/// Who a connection authenticates as. Two connections with equal credentials are interchangeable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credential {
+    /// ACL user; `None` is the server's default user.
+    pub username: Option<String>,
+    /// Its password; `None` does not authenticate at all.
+    pub password: Option<Secret>,
+}
+
+/// Whoever sent a request on a lane. Gets exactly one call of [`Self::answered`] or
+/// [`Self::failed`] per request, in the order of its requests on that lane.
+pub trait Caller: std::fmt::Debug + 'static {
+    /// What the caller wants to know again when the reply comes.
+    type Ticket: Copy + Default + std::fmt::Debug;
+
+    /// The reply, whole. Must not wait, nor send on a lane.
+    fn answered(&self, ticket: Self::Ticket, reply: &[u8]);
+
+    /// There will be no reply to `request`. Must not wait, nor send on a lane.
+    fn failed(&self, ticket: Self::Ticket, failure: &Failure, request: &[u8]);
+
+    /// Called once per turn after the above, before the next read: pass on what has gathered.
+    fn flush(self: &Rc<Self>);
+
+    /// Whether this is the first call since [`Self::flush`], so that it must be flushed again.
+    fn touched(&self) -> bool;
+}

@@ -1,0 +1,151 @@
+//! What all workers of one upstream decide together.
+
+use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::budget::{Budget, Class, Permit};
+use super::handshake::{Greeting, Link, greet};
+use super::large::Large;
+use super::{Credential, Failure};
+use crate::config::{Endpoint, Limits, Upstream};
+use crate::net::{Address, DialError, Stream, dial, resolve};
+use crate::resp::Proto;
+use crate::resp::request::Args;
+
+/// One upstream as every worker sees it: its settings, the connection budget, and which server is
+/// the current one.
+#[derive(Debug)]
+pub struct Shared {
+    pub(super) settings: Upstream,
+    pub(super) limits: Limits,
+    budget: Budget,
+    large: Large,
+    current: Mutex<Option<Address>>,
+    generation: AtomicU64,
+    buffered: AtomicUsize,
+}
+
+impl Shared {
+    /// An upstream nobody has connected to. Its endpoint must be a real one, not `Embedded`.
+    pub fn new(settings: Upstream, limits: Limits) -> Self {
+        Self {
+            budget: Budget::new(settings.max_connections, settings.max_pinned),
+            large: Large::new(limits.large_memory),
+            settings,
+            limits,
+            current: Mutex::new(None),
+            generation: AtomicU64::new(0),
+            buffered: AtomicUsize::new(0),
+        }
+    }
+
+    /// The credential of clients that bring none of their own.
+    pub fn credential(&self) -> Credential {
+        Credential { username: self.settings.username.clone(), password: self.settings.password.clone() }
+    }
+
+    /// Rises when another server becomes the current one; connections of an older one must go.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Connections in use: lanes and leases, and pinned ones.
+    pub fn connections(&self) -> (usize, usize) {
+        self.budget.in_use()
+    }
+
+    /// Whether somebody waits for a connection while others may sit idle.
+    pub fn contended(&self) -> bool {
+        self.budget.contended()
+    }
+
+    /// Whether replies to requests like this one have lately been too large for a lane.
+    #[inline]
+    pub fn is_large(&self, args: &Args<'_>) -> bool {
+        self.large.contains(args)
+    }
+
+    /// Requests like this one get replies too large for a lane.
+    pub fn note_large(&self, args: &Args<'_>) {
+        self.large.note(args);
+    }
+
+    /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
+    pub fn reserve(&self, bytes: usize) -> bool {
+        let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
+        let fits = (before + bytes) as u64 <= self.limits.memory;
+        if !fits {
+            self.release(bytes);
+        }
+        fits
+    }
+
+    /// Gives back what [`Self::reserve`] took.
+    pub fn release(&self, bytes: usize) {
+        self.buffered.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {
+        self.budget.acquire(class, self.settings.timeout).await
+    }
+
+    /// Connects, greets and selects. Names are resolved anew; the current server is kept while its
+    /// name still has that address, and replaced for all workers when it has not.
+    pub(super) async fn connect(&self, proto: Proto, db: u32, credential: &Credential) -> Result<Link, Failure> {
+        let connecting = async {
+            let (address, stream) = self.reach().await.map_err(|e| self.unreachable(&e))?;
+            let generation = self.settle(address);
+            let greeting = Greeting { proto, db, credential };
+            greet(stream, &greeting, generation).await.map_err(|e| match e {
+                Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
+                other => other,
+            })
+        };
+        let limit = self.settings.connect_timeout;
+        tokio::time::timeout(limit, connecting)
+            .await
+            .unwrap_or_else(|_| Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)"))))
+    }
+
+    /// The first of the upstream's addresses that takes a connection, the current one before others.
+    async fn reach(&self) -> Result<(Address, Stream), DialError> {
+        let limit = self.settings.connect_timeout;
+        let mut failed = None;
+        for address in self.addresses().await? {
+            match dial(&address, limit).await {
+                Ok(stream) => return Ok((address, stream)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| DialError::Nowhere))
+    }
+
+    async fn addresses(&self) -> Result<Vec<Address>, DialError> {
+        match &self.settings.endpoint {
+            Endpoint::Unix(path) => Ok(vec![Address::Unix(path.clone())]),
+            Endpoint::Embedded => Ok(Vec::new()),
+            Endpoint::Tcp { host, port } => {
+                let mut found: Vec<Address> = resolve(host, *port).await?.into_iter().map(Address::Tcp).collect();
+                let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                found.sort_by_key(|address| Some(address) != current.as_ref());
+                Ok(found)
+            }
+        }
+    }
+
+    /// A connection to `address` exists: it is the current server's. Answers its generation.
+    fn settle(&self, address: Address) -> u64 {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref() != Some(&address) {
+            if let Some(old) = current.replace(address) {
+                tracing::warn!(%old, new = ?*current, "the upstream has moved");
+                self.generation.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+        self.generation()
+    }
+
+    pub(super) fn unreachable(&self, reason: &impl ToString) -> Failure {
+        Failure::Unreachable { upstream: self.settings.endpoint.to_string(), reason: reason.to_string() }
+    }
+}
