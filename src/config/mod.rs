@@ -9,12 +9,34 @@
 //! `main` hands them in as [`Sources`]. Embedders build a [`Config`] with [`Config::default`] and set
 //! its public fields.
 
+pub mod cli;
 mod defaults;
+pub mod env;
+mod field;
+mod file;
+mod listen;
+mod load;
+mod nearest;
+mod output;
+mod profile;
+mod reference;
+mod render;
 mod secret;
+mod settle;
+mod table;
+mod texts;
+mod units;
+mod upstream;
+mod uri;
+mod written;
 
+pub use load::{Effective, Loaded, Sources, load};
+pub use reference::reference;
+pub use render::render;
 pub use secret::Secret;
+pub use table::{Setting, settings};
+pub use written::{Origin, Problem, Value};
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -219,32 +241,4 @@ pub struct Features {
     pub session_patterns: Vec<String>,
     /// Rate limits; `false`: configured ones are not applied.
     pub rate_limiting: bool,
-}
-
-impl fmt::Display for Listen {
-    /// As it is written in settings: `127.0.0.1:6380`, `[::1]:6380`, `unix:/run/nearside.sock`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(host, port) => write_host_port(f, host, *port),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl fmt::Display for Endpoint {
-    /// Without user, password or database: `redis://host:6379`, `unix:///run/redis.sock`, `embedded`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } => {
-                f.write_str("redis://")?;
-                write_host_port(f, host, *port)
-            }
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Embedded => f.write_str("embedded"),
-        }
-    }
-}
-
-fn write_host_port(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
-    if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
 }
