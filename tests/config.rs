@@ -398,7 +398,7 @@ fn two_variables_for_one_key_are_a_warning_if_they_differ() {
     assert_eq!(loaded.config.upstream.timeout, Duration::from_secs(1));
     assert_eq!(
         loaded.warnings,
-        ["NEARSIDE_UPSTREAM_TIMEOUT and REDIS_TIMEOUT differ; NEARSIDE_UPSTREAM_TIMEOUT wins"]
+        ["env NEARSIDE_UPSTREAM_TIMEOUT and env REDIS_TIMEOUT differ; env NEARSIDE_UPSTREAM_TIMEOUT wins"]
     );
 }
 

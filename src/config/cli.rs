@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// A caching proxy beside Redis or Valkey. Without a subcommand it runs.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "nearside", version, about, max_term_width = 100)]
+#[command(name = "nearside", version, max_term_width = 100)]
 pub struct Cli {
     /// What to do; nothing means [`Command::Run`].
     #[command(subcommand)]

@@ -5,7 +5,8 @@
 //! no key is a problem; other variables are the application's.
 
 use super::nearest::nearest;
-use super::table::{Setting, settings};
+use super::setting::Setting;
+use super::table::settings;
 use super::written::{Origin, Problem, Value, Written};
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ impl Read {
             let Some(text) = env.get(&name).filter(|text| !text.trim().is_empty()) else { continue };
             if is_kubernetes_link(&name, text) {
                 self.warnings.push(format!(
-                    "{name} is the variable Kubernetes makes for a service of that name, not a setting; ignored"
+                    "env {name} is what Kubernetes makes for a service of that name, not a setting; ignored"
                 ));
                 continue;
             }
@@ -55,7 +56,7 @@ impl Read {
     fn warn_of_losers(&mut self, set: &[(String, &str)]) {
         if let [(winner, text), losers @ ..] = set {
             for (loser, _) in losers.iter().filter(|(_, other)| other.trim() != text.trim()) {
-                self.warnings.push(format!("{winner} and {loser} differ; {winner} wins"));
+                self.warnings.push(format!("env {winner} and env {loser} differ; env {winner} wins"));
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use super::field::Field;
 use super::nearest::nearest;
-use super::table::{Setting, find, settings};
+use super::setting::Setting;
+use super::table::{find, settings};
 use super::written::{Origin, Problem, Value, Written};
 use std::path::Path;
 use toml::Spanned;

@@ -2,8 +2,9 @@
 
 use super::cli::FlagValue;
 use super::field::Field;
+use super::setting::Setting;
 use super::settle::Settler;
-use super::table::{Setting, find, settings};
+use super::table::{find, settings};
 use super::written::{Origin, Problem, Value, Written};
 use super::{Config, Profile, Secret, defaults, env, file, nearest, upstream};
 use std::collections::BTreeMap;

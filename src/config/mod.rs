@@ -1,7 +1,7 @@
 //! Every setting of Nearside: its default, its unit and where a value came from.
 //!
 //! A configuration is read in three steps. *As written*: flags, environment and file are each turned
-//! into `key, text, origin` triples ([`cli`], [`env`], [`file`]). *Validated*: one table ([`table`])
+//! into `key, text, origin` triples (`cli`, `env`, `file`). *Validated*: one table ([`settings`])
 //! says for every key how its text is read and what it means; every problem of every source is
 //! collected. *Ready*: [`Config`], plain values in which nothing is optional that need not be.
 //!
@@ -21,7 +21,9 @@ mod output;
 mod profile;
 mod reference;
 mod render;
+mod rows;
 mod secret;
+mod setting;
 mod settle;
 mod table;
 mod texts;
@@ -34,7 +36,8 @@ pub use load::{Effective, Loaded, Sources, load};
 pub use reference::reference;
 pub use render::render;
 pub use secret::Secret;
-pub use table::{Setting, settings};
+pub use setting::Setting;
+pub use table::settings;
 pub use written::{Origin, Problem, Value};
 
 use std::path::PathBuf;

@@ -2,7 +2,8 @@
 
 use super::Config;
 use super::field::Field;
-use super::table::{Setting, settings};
+use super::setting::Setting;
+use super::table::settings;
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -37,7 +38,10 @@ pub fn reference() -> String {
 fn write_setting(out: &mut String, setting: &Setting, name: &str, config: &mut Config) -> std::fmt::Result {
     out.push('\n');
     write_comment(out, setting.doc)?;
-    write_comment(out, &format!("Expects {}.", setting.expects()))?;
+    // Where any text will do, or the meaning lists the words, there is nothing to add.
+    if setting.expects() != "a text" {
+        write_comment(out, &format!("Expects {}.", setting.expects()))?;
+    }
     write_comment(out, &format!("{}.", also(setting)))?;
     match setting.unset {
         Some((words, example)) => {

@@ -227,7 +227,7 @@ impl<'a> Resolver<'a> {
             match read(text) {
                 Ok(value) => {
                     self.origins.entry(key).or_insert_with(|| written.origin.clone());
-                    winner.get_or_insert((value, written.origin.clone()));
+                    winner.get_or_insert_with(|| (value, written.origin.clone()));
                 }
                 Err(why) => {
                     let message = format!("{key} {why}, got {}", quoted(text));
