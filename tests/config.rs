@@ -53,7 +53,7 @@ fn file(text: &str) -> Given {
 }
 
 fn origin(loaded: &Loaded, key: &str) -> String {
-    loaded.settings.iter().find(|setting| setting.key == key).unwrap().origin.to_string()
+    loaded.settings.iter().find(|setting| setting.key == key).expect("a known key").origin.to_string()
 }
 
 fn tcp(host: &str, port: u16) -> Endpoint {

@@ -244,8 +244,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-const TLS_LATER: &str = "TLS to the upstream comes with the gate and is not built yet; set REDIS_SSL=false and \
-    a redis:// address in NEARSIDE_UPSTREAM, over a network you trust or a tunnel";
+const TLS_LATER: &str = "TLS to the upstream comes with the gate and is not built yet; set REDIS_SSL=false \
+    and a redis:// address in NEARSIDE_UPSTREAM, over a network you trust or a tunnel";
 
 fn host(text: &str) -> Option<String> {
     let bare = text.strip_prefix('[').and_then(|inside| inside.strip_suffix(']')).unwrap_or(text);
