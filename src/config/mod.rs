@@ -1,7 +1,7 @@
 //! Every setting of Nearside: its default, its unit and where a value came from.
 //!
 //! A configuration is read in three steps. *As written*: flags, environment and file are each turned
-//! into `key, text, origin` triples ([`cli`], [`env`], [`file`]). *Validated*: one table ([`table`])
+//! into `key, text, origin` triples (`cli`, `env`, `file`). *Validated*: one table ([`settings`])
 //! says for every key how its text is read and what it means; every problem of every source is
 //! collected. *Ready*: [`Config`], plain values in which nothing is optional that need not be.
 //!
@@ -9,12 +9,37 @@
 //! `main` hands them in as [`Sources`]. Embedders build a [`Config`] with [`Config::default`] and set
 //! its public fields.
 
+pub mod cli;
 mod defaults;
+pub mod env;
+mod field;
+mod file;
+mod listen;
+mod load;
+mod nearest;
+mod output;
+mod profile;
+mod reference;
+mod render;
+mod rows;
 mod secret;
+mod setting;
+mod settle;
+mod table;
+mod texts;
+mod units;
+mod upstream;
+mod uri;
+mod written;
 
+pub use load::{Effective, Loaded, Sources, load};
+pub use reference::reference;
+pub use render::render;
 pub use secret::Secret;
+pub use setting::Setting;
+pub use table::settings;
+pub use written::{Origin, Problem, Value};
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -219,32 +244,4 @@ pub struct Features {
     pub session_patterns: Vec<String>,
     /// Rate limits; `false`: configured ones are not applied.
     pub rate_limiting: bool,
-}
-
-impl fmt::Display for Listen {
-    /// As it is written in settings: `127.0.0.1:6380`, `[::1]:6380`, `unix:/run/nearside.sock`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(host, port) => write_host_port(f, host, *port),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl fmt::Display for Endpoint {
-    /// Without user, password or database: `redis://host:6379`, `unix:///run/redis.sock`, `embedded`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } => {
-                f.write_str("redis://")?;
-                write_host_port(f, host, *port)
-            }
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Embedded => f.write_str("embedded"),
-        }
-    }
-}
-
-fn write_host_port(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
-    if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
 }

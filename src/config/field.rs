@@ -1,0 +1,239 @@
+//! How the text of one setting becomes a value of [`Config`], and how that value is shown.
+
+use super::units::{boolean, duration, show_duration, show_size, size};
+use super::written::{Value, quoted};
+use super::{Config, Listen, LogFormat, OutputLimits, Profile};
+use super::{listen, output};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Gives the place of one setting in a configuration.
+pub(super) type Place<T> = fn(&mut Config) -> &mut T;
+
+/// Checks a text and gives it back in the form it is kept.
+pub(super) type Check = fn(&str) -> Result<String, String>;
+
+/// What a setting holds, its bounds and its place.
+#[derive(Clone, Copy)]
+pub(super) enum Field {
+    Bool(Place<bool>),
+    /// A number, least and most.
+    Number(Place<u32>, u32, u32),
+    /// A count of things this process holds, least and most.
+    Count(Place<usize>, usize, usize),
+    /// A number that is no size, least and most.
+    Long(Place<u64>, u64, u64),
+    /// Bytes, at least.
+    Size(Place<u64>, u64),
+    /// More than zero and needs its unit; bare seconds where the guide's variable has them.
+    Wait(Place<Duration>, Bare),
+    /// A wait that may be 0, which is kept as a day: as good as never, and safe for any timer.
+    Interval(Place<Duration>),
+    /// Redis's own seconds, in which 0 is never.
+    Seconds(Place<Option<Duration>>),
+    Path(Place<PathBuf>),
+    PathOrNone(Place<Option<PathBuf>>),
+    Text(Place<String>, Check),
+    List(Place<Vec<String>>),
+    Listen(Place<Vec<Listen>>),
+    Output(Place<OutputLimits>),
+    LogFormat(Place<LogFormat>),
+    Profile(Place<Profile>),
+    /// Part of what names the upstream; these are resolved together (`upstream.rs`).
+    Upstream(Part),
+}
+
+/// Whether a duration without a unit is seconds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bare {
+    Seconds,
+    Refused,
+}
+
+/// The settings that together name the upstream and who we are to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Uri,
+    Host,
+    Port,
+    Username,
+    Password,
+    Database,
+    Tls,
+}
+
+impl Field {
+    /// Reads `value` into its place in `config`. The error says what was expected and never shows
+    /// the text of a secret. Parts of the upstream are not read here and give no error.
+    pub(super) fn set(self, config: &mut Config, value: &Value) -> Result<(), String> {
+        match self {
+            Self::List(place) => *place(config) = value.items().into_iter().map(String::from).collect(),
+            Self::Listen(place) => *place(config) = read_listen(value)?,
+            Self::Upstream(_) => {}
+            _ => self.set_one(config, value.one()?)?,
+        }
+        Ok(())
+    }
+
+    fn set_one(self, config: &mut Config, text: &str) -> Result<(), String> {
+        let wrong = || format!("expects {}, got {}", self.expects(), quoted(text));
+        match self {
+            Self::Bool(place) => *place(config) = boolean(text).ok_or_else(wrong)?,
+            Self::Number(place, least, most) => {
+                *place(config) = number(text, least, most).ok_or_else(wrong)?
+            }
+            Self::Count(place, least, most) => {
+                *place(config) = number(text, least, most).ok_or_else(wrong)?
+            }
+            Self::Long(place, least, most) => *place(config) = number(text, least, most).ok_or_else(wrong)?,
+            Self::Size(place, least) => {
+                *place(config) = size(text).filter(|n| *n >= least).ok_or_else(wrong)?;
+            }
+            Self::Wait(place, bare) => {
+                let read = duration(text, bare == Bare::Seconds).filter(|d| !d.is_zero());
+                *place(config) = read.ok_or_else(wrong)?;
+            }
+            Self::Interval(place) => {
+                let read = duration(text, true).ok_or_else(wrong)?;
+                *place(config) = if read.is_zero() { DAY } else { read };
+            }
+            Self::Seconds(place) => {
+                let read = duration(text, true).ok_or_else(wrong)?;
+                *place(config) = (!read.is_zero()).then_some(read);
+            }
+            Self::Path(place) => *place(config) = path(text).ok_or_else(wrong)?,
+            Self::PathOrNone(place) => *place(config) = Some(path(text).ok_or_else(wrong)?),
+            Self::Text(place, check) => {
+                *place(config) = check(text).map_err(|why| format!("{why}, got {}", quoted(text)))?;
+            }
+            Self::Output(place) => {
+                let base = *place(config);
+                *place(config) =
+                    output::parse(text, base).map_err(|why| format!("{} {why}", quoted(text)))?;
+            }
+            Self::LogFormat(place) => *place(config) = LogFormat::named(text).ok_or_else(wrong)?,
+            Self::Profile(place) => *place(config) = Profile::named(text).ok_or_else(wrong)?,
+            Self::List(_) | Self::Listen(_) | Self::Upstream(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The value of this setting in `config`, as it is written in a file but without TOML's quotes.
+    /// Empty for what is not set, and for the parts of the upstream that need more than one place.
+    pub(super) fn show(self, config: &mut Config) -> String {
+        match self {
+            Self::Bool(place) => place(config).to_string(),
+            Self::Number(place, ..) => place(config).to_string(),
+            Self::Count(place, ..) => place(config).to_string(),
+            Self::Long(place, ..) => place(config).to_string(),
+            Self::Size(place, _) => show_size(*place(config)),
+            Self::Wait(place, _) | Self::Interval(place) => show_duration(*place(config)),
+            Self::Seconds(place) => show_seconds(*place(config)),
+            Self::Path(place) => place(config).display().to_string(),
+            Self::PathOrNone(place) => {
+                place(config).as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+            }
+            Self::Text(place, _) => place(config).clone(),
+            Self::List(place) => place(config).join(","),
+            Self::Listen(place) => shown_listen(place(config)).join(","),
+            Self::Output(place) => place(config).to_string(),
+            Self::LogFormat(place) => place(config).name().into(),
+            Self::Profile(place) => place(config).name().into(),
+            Self::Upstream(Part::Database) => config.upstream.database.to_string(),
+            Self::Upstream(Part::Tls) => "false".into(),
+            Self::Upstream(_) => String::new(),
+        }
+    }
+
+    /// The items of a list setting, `None` for every other kind.
+    pub(super) fn items(self, config: &mut Config) -> Option<Vec<String>> {
+        match self {
+            Self::List(place) => Some(place(config).clone()),
+            Self::Listen(place) => Some(shown_listen(place(config))),
+            _ => None,
+        }
+    }
+
+    /// What a value must be, for messages and the reference.
+    pub(super) fn expects(self) -> String {
+        match self {
+            Self::Bool(_) | Self::Upstream(Part::Tls) => "true or false".into(),
+            Self::Number(_, least, most) => between(least, most, u32::MAX),
+            Self::Count(_, least, most) => between(least, most, usize::MAX),
+            Self::Long(_, least, most) => between(least, most, u64::MAX),
+            Self::Size(_, 0) => "a size in bytes or such as \"64MiB\"".into(),
+            Self::Size(_, least) => format!("a size such as \"64MiB\", at least {}", show_size(least)),
+            Self::Wait(_, Bare::Refused) => "a duration above 0 with its unit, such as \"250ms\"".into(),
+            Self::Wait(_, Bare::Seconds) => "a duration above 0, such as \"250ms\", or seconds".into(),
+            Self::Interval(_) => "a duration such as \"30s\", or seconds; 0 for never".into(),
+            Self::Seconds(_) => "seconds or a duration such as \"5m\"; 0 for never".into(),
+            Self::Path(_) | Self::PathOrNone(_) => "a path".into(),
+            Self::Text(..) | Self::Upstream(Part::Host | Part::Username | Part::Password) => "a text".into(),
+            Self::List(_) => "a list of texts".into(),
+            Self::Listen(_) => "a list of host:port or unix:/path".into(),
+            Self::Output(_) => "a text such as \"normal 0 0 0 pubsub 32mb 8mb 60\"".into(),
+            Self::LogFormat(_) => "text or json".into(),
+            Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
+            Self::Upstream(Part::Uri) => {
+                "redis://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
+            }
+            Self::Upstream(Part::Port) => between(1, u16::MAX, u16::MAX - 1),
+            Self::Upstream(Part::Database) => "a number from 0".into(),
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl LogFormat {
+    fn named(name: &str) -> Option<Self> {
+        [Self::Text, Self::Json].into_iter().find(|format| format.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+fn number<T: std::str::FromStr + PartialOrd>(text: &str, least: T, most: T) -> Option<T> {
+    text.parse::<T>().ok().filter(|n| *n >= least && *n <= most)
+}
+
+fn between<T: std::fmt::Display + PartialEq>(least: T, most: T, unbounded: T) -> String {
+    if most == unbounded {
+        return format!("a whole number, at least {least}");
+    }
+    format!("a whole number from {least} to {most}")
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
+}
+
+fn show_seconds(wait: Option<Duration>) -> String {
+    match wait.unwrap_or_default() {
+        whole if whole.subsec_nanos() == 0 => whole.as_secs().to_string(),
+        part => show_duration(part),
+    }
+}
+
+fn shown_listen(listen: &[Listen]) -> Vec<String> {
+    listen.iter().map(ToString::to_string).collect()
+}
+
+fn read_listen(value: &Value) -> Result<Vec<Listen>, String> {
+    let mut read: Vec<Listen> = Vec::new();
+    for item in value.items() {
+        let one = listen::parse(item).map_err(|why| format!("{} {why}", quoted(item)))?;
+        let free_port = matches!(one, Listen::Tcp(_, 0));
+        if read.contains(&one) && !free_port {
+            return Err(format!("names {} twice", quoted(item)));
+        }
+        read.push(one);
+    }
+    if read.is_empty() { Err("expects at least one address".into()) } else { Ok(read) }
+}

@@ -1,0 +1,158 @@
+//! Values from a TOML text: snake case, sections for the keys with a dot, every problem with its line.
+
+use super::field::Field;
+use super::nearest::nearest;
+use super::setting::Setting;
+use super::table::{find, settings};
+use super::written::{Origin, Problem, Value, Written};
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What a file sets and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) written: Vec<Written>,
+    pub(super) problems: Vec<Problem>,
+}
+
+pub(super) fn read(path: &Path, text: &str) -> Read {
+    let mut reader = Reader { path, text, broken: Vec::new(), read: Read::default() };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let line = reader.line(error.span().map_or(0, |span| span.start));
+        reader.broken.push(line);
+        // Only the message: the error's own display would print the line, and a secret with it.
+        reader.problem(line, "", format!("not TOML: {}", error.message()));
+    }
+    reader.table("", table.get_ref());
+    reader.read
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    /// Lines with a syntax error: what was recovered from them is not judged again.
+    broken: Vec<usize>,
+    read: Read,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, section: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let line = self.line(name.span().start);
+            if self.broken.contains(&line) {
+                continue;
+            }
+            let key = if section.is_empty() {
+                name.get_ref().to_string()
+            } else {
+                format!("{section}.{}", name.get_ref())
+            };
+            self.entry(&key, line, value);
+        }
+    }
+
+    fn entry(&mut self, key: &str, line: usize, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(inner) if is_section(key) => self.table(key, inner),
+            // `upstream = "redis://..."` is short for the section with nothing but a `uri`.
+            DeValue::String(_) if key == "upstream" => self.value(find("upstream.uri"), key, line, value),
+            _ => self.value(find(key), key, line, value),
+        }
+    }
+
+    fn value(
+        &mut self,
+        setting: Option<&'static Setting>,
+        key: &str,
+        line: usize,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let Some(setting) = setting else { return self.unknown(key, line, value.get_ref().is_table()) };
+        let origin = Origin::File(self.path.to_path_buf(), line);
+        match text_of(setting, value.get_ref()) {
+            Some(value) => self.read.written.push(Written { key: setting.key, value, origin }),
+            None => {
+                let found = value.get_ref().type_str();
+                self.problem(
+                    line,
+                    key,
+                    format!("{key} expects {}, got {}", setting.expects(), article(found)),
+                );
+            }
+        }
+    }
+
+    fn unknown(&mut self, key: &str, line: usize, is_table: bool) {
+        let what = if is_table { "section" } else { "key" };
+        let near = if is_table {
+            nearest(key, sections())
+        } else {
+            nearest(key, settings().map(|setting| setting.key))
+        };
+        let hint = match near {
+            Some(near) => format!(", did you mean {near}?"),
+            None if is_section(key) => " as a value: it is a section".into(),
+            None => String::new(),
+        };
+        let shown: String = key.chars().take(80).collect();
+        self.problem(line, key, format!("unknown {what} {shown}{hint}"));
+    }
+
+    fn problem(&mut self, line: usize, key: &str, message: String) {
+        let origin = Origin::File(self.path.to_path_buf(), line);
+        self.read.problems.push(Problem::new(&origin, key, message));
+    }
+
+    /// The line, from 1, of a byte of the text.
+    fn line(&self, at: usize) -> usize {
+        let before = &self.text.as_bytes()[..at.min(self.text.len())];
+        before.split(|byte| *byte == b'\n').count()
+    }
+}
+
+fn sections() -> impl Iterator<Item = &'static str> + Clone {
+    settings().filter_map(|setting| setting.key.split_once('.').map(|(section, _)| section))
+}
+
+fn is_section(key: &str) -> bool {
+    sections().any(|section| section == key)
+}
+
+/// The text of a TOML value whose type fits the setting.
+fn text_of(setting: &Setting, value: &DeValue<'_>) -> Option<Value> {
+    match value {
+        DeValue::String(text) => Some(Value::One(text.to_string())),
+        DeValue::Boolean(truth) if takes_truth(setting.field) => Some(Value::One(truth.to_string())),
+        DeValue::Integer(n) if takes_number(setting.field) => {
+            i128::from_str_radix(n.as_str(), n.radix()).ok().map(|n| Value::One(n.to_string()))
+        }
+        DeValue::Float(n) if takes_seconds(setting.field) => Some(Value::One(n.as_str().to_string())),
+        DeValue::Array(items) if matches!(setting.field, Field::List(_) | Field::Listen(_)) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str().map(String::from));
+            texts.collect::<Option<Vec<String>>>().map(Value::Many)
+        }
+        _ => None,
+    }
+}
+
+fn takes_truth(field: Field) -> bool {
+    use super::field::Part;
+    matches!(field, Field::Bool(_) | Field::Upstream(Part::Tls))
+}
+
+fn takes_number(field: Field) -> bool {
+    use super::field::Part;
+    let number = matches!(field, Field::Number(..) | Field::Count(..) | Field::Long(..) | Field::Size(..));
+    number || takes_seconds(field) || matches!(field, Field::Upstream(Part::Port | Part::Database))
+}
+
+fn takes_seconds(field: Field) -> bool {
+    matches!(field, Field::Wait(..) | Field::Interval(_) | Field::Seconds(_))
+}
+
+fn article(kind: &str) -> String {
+    let vowel = kind.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {kind}", if vowel { "an" } else { "a" })
+}

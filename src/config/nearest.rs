@@ -1,0 +1,64 @@
+//! The known name nearest to one that is not known.
+
+/// The candidate a writer most likely meant, if any is close: few edits away, or the same last
+/// part in another section (`max_connections` for `upstream.max_connections`).
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    if name.len() > 80 {
+        return None;
+    }
+    let name = name.to_string();
+    let close = (name.chars().count() / 3).clamp(1, 3);
+    let best = known.clone().map(|k| (edits(&name, k), k)).min_by_key(|(distance, _)| *distance);
+    if let Some((distance, found)) = best
+        && distance <= close
+    {
+        return Some(found);
+    }
+    let last = last_part(&name);
+    known
+        .map(|k| (edits(last, last_part(k)), k))
+        .filter(|(d, _)| *d <= 1)
+        .min_by_key(|(d, _)| *d)
+        .map(|f| f.1)
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours between two names.
+fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let replaced = row[j] + usize::from(x != y);
+            let mut best = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                best = best.min(before[j - 1] + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_intended_name_is_found() {
+        let known = ["maxclients", "timeout", "upstream.max_connections", "log.level", "listen"];
+        let find = |name| nearest(name, known.iter().copied());
+        assert_eq!(find("maxclient"), Some("maxclients"));
+        assert_eq!(find("lisetn"), Some("listen"));
+        assert_eq!(find("max_connections"), Some("upstream.max_connections"));
+        assert_eq!(find("upstream.max_conections"), Some("upstream.max_connections"));
+        assert_eq!(find("cookies"), None);
+        assert_eq!(find(""), None);
+    }
+}

@@ -1,0 +1,81 @@
+use super::*;
+use crate::config::{Endpoint, Listen, LogFormat, OutputLimit, Profile, Sources, load};
+use std::time::Duration;
+
+/// `config` as a file: every key that has a default of its own, uncommented.
+fn as_file(config: &Config) -> String {
+    let mut config = config.clone();
+    let mut out = String::new();
+    for setting in settings().filter(|setting| setting.unset.is_none()) {
+        // Dotted keys name the section without a header.
+        let value = toml_value(setting.field, &mut config);
+        out.push_str(&format!("{} = {value}\n", setting.key));
+    }
+    out
+}
+
+fn read(text: &str) -> Config {
+    let file = Some(("nearside.toml".into(), text.to_string()));
+    load(&Sources { file, ..Sources::default() }).unwrap_or_else(|all| panic!("{all:?}\n{text}")).config
+}
+
+#[test]
+fn the_reference_as_it_stands_is_the_defaults() {
+    assert_eq!(read(&reference()), read(""));
+}
+
+#[test]
+fn the_reference_with_every_default_uncommented_is_the_defaults() {
+    let mut sets = 0;
+    let text = reference();
+    let lines = text.lines().map(|line| match line.strip_prefix('#') {
+        Some(bare) if !bare.starts_with(' ') && !bare.is_empty() => {
+            sets += 1;
+            let setting = settings().find(|s| s.unset.is_some() && bare.ends_with(s.unset.unwrap().1));
+            if setting.is_some_and(|s| bare.starts_with(s.key.rsplit('.').next().unwrap())) {
+                ""
+            } else {
+                bare
+            }
+        }
+        _ => line,
+    });
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(read(&text), Config { embedded: read("").embedded, ..Config::default() });
+    assert_eq!(sets, settings().count());
+}
+
+#[test]
+fn the_examples_of_what_has_no_default_are_good() {
+    for setting in settings() {
+        if let Some((_, example)) = setting.unset {
+            read(&format!("{} = {example}\n", setting.key));
+        }
+    }
+}
+
+#[test]
+fn printing_and_reading_again_gives_the_same_configuration() {
+    let mut config = read("workers = 1");
+    config.profile = Profile::Default;
+    config.enabled = false;
+    config.listen = vec![Listen::Unix("/run/a \"b\\".into()), Listen::Tcp("::1".into(), 7)];
+    config.timeout = Some(Duration::from_millis(1500));
+    config.tcp_keepalive = None;
+    config.client_output_buffer_limit.normal =
+        OutputLimit { hard: 1000, soft: 5 << 20, soft_for: Duration::from_millis(250) };
+    config.drain_timeout = Duration::from_micros(1);
+    config.upstream.max_connections = 2;
+    config.upstream.health_check_interval = Duration::from_secs(3601);
+    config.embedded.save = String::new();
+    config.embedded.maxmemory = 0;
+    config.limits.large = 1 << 30;
+    config.limits.reply_buffer = (1 << 30) + 1;
+    config.limits.memory = u64::MAX;
+    config.log.format = LogFormat::Json;
+    config.log.level = "info,nearside::upstream=debug".into();
+    config.features.session_patterns = vec!["a,b:*".into(), "\u{7f}\n\"é".into()];
+    let again = read(&format!("workers = 1\n{}", as_file(&config)));
+    assert_eq!(again, config);
+    assert_eq!(again.upstream.endpoint, Endpoint::Embedded);
+}

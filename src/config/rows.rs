@@ -1,0 +1,291 @@
+//! The rows of the table, section by section. Only data.
+
+use super::field::{Bare, Field, Part};
+use super::setting::{Setting, fixed, live};
+use super::texts::{appendfsync, log_level, maxmemory_policy, save_points};
+
+pub(super) const GENERAL: &[Setting] = &[
+    fixed(
+        "profile",
+        Field::Profile(|c| &mut c.profile),
+        "A named set of defaults: default, transparent, development, staging or production. Anything \
+            set elsewhere wins over it; `nearside check` prints what it sets.",
+    )
+    .flag("--profile"),
+    live(
+        "enabled",
+        Field::Bool(|c| &mut c.enabled),
+        "false: the upstream is not used and every client command gets one clear error.",
+    )
+    .env(&["ENABLE_REDIS"]),
+    fixed(
+        "listen",
+        Field::Listen(|c| &mut c.listen),
+        "Where clients connect: host:port, [v6]:port or unix:/path. Port 0 picks a free one.",
+    )
+    .flag("--listen"),
+    fixed(
+        "workers",
+        Field::Count(|c| &mut c.workers, 1, 1024),
+        "Worker threads. At most half of upstream.max_connections are used: each needs a connection \
+            of its own and one to lend.",
+    )
+    .flag("--workers")
+    .unset("the cores this process may use, at most half of upstream.max_connections", "4"),
+    live(
+        "maxclients",
+        Field::Number(|c| &mut c.maxclients, 1, 10_000_000),
+        "Most clients connected at once; one more gets Redis's own error and is closed.",
+    )
+    .flag("--maxclients"),
+    live(
+        "timeout",
+        Field::Seconds(|c| &mut c.timeout),
+        "Clients silent for so many seconds are closed; 0 never.",
+    ),
+    live(
+        "tcp_keepalive",
+        Field::Seconds(|c| &mut c.tcp_keepalive),
+        "Seconds between TCP keepalive probes to clients; 0 none.",
+    ),
+    fixed(
+        "tcp_backlog",
+        Field::Number(|c| &mut c.tcp_backlog, 1, 65_535),
+        "Connections that may wait to be accepted; the system may allow fewer.",
+    ),
+    live(
+        "client_output_buffer_limit",
+        Field::Output(|c| &mut c.client_output_buffer_limit),
+        "When a client that does not read its replies is cut: class, hard limit, soft limit, seconds \
+            above the soft limit, for the classes normal and pubsub. 0 is no limit.",
+    ),
+    live(
+        "drain_timeout",
+        Field::Wait(|c| &mut c.drain_timeout, Bare::Refused),
+        "How long a stopping proxy waits for what is in flight.",
+    )
+    .flag("--drain-timeout"),
+];
+
+pub(super) const UPSTREAM: &[Setting] = &[
+    fixed(
+        "upstream.uri",
+        Field::Upstream(Part::Uri),
+        "Where the upstream is: redis://[user][:pass@]host[:port][/db], unix:///path?db=n, or \
+            embedded for a server of our own. A password is written with %-escapes. NEARSIDE_UPSTREAM \
+            beats REDIS_URI, and the URI beats the parts below.",
+    )
+    .env(&["REDIS_URI"])
+    .flag("--upstream")
+    .unset("embedded: Nearside starts a server of its own", "\"redis://user:pass@localhost:6379/0\""),
+    fixed("upstream.host", Field::Upstream(Part::Host), "Host of the upstream, if there is no URI.")
+        .env(&["REDIS_HOST"])
+        .unset("localhost, if a port is given", "\"localhost\""),
+    fixed("upstream.port", Field::Upstream(Part::Port), "Port of the upstream, if there is no URI.")
+        .env(&["REDIS_PORT"])
+        .unset("6379, if a host is given", "6379"),
+    fixed(
+        "upstream.username",
+        Field::Upstream(Part::Username),
+        "ACL user to authenticate as, if the URI names none. Needs a password.",
+    )
+    .env(&["REDIS_USERNAME"])
+    .unset("none: the server's default user", "\"default\""),
+    fixed(
+        "upstream.password",
+        Field::Upstream(Part::Password),
+        "Password, if the URI has none. An empty one is none. Better kept in the environment than in \
+            a file.",
+    )
+    .env(&["REDIS_PASSWORD"])
+    .unset("none: no authentication", "\"\""),
+    fixed(
+        "upstream.database",
+        Field::Upstream(Part::Database),
+        "Database clients start in, if the URI names none.",
+    )
+    .env(&["REDIS_DATABASE"])
+    .unset("0", "0"),
+    fixed(
+        "upstream.ssl",
+        Field::Upstream(Part::Tls),
+        "TLS to the upstream. Not yet: true, and rediss://, are refused until the gate is built; \
+            REDIS_SSL_CERT_REQS, REDIS_SSL_CA_CERTS, REDIS_SSL_CERTFILE and REDIS_SSL_KEYFILE mean \
+            nothing while it is false.",
+    )
+    .env(&["REDIS_SSL"]),
+    fixed(
+        "upstream.max_connections",
+        Field::Count(|c| &mut c.upstream.max_connections, 0, 100_000),
+        "Connections to the upstream, of all workers together; at least 2. Those held by blocked, \
+            subscribed or monitoring clients are counted apart.",
+    )
+    .env(&["REDIS_MAX_CONNECTIONS"])
+    .flag("--max-connections"),
+    live(
+        "upstream.max_pinned",
+        Field::Count(|c| &mut c.upstream.max_pinned, 0, 1_000_000),
+        "Connections held by blocked, subscribed or monitoring clients; beyond it such a command gets \
+            an error.",
+    ),
+    live(
+        "upstream.timeout",
+        Field::Wait(|c| &mut c.upstream.timeout, Bare::Seconds),
+        "How long a command may wait to be sent: for a connection to be made or to become free.",
+    )
+    .env(&["REDIS_TIMEOUT"]),
+    live(
+        "upstream.connect_timeout",
+        Field::Wait(|c| &mut c.upstream.connect_timeout, Bare::Seconds),
+        "How long one attempt to connect may take, handshake included.",
+    )
+    .env(&["REDIS_SOCKET_CONNECT_TIMEOUT"]),
+    live(
+        "upstream.socket_timeout",
+        Field::Wait(|c| &mut c.upstream.socket_timeout, Bare::Seconds),
+        "How long a sent command may wait for its reply. Blocking commands, subscriptions and MONITOR \
+            are exempt.",
+    )
+    .env(&["REDIS_SOCKET_TIMEOUT"]),
+    live(
+        "upstream.health_check_interval",
+        Field::Interval(|c| &mut c.upstream.health_check_interval),
+        "How often an idle upstream connection is checked. 0 is once a day, as good as never.",
+    )
+    .env(&["REDIS_HEALTH_CHECK_INTERVAL"]),
+    live(
+        "upstream.reconnect_min",
+        Field::Wait(|c| &mut c.upstream.reconnect_min, Bare::Refused),
+        "First pause before connecting again; it doubles from attempt to attempt, with jitter.",
+    ),
+    live(
+        "upstream.reconnect_max",
+        Field::Wait(|c| &mut c.upstream.reconnect_max, Bare::Refused),
+        "Longest pause before connecting again.",
+    ),
+];
+
+pub(super) const EMBEDDED: &[Setting] = &[
+    fixed(
+        "embedded.server",
+        Field::PathOrNone(|c| &mut c.embedded.server),
+        "The server to start when no upstream is configured.",
+    )
+    .flag("--server")
+    .unset("redis-server, else valkey-server, on the PATH", "\"/usr/bin/redis-server\""),
+    fixed(
+        "embedded.data_dir",
+        Field::Path(|c| &mut c.embedded.data_dir),
+        "Where its data, socket and lock are kept. One running Nearside per directory.",
+    )
+    .flag("--data-dir")
+    .unset("$XDG_STATE_HOME/nearside, else ~/.local/state/nearside", "\"/var/lib/nearside\""),
+    fixed(
+        "embedded.maxmemory",
+        Field::Size(|c| &mut c.embedded.maxmemory, 0),
+        "Its maxmemory; 0 is no limit.",
+    ),
+    fixed(
+        "embedded.maxmemory_policy",
+        Field::Text(|c| &mut c.embedded.maxmemory_policy, maxmemory_policy),
+        "Its maxmemory-policy. An allkeys policy may evict queues and sessions, not only what has an expiry.",
+    ),
+    fixed(
+        "embedded.save",
+        Field::Text(|c| &mut c.embedded.save, save_points),
+        "Its snapshots: pairs of seconds and changes; empty or none for no snapshots.",
+    ),
+    fixed(
+        "embedded.appendonly",
+        Field::Bool(|c| &mut c.embedded.appendonly),
+        "Whether it keeps an append-only file.",
+    ),
+    fixed(
+        "embedded.appendfsync",
+        Field::Text(|c| &mut c.embedded.appendfsync, appendfsync),
+        "When it flushes that file to disk: always, everysec or no.",
+    ),
+];
+
+pub(super) const LIMITS: &[Setting] = &[
+    live("limits.max_bulk", Field::Size(|c| &mut c.limits.max_bulk, 1024), "Largest argument of a request."),
+    live(
+        "limits.max_multibulk",
+        Field::Long(|c| &mut c.limits.max_multibulk, 1, i32::MAX as u64),
+        "Most arguments of a request.",
+    ),
+    live(
+        "limits.max_nesting",
+        Field::Number(|c| &mut c.limits.max_nesting, 8, 10_000),
+        "Deepest nesting of a reply.",
+    ),
+    live(
+        "limits.large",
+        Field::Size(|c| &mut c.limits.large, 1024),
+        "A request or reply above it leaves the shared connection for one of its own.",
+    ),
+    live(
+        "limits.large_memory",
+        Field::Wait(|c| &mut c.limits.large_memory, Bare::Refused),
+        "How long a key and command are remembered as large and go to a connection of their own at once.",
+    ),
+    live(
+        "limits.reply_buffer",
+        Field::Size(|c| &mut c.limits.reply_buffer, 1024),
+        "What one reply on a shared connection may hold in memory.",
+    ),
+    live(
+        "limits.memory",
+        Field::Size(|c| &mut c.limits.memory, 1 << 20),
+        "All request and reply buffers of the process together.",
+    ),
+    live(
+        "limits.session_inflight_bytes",
+        Field::Size(|c| &mut c.limits.session_inflight_bytes, 1024),
+        "Reply bytes expected by one client at which it is no longer read from.",
+    ),
+    live(
+        "limits.session_inflight",
+        Field::Number(|c| &mut c.limits.session_inflight, 1, 1_000_000),
+        "Requests of one client in flight at which it is no longer read from.",
+    ),
+];
+
+pub(super) const LOG: &[Setting] = &[
+    fixed("log.format", Field::LogFormat(|c| &mut c.log.format), "text, or json for one object per line.")
+        .flag("--log-format"),
+    live(
+        "log.level",
+        Field::Text(|c| &mut c.log.level, log_level),
+        "off, error, warn, info, debug or trace; or per module, such as \"info,nearside::upstream=debug\".",
+    )
+    .flag("--log-level"),
+];
+
+pub(super) const FEATURES: &[Setting] = &[
+    live("features.cache", Field::Bool(|c| &mut c.features.cache), "The near cache.")
+        .env(&["REDIS_CACHE_ENABLED"]),
+    live(
+        "features.pubsub",
+        Field::Bool(|c| &mut c.features.pubsub),
+        "Publish and subscribe; false: those commands are refused by name.",
+    )
+    .env(&["REDIS_PUBSUB_ENABLED"]),
+    live(
+        "features.session_store",
+        Field::Bool(|c| &mut c.features.session_store),
+        "Session keys; false: commands on keys that match session_patterns are refused by name.",
+    )
+    .env(&["REDIS_SESSION_STORE_ENABLED"]),
+    live(
+        "features.session_patterns",
+        Field::List(|c| &mut c.features.session_patterns),
+        "The keys that are sessions, as glob patterns.",
+    ),
+    live(
+        "features.rate_limiting",
+        Field::Bool(|c| &mut c.features.rate_limiting),
+        "Rate limits; false: none is applied. The application's own INCR and EXPIRE go on working.",
+    )
+    .env(&["REDIS_RATE_LIMITING_ENABLED"]),
+];

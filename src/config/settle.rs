@@ -1,0 +1,96 @@
+//! What only several settings together can say: numbers that bound each other, an upstream that is
+//! ourselves.
+
+use super::defaults::{default_workers, most_workers};
+use super::units::{show_duration, show_size};
+use super::written::{Origin, Problem};
+use super::{Config, Endpoint};
+use std::collections::BTreeMap;
+
+/// The last step before a configuration is ready.
+pub(super) struct Settler<'a> {
+    pub(super) origins: &'a BTreeMap<&'static str, Origin>,
+    pub(super) cores: usize,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Settler<'_> {
+    pub(super) fn settle(&mut self, config: &mut Config) {
+        self.connections(config);
+        self.workers(config);
+        self.order(config);
+        self.own_listener(config);
+        let policy = &config.embedded.maxmemory_policy;
+        if config.upstream.endpoint == Endpoint::Embedded && policy.starts_with("allkeys") {
+            self.warnings
+                .push(format!("{policy} may evict queues and sessions, not only what has an expiry"));
+        }
+    }
+
+    fn connections(&mut self, config: &mut Config) {
+        let asked = config.upstream.max_connections;
+        if asked < 2 {
+            let by = self.origin("upstream.max_connections");
+            self.warnings.push(format!("{by}: {asked} upstream connections are too few; 2 are used"));
+            config.upstream.max_connections = 2;
+        }
+    }
+
+    fn workers(&mut self, config: &mut Config) {
+        let budget = config.upstream.max_connections;
+        let most = most_workers(budget);
+        if !self.origins.contains_key("workers") {
+            config.workers = default_workers(self.cores, budget);
+        } else if config.workers > most {
+            let (by, asked) = (self.origin("workers"), config.workers);
+            self.warnings.push(format!(
+                "{by}: {asked} workers need {} upstream connections and there are {budget}; {most} are used",
+                asked.saturating_mul(2)
+            ));
+            config.workers = most;
+        }
+    }
+
+    /// Settings that must not pass one another.
+    fn order(&mut self, config: &Config) {
+        let (limits, up) = (&config.limits, &config.upstream);
+        if limits.reply_buffer < limits.large {
+            let (less, more) = (show_size(limits.reply_buffer), show_size(limits.large));
+            self.below("limits.reply_buffer", &less, "limits.large", &more);
+        }
+        if limits.memory < limits.reply_buffer {
+            let (less, more) = (show_size(limits.memory), show_size(limits.reply_buffer));
+            self.below("limits.memory", &less, "limits.reply_buffer", &more);
+        }
+        if up.reconnect_max < up.reconnect_min {
+            let (less, more) = (show_duration(up.reconnect_max), show_duration(up.reconnect_min));
+            self.below("upstream.reconnect_max", &less, "upstream.reconnect_min", &more);
+        }
+    }
+
+    fn below(&mut self, key: &str, value: &str, least_key: &str, least: &str) {
+        let named = [key, least_key].into_iter().find(|key| self.origins.contains_key(key)).unwrap_or(key);
+        let by = self.origin(named);
+        self.problems.push(Problem::new(
+            &by,
+            named,
+            format!("{key} ({value}) is below {least_key} ({least})"),
+        ));
+    }
+
+    fn own_listener(&mut self, config: &Config) {
+        let Some(listen) = config.upstream_is_own_listener().filter(|_| config.enabled) else { return };
+        let (by, listen_by) = (self.origin("upstream.uri"), self.origin("listen"));
+        let message = format!(
+            "names {}, which is this proxy itself: it listens there (listen = {listen}, {listen_by}); \
+             name the Redis behind it with NEARSIDE_UPSTREAM or --upstream",
+            config.upstream.endpoint
+        );
+        self.problems.push(Problem::new(&by, "upstream.uri", message));
+    }
+
+    fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or_default()
+    }
+}
