@@ -44,10 +44,7 @@ fn nulls_stand_where_the_command_has_them() {
 #[test]
 fn pairs_are_flattened() {
     let resp3 = "*2\r\n*2\r\n$1\r\na\r\n,1\r\n*2\r\n$1\r\nb\r\n,2.5\r\n";
-    assert_eq!(
-        to(Conversion::Pairs, resp3),
-        "*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$3\r\n2.5\r\n"
-    );
+    assert_eq!(to(Conversion::Pairs, resp3), "*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$3\r\n2.5\r\n");
     assert_eq!(to(Conversion::Pairs, "*2\r\n$1\r\na\r\n,1\r\n"), "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
     assert_eq!(to(Conversion::Pairs, "*0\r\n"), "*0\r\n");
 }
@@ -60,7 +57,8 @@ fn an_array_that_is_not_all_pairs_keeps_its_length() {
 
 #[test]
 fn a_map_of_streams_is_an_array_of_pairs() {
-    let resp3 = "%2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n+f\r\n+v\r\n$1\r\nt\r\n*1\r\n*2\r\n+i\r\n_\r\n";
+    let resp3 =
+        "%2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n+f\r\n+v\r\n$1\r\nt\r\n*1\r\n*2\r\n+i\r\n_\r\n";
     let resp2 = "*2\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n+f\r\n+v\r\n*2\r\n$1\r\nt\r\n*1\r\n*2\r\n+i\r\n*-1\r\n";
     assert_eq!(to(Conversion::Streams, resp3), resp2);
     assert_eq!(to(Conversion::Streams, "_\r\n"), "*-1\r\n");
