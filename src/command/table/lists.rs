@@ -5,11 +5,11 @@ use super::row::*;
 pub(super) const ROWS: &[Command] = &of(
     Family::List,
     [
-        row("BLMOVE", 6, TWO_KEYS, Blocking(Always), Write, GENERIC),
+        row("BLMOVE", 6, TWO_KEYS, Blocking(Always), Write, NULL_ARRAY),
         row("BLMPOP", -5, counted(2), Blocking(Always), Write, NULL_ARRAY),
         row("BLPOP", -3, range(1, -2, 1), Blocking(Always), Write, NULL_ARRAY),
         row("BRPOP", -3, range(1, -2, 1), Blocking(Always), Write, NULL_ARRAY),
-        row("BRPOPLPUSH", 4, TWO_KEYS, Blocking(Always), Write, GENERIC),
+        row("BRPOPLPUSH", 4, TWO_KEYS, Blocking(Always), Write, NULL_ARRAY),
         row("LINDEX", 3, KEY, Lane, Read, GENERIC),
         row("LINSERT", 5, KEY, Lane, Write, GENERIC),
         row("LLEN", 2, KEY, Lane, Read, GENERIC),

@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Command] = &of(
         row("COMMAND|GETKEYS", -3, NO_KEYS, Lane, None, GENERIC),
         row("COMMAND|GETKEYSANDFLAGS", -3, NO_KEYS, Lane, None, GENERIC),
         row("COMMAND|HELP", 2, NO_KEYS, Lane, None, GENERIC),
-        row("COMMAND|INFO", -2, NO_KEYS, Lane, None, NULL_ARRAYS),
+        row("COMMAND|INFO", -2, NO_KEYS, Lane, None, GENERIC),
         row("COMMAND|LIST", -2, NO_KEYS, Lane, None, GENERIC),
         row("CONFIG", -2, NO_KEYS, Container, Unknown, Unproven),
         row("CONFIG|GET", -3, NO_KEYS, Lane, None, GENERIC),
