@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 
 use nearside::command::{Command, Resp2, Route, all, lookup};
 use nearside::resp::convert::{Conversion, convert};
-use nearside::resp::request::{Args, Span};
 
 #[path = "convert/server.rs"]
 mod server;
+#[path = "convert/spans.rs"]
+mod spans;
 #[path = "convert/talks.rs"]
 mod talks;
 
 use server::{Client, Server, binaries};
+use spans::with;
 use talks::{CLUSTER, Exactness, TALKS, lines};
 
 /// Rows whose only replies on a lone idle server are errors.
@@ -153,18 +155,4 @@ fn mask(reply: &str) -> String {
         }
     }
     out
-}
-
-fn with<T>(words: &[String], then: impl FnOnce(Args<'_>) -> T) -> T {
-    let bytes = words.concat().into_bytes();
-    let mut start = 0;
-    let spans: Vec<Span> = words
-        .iter()
-        .map(|word| {
-            let span = Span { start, end: start + word.len() };
-            start = span.end;
-            span
-        })
-        .collect();
-    then(Args::new(&bytes, &spans))
 }

@@ -29,7 +29,6 @@ pub(super) const ROWS: &[Command] = &of(
         row("CLIENT|UNPAUSE", 2, NO_KEYS, Control, Elsewhere, GENERIC),
         row("ECHO", 2, NO_KEYS, Lane, None, GENERIC),
         row("HELLO", -1, NO_KEYS, Session(Local::Hello), None, Unproven),
-        row("NEARSIDE", -1, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("PING", -1, NO_KEYS, Lane, None, GENERIC),
         row("QUIT", -1, NO_KEYS, Session(Local::Quit), None, Unproven),
         row("RESET", 1, NO_KEYS, Session(Local::Reset), None, Unproven),

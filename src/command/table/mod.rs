@@ -13,6 +13,7 @@ mod geo;
 mod hashes;
 mod hll;
 mod lists;
+mod nearside;
 mod pubsub;
 mod row;
 mod scripts;
@@ -27,7 +28,7 @@ mod zsets;
 use super::Command;
 
 /// The families' rows. Each is sorted by name.
-const GROUPS: [&[Command]; 17] = [
+const GROUPS: [&[Command]; 18] = [
     bitmaps::ROWS,
     cluster::ROWS,
     connection::ROWS,
@@ -36,6 +37,7 @@ const GROUPS: [&[Command]; 17] = [
     hashes::ROWS,
     hll::ROWS,
     lists::ROWS,
+    nearside::ROWS,
     pubsub::ROWS,
     scripts::ROWS,
     server::ROWS,

@@ -4,7 +4,7 @@ pub(super) use super::super::{
     Channels, Command,
     Effect::*,
     Family, Keys, Local, Pin, Resp2,
-    Resp2::{As, Longer, Unproven},
+    Resp2::{As, Longer, Unless, Unproven},
     Route,
     Route::*,
     When::*,
