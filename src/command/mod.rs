@@ -61,7 +61,7 @@ pub enum Route {
 pub enum When {
     /// Always.
     Always,
-    /// Only when this option is among its arguments (before `STREAMS`).
+    /// Only with this option (of `XREAD` and `XREADGROUP`).
     Option(&'static str),
 }
 
@@ -88,7 +88,7 @@ pub enum Pin {
     Tracking,
     /// `CLIENT REPLY`.
     Reply,
-    /// `READONLY`, `READWRITE`, `ASKING`.
+    /// `READONLY`, `READWRITE`, `ASKING` and other modes that change what the upstream answers.
     ReadOnly,
     /// `WAIT`, `WAITAOF`: about the connection's own last write.
     Wait,
@@ -121,6 +121,7 @@ pub enum Local {
     ClientInfo,
     ClientNoEvict,
     ClientNoTouch,
+    ClientCapa,
     /// Nearside's own command.
     Nearside,
 }
@@ -199,9 +200,7 @@ impl Command {
     pub fn blocks(&self, args: &Args<'_>) -> bool {
         match self.route {
             Route::Blocking(When::Always) => true,
-            Route::Blocking(When::Option(word)) => {
-                (1..args.len()).take_while(|&i| !args.is(i, "STREAMS")).any(|i| args.is(i, word))
-            }
+            Route::Blocking(When::Option(word)) => keys::stream_options(args).any(|i| args.is(i, word)),
             _ => false,
         }
     }

@@ -10,6 +10,8 @@ pub enum Resp2 {
     Unproven,
     /// Always this one.
     As(Conversion),
+    /// Generic, but nobody has compared it with this option.
+    Unless(&'static str),
     /// `more` when there are more than `than` arguments (the name included), else generic.
     Longer {
         /// The longest form that is generic.
@@ -25,6 +27,7 @@ impl Resp2 {
         match self {
             Self::Unproven => None,
             Self::As(how) => Some(how),
+            Self::Unless(word) => (1..args.len()).all(|i| !args.is(i, word)).then_some(Conversion::Generic),
             Self::Longer { than, more } if args.len() > usize::from(than) => Some(more),
             Self::Longer { .. } => Some(Conversion::Generic),
         }

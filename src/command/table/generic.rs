@@ -1,0 +1,43 @@
+//! Keys of any type.
+
+use super::row::*;
+
+pub(super) const ROWS: &[Command] = &of(
+    Family::Generic,
+    [
+        row("COPY", -3, TWO_KEYS, Lane, Write, GENERIC),
+        row("DEL", -2, KEYS, Lane, Write, GENERIC),
+        row("DUMP", 2, KEY, Lane, Read, GENERIC),
+        row("EXISTS", -2, KEYS, Lane, Read, GENERIC),
+        row("EXPIRE", -3, KEY, Lane, Write, GENERIC),
+        row("EXPIREAT", -3, KEY, Lane, Write, GENERIC),
+        row("EXPIRETIME", 2, KEY, Lane, Read, GENERIC),
+        row("KEYS", 2, NO_KEYS, Lane, Read, GENERIC),
+        row("MIGRATE", -6, Keys::Migrate, Lease, Write, Unproven),
+        row("MOVE", 3, KEY, Lane, Write, GENERIC),
+        row("OBJECT", -2, NO_KEYS, Container, Unknown, Unproven),
+        row("OBJECT|ENCODING", 3, KEY_AT_2, Lane, Read, GENERIC),
+        row("OBJECT|FREQ", 3, KEY_AT_2, Lane, Read, GENERIC),
+        row("OBJECT|HELP", 2, NO_KEYS, Lane, None, GENERIC),
+        row("OBJECT|IDLETIME", 3, KEY_AT_2, Lane, Read, GENERIC),
+        row("OBJECT|REFCOUNT", 3, KEY_AT_2, Lane, Read, GENERIC),
+        row("PERSIST", 2, KEY, Lane, Write, GENERIC),
+        row("PEXPIRE", -3, KEY, Lane, Write, GENERIC),
+        row("PEXPIREAT", -3, KEY, Lane, Write, GENERIC),
+        row("PEXPIRETIME", 2, KEY, Lane, Read, GENERIC),
+        row("PTTL", 2, KEY, Lane, Read, GENERIC),
+        row("RANDOMKEY", 1, NO_KEYS, Lane, Read, GENERIC),
+        row("RENAME", 3, TWO_KEYS, Lane, Write, GENERIC),
+        row("RENAMENX", 3, TWO_KEYS, Lane, Write, GENERIC),
+        row("RESTORE", -4, KEY, Lane, Write, GENERIC),
+        row("SCAN", -2, NO_KEYS, Lane, Read, GENERIC),
+        row("SORT", -2, Keys::Sort, Lane, Write, GENERIC),
+        row("SORT_RO", -2, Keys::Sort, Lane, Read, GENERIC),
+        row("TOUCH", -2, KEYS, Lane, Elsewhere, GENERIC),
+        row("TTL", 2, KEY, Lane, Read, GENERIC),
+        row("TYPE", 2, KEY, Lane, Read, GENERIC),
+        row("UNLINK", -2, KEYS, Lane, Write, GENERIC),
+        row("WAIT", 3, NO_KEYS, Pin(Pin::Wait), None, Unproven),
+        row("WAITAOF", 4, NO_KEYS, Pin(Pin::Wait), None, Unproven),
+    ],
+);

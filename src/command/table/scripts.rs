@@ -1,0 +1,33 @@
+//! Scripts and functions.
+
+use super::row::*;
+
+pub(super) const ROWS: &[Command] = &of(
+    Family::Script,
+    [
+        row("EVAL", -3, Keys::Declared { at: 2 }, Lane, Unknown, Unproven),
+        row("EVALSHA", -3, Keys::Declared { at: 2 }, Lane, Unknown, Unproven),
+        row("EVALSHA_RO", -3, Keys::Declared { at: 2 }, Lane, Read, Unproven),
+        row("EVAL_RO", -3, Keys::Declared { at: 2 }, Lane, Read, Unproven),
+        row("FCALL", -3, Keys::Declared { at: 2 }, Lane, Unknown, Unproven),
+        row("FCALL_RO", -3, Keys::Declared { at: 2 }, Lane, Read, Unproven),
+        row("FUNCTION", -2, NO_KEYS, Container, Unknown, Unproven),
+        row("FUNCTION|DELETE", 3, NO_KEYS, Lane, Elsewhere, GENERIC),
+        row("FUNCTION|DUMP", 2, NO_KEYS, Lane, None, GENERIC),
+        row("FUNCTION|FLUSH", -2, NO_KEYS, Lease, Elsewhere, GENERIC),
+        row("FUNCTION|HELP", 2, NO_KEYS, Lane, None, GENERIC),
+        row("FUNCTION|KILL", 2, NO_KEYS, Control, Elsewhere, GENERIC),
+        row("FUNCTION|LIST", -2, NO_KEYS, Lane, None, GENERIC),
+        row("FUNCTION|LOAD", -3, NO_KEYS, Lane, Elsewhere, GENERIC),
+        row("FUNCTION|RESTORE", -3, NO_KEYS, Lease, Elsewhere, GENERIC),
+        row("FUNCTION|STATS", 2, NO_KEYS, Control, None, GENERIC),
+        row("SCRIPT", -2, NO_KEYS, Container, Unknown, Unproven),
+        row("SCRIPT|DEBUG", -3, NO_KEYS, Refused, Elsewhere, Unproven),
+        row("SCRIPT|EXISTS", -3, NO_KEYS, Lane, None, GENERIC),
+        row("SCRIPT|FLUSH", -2, NO_KEYS, Lease, Elsewhere, GENERIC),
+        row("SCRIPT|HELP", 2, NO_KEYS, Lane, None, GENERIC),
+        row("SCRIPT|KILL", 2, NO_KEYS, Control, Elsewhere, GENERIC),
+        row("SCRIPT|LOAD", 3, NO_KEYS, Lane, Elsewhere, GENERIC),
+        row("SCRIPT|SHOW", 3, NO_KEYS, Lane, None, GENERIC),
+    ],
+);
