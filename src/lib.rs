@@ -14,5 +14,7 @@
 pub mod command;
 pub mod config;
 pub mod net;
+pub mod policy;
+pub mod session;
 pub mod resp;
 pub mod upstream;

@@ -29,6 +29,23 @@ pub struct ServerInfo {
     pub timeout: Option<Duration>,
 }
 
+impl ServerInfo {
+    /// The fields of a `HELLO` reply in the order and form they came in.
+    pub fn fields(reply: &Bytes) -> Vec<(Bytes, Bytes)> {
+        let Some(start) = reply.iter().position(|&b| b == b'\n').filter(|_| matches!(reply[0], b'%' | b'*')) else {
+            return Vec::new();
+        };
+        let mut values = Vec::new();
+        let mut at = start + 1;
+        while let Ok(Fed::Whole(n)) = ReplyScanner::default().feed(&reply[at..]) {
+            values.push(reply.slice(at..at + n));
+            at += n;
+        }
+        let named = values.chunks_exact(2);
+        named.filter_map(|pair| Some((string(&pair[0])?, pair[1].clone()))).collect()
+    }
+}
+
 /// What is asked of a new connection.
 pub(super) struct Greeting<'a> {
     pub(super) proto: Proto,
@@ -80,7 +97,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         }
     }
     let timeout = server_timeout(&talk.hear().await?);
-    let info = ServerInfo { hello: fields(&answer), timeout };
+    let info = ServerInfo { hello: ServerInfo::fields(&answer), timeout };
     Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
 }
 
@@ -137,21 +154,6 @@ fn error_text(reply: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(text).trim_end().to_owned())
 }
 
-/// The fields of a `HELLO` reply in the order and form they came in.
-fn fields(reply: &Bytes) -> Vec<(Bytes, Bytes)> {
-    let Some(start) = reply.iter().position(|&b| b == b'\n').filter(|_| matches!(reply[0], b'%' | b'*')) else {
-        return Vec::new();
-    };
-    let mut values = Vec::new();
-    let mut at = start + 1;
-    while let Ok(Fed::Whole(n)) = ReplyScanner::default().feed(&reply[at..]) {
-        values.push(reply.slice(at..at + n));
-        at += n;
-    }
-    let named = values.chunks_exact(2);
-    named.filter_map(|pair| Some((string(&pair[0])?, pair[1].clone()))).collect()
-}
-
 fn string(frame: &[u8]) -> Option<Bytes> {
     match decode(frame).ok()??.0 {
         OwnedFrame::BlobString { data, .. } | OwnedFrame::SimpleString { data, .. } => Some(data.into()),
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn a_hello_reply_keeps_its_order_and_its_bytes() {
         let reply = Bytes::from_static(b"%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n$7\r\nmodules\r\n*0\r\n");
-        let fields = fields(&reply);
+        let fields = ServerInfo::fields(&reply);
         assert_eq!(fields[1], (Bytes::from_static(b"proto"), Bytes::from_static(b":3\r\n")));
         assert_eq!(fields[2].1, Bytes::from_static(b"*0\r\n"));
     }

@@ -18,6 +18,8 @@ pub struct Limits {
     pub max_bulk: usize,
     /// Arguments of one request.
     pub max_multibulk: usize,
+    /// A request longer than this is passed on in pieces; the scanner itself does not mind.
+    pub large: usize,
     /// The client must still authenticate: Redis's small limits apply.
     pub unauthenticated: bool,
 }
@@ -140,6 +142,11 @@ impl RequestScanner {
     /// The arguments that have arrived whole, of a request that has not; valid until more is scanned.
     pub fn args_so_far<'a>(&'a self, buf: &'a [u8]) -> Args<'a> {
         Args::new(&buf[..self.at.min(buf.len())], &self.spans)
+    }
+
+    /// How many bytes of the buffer belong to what was scanned.
+    pub fn scanned(&self) -> usize {
+        self.at
     }
 
     /// What is still to come of a request that has begun, for passing it on in pieces: everything

@@ -202,7 +202,7 @@ impl<C: Caller> Replies<C> {
 
 /// Has requests like this one go to connections of their own from now on.
 fn note_large(shared: &Shared, request: &[u8]) {
-    let limits = Limits { max_bulk: usize::MAX / 2, max_multibulk: usize::MAX / 2, unauthenticated: false };
+    let limits = Limits { max_bulk: usize::MAX / 2, max_multibulk: usize::MAX / 2, large: usize::MAX, unauthenticated: false };
     let mut scanner = RequestScanner::default();
     if scanner.scan(request, &limits).is_ok() {
         let args: Args<'_> = scanner.args(request);

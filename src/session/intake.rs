@@ -1,0 +1,194 @@
+//! What a client sends: read, cut into requests, kept only where it cannot be used yet.
+//!
+//! An idle client holds no buffer: reads go to the worker's scratch buffer, and only the beginning
+//! of a request whose end has not come is copied out of it.
+
+use std::cell::RefCell;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+
+use super::path::Verdict;
+use crate::net::ReadHalf;
+use crate::resp::request::Args;
+use crate::resp::scan::request::{Limits, Progress, ProtocolError, Remainder, RequestScanner};
+
+/// Least room for a read that continues a request.
+const MIN_READ: usize = 16 * 1024;
+
+/// What one read brought.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// Requests, routed as far as they went.
+    Routed(Result<Verdict, ProtocolError>),
+    /// The end: the client closed, or its connection failed.
+    Ended,
+}
+
+/// What stands at the front of what has been read.
+#[derive(Debug)]
+pub(super) enum Front {
+    /// Not enough to say.
+    Nothing,
+    /// The beginning of a request that will take at least this many bytes.
+    Partial(usize),
+    /// A whole request.
+    Whole,
+}
+
+/// The reading half of a client's connection.
+#[derive(Debug)]
+pub(super) struct Intake {
+    read: ReadHalf,
+    /// Bytes read and not consumed; they start with a request's first byte.
+    kept: BytesMut,
+    scanner: RequestScanner,
+}
+
+impl Intake {
+    pub(super) fn new(read: ReadHalf) -> Self {
+        Self { read, kept: BytesMut::new(), scanner: RequestScanner::default() }
+    }
+
+    /// Reads once and hands every whole request to `route`, until it wants no more.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &RefCell<BytesMut>,
+        limits: &Limits,
+        route: impl FnMut(Args<'_>) -> Verdict,
+    ) -> Poll<Read> {
+        if !self.kept.is_empty() {
+            return match ready!(self.poll_more(cx)) {
+                false => Poll::Ready(Read::Ended),
+                true => Poll::Ready(Read::Routed(self.requests(limits, route))),
+            };
+        }
+        let mut scratch = scratch.borrow_mut();
+        scratch.clear();
+        match ready!(self.read.poll_into(cx, &mut scratch)) {
+            Ok(0) | Err(_) => return Poll::Ready(Read::Ended),
+            Ok(_) => {}
+        }
+        let (used, result) = consume(&mut self.scanner, &scratch, limits, route);
+        if used < scratch.len() {
+            self.kept.extend_from_slice(&scratch[used..]);
+        }
+        Poll::Ready(Read::Routed(result))
+    }
+
+    /// Hands every whole request among what is kept to `route`, until it wants no more.
+    pub(super) fn requests(
+        &mut self,
+        limits: &Limits,
+        route: impl FnMut(Args<'_>) -> Verdict,
+    ) -> Result<Verdict, ProtocolError> {
+        let (used, result) = consume(&mut self.scanner, &self.kept, limits, route);
+        self.skip(used);
+        result
+    }
+
+    /// One read to the end of what is kept; `false` at the end of the stream.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.kept.reserve(MIN_READ);
+        Poll::Ready(matches!(ready!(self.read.poll_into(cx, &mut self.kept)), Ok(n) if n > 0))
+    }
+
+    /// Looks at the request at the front without taking it. Empty requests are skipped.
+    pub(super) fn front(&mut self, limits: &Limits) -> Result<Front, ProtocolError> {
+        loop {
+            if self.kept.is_empty() {
+                return Ok(Front::Nothing);
+            }
+            match self.scanner.scan(&self.kept, limits)? {
+                Progress::Partial { declared } => return Ok(Front::Partial(declared)),
+                Progress::Whole { .. } => return Ok(Front::Whole),
+                Progress::Nothing { len } => {
+                    self.scanner.reset();
+                    self.skip(len);
+                }
+            }
+        }
+    }
+
+    /// The arguments of the whole request that [`Self::front`] has found.
+    pub(super) fn args(&self) -> Args<'_> {
+        self.scanner.args(&self.kept)
+    }
+
+    /// The arguments that have arrived of the partial request that [`Self::front`] has found.
+    pub(super) fn args_so_far(&self) -> Args<'_> {
+        self.scanner.args_so_far(&self.kept)
+    }
+
+    /// Done with the whole request that [`Self::front`] has found.
+    pub(super) fn pop(&mut self) {
+        let len = self.scanner.scanned();
+        self.scanner.reset();
+        self.skip(len);
+    }
+
+    /// Starts passing the partial request on in pieces: what was scanned goes to `out` now.
+    pub(super) fn stream(&mut self, out: &mut BytesMut) -> Remainder {
+        let rest = self.scanner.remainder();
+        self.scanner.reset();
+        out.extend_from_slice(&self.kept[..rest.from]);
+        self.skip(rest.from);
+        rest
+    }
+
+    /// Passes on what there is of a request passed on in pieces; `true` once it is whole.
+    pub(super) fn pass(&mut self, rest: &mut Remainder, limits: &Limits, out: &mut BytesMut) -> Result<bool, ProtocolError> {
+        let (n, whole) = rest.advance(&self.kept, limits)?;
+        out.extend_from_slice(&self.kept[..n]);
+        self.skip(n);
+        Ok(whole)
+    }
+
+    /// Whether bytes wait that have not been consumed.
+    pub(super) fn has_kept(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    fn skip(&mut self, n: usize) {
+        self.kept.advance(n);
+        if self.kept.is_empty() {
+            self.kept = BytesMut::new();
+        }
+    }
+}
+
+/// Hands requests of `bytes` to `route`; answers how many bytes are done with, and why it stopped.
+#[inline]
+fn consume(
+    scanner: &mut RequestScanner,
+    bytes: &[u8],
+    limits: &Limits,
+    mut route: impl FnMut(Args<'_>) -> Verdict,
+) -> (usize, Result<Verdict, ProtocolError>) {
+    let mut at = 0;
+    while at < bytes.len() {
+        match scanner.scan(&bytes[at..], limits) {
+            Err(error) => return (at, Err(error)),
+            // A large request is passed on in pieces, on a connection of its own.
+            Ok(Progress::Partial { declared }) if declared > limits.large => return (at, Ok(Verdict::Large)),
+            Ok(Progress::Partial { .. }) => return (at, Ok(Verdict::Done)),
+            Ok(Progress::Nothing { len }) => {
+                scanner.reset();
+                at += len;
+            }
+            Ok(Progress::Whole { len }) => {
+                let verdict = route(scanner.args(&bytes[at..]));
+                scanner.reset();
+                if !verdict.consumed() {
+                    return (at, Ok(verdict));
+                }
+                at += len;
+                if verdict == Verdict::Close {
+                    return (at, Ok(verdict));
+                }
+            }
+        }
+    }
+    (at, Ok(Verdict::Done))
+}

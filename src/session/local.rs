@@ -1,0 +1,160 @@
+//! The commands a session answers itself, and the words it has for failures.
+
+use bytes::Bytes;
+
+use super::hello;
+use super::path::Path;
+use crate::command::Local;
+use crate::config::Secret;
+use crate::resp::request::Args;
+use crate::resp::{Proto, reply};
+use crate::upstream::{Credential, Failure};
+
+const OK: &[u8] = b"+OK\r\n";
+
+/// The answer to a session command, if it can be given here. `None`: the upstream has to be asked,
+/// because it must verify something, or because the command is wrong in a way it words best.
+pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<Vec<u8>> {
+    let count = args.len();
+    match which {
+        Local::Hello => match hello::parse(args) {
+            Ok(hello) => hello::answer(path, hello),
+            Err(text) => Some(error(&text)),
+        },
+        Local::Select => (count == 2 && integer(args.get(1)) == Some(i64::from(path.db))).then(|| OK.to_vec()),
+        Local::Reset if count == 1 => {
+            path.reset();
+            Some(b"+RESET\r\n".to_vec())
+        }
+        Local::ClientSetname if count == 3 => Some(match check_name(args.get(2)) {
+            Ok(()) => {
+                path.name = Bytes::copy_from_slice(args.get(2));
+                OK.to_vec()
+            }
+            Err(text) => error(&text),
+        }),
+        Local::ClientGetname if count == 2 => Some(if path.name.is_empty() {
+            reply::null(path.proto).to_vec()
+        } else {
+            encoded(|out| reply::bulk(&path.name, out))
+        }),
+        Local::ClientId if count == 2 => Some(format!(":{}\r\n", path.client.id).into_bytes()),
+        Local::ClientInfo if count == 2 => Some(encoded(|out| reply::text(path.proto, &info_line(path), out))),
+        Local::ClientSetinfo if count == 4 => set_info(path, args),
+        Local::ClientNoEvict | Local::ClientNoTouch if count == 3 && (args.is(2, "ON") || args.is(2, "OFF")) => {
+            Some(OK.to_vec())
+        }
+        Local::Nearside => Some(nearside(path, args)),
+        _ => None,
+    }
+}
+
+/// Appends the error a client gets for a request that failed upstream.
+pub(super) fn failure(failure: &Failure, out: &mut Vec<u8>) {
+    match failure {
+        Failure::Refused(text) => reply::error(text, out),
+        other => reply::error(&format!("{} {other}", other.code()), out),
+    }
+}
+
+/// Appends the error for a command that makes no sense through a proxy.
+pub(super) fn refused(name: &str, out: &mut Vec<u8>) {
+    let text = format!("ERR {name} is refused: replication goes to the upstream itself, not through Nearside");
+    reply::error(&text, out);
+}
+
+/// Whether this `INFO` asks for nothing but our section.
+pub(super) fn is_ours_alone(args: &Args<'_>) -> bool {
+    args.len() == 2 && args.is(1, "nearside")
+}
+
+/// Whether this `INFO` asks for our section too.
+pub(super) fn includes_ours(args: &Args<'_>) -> bool {
+    args.len() == 1 || (1..args.len()).any(|i| ["default", "all", "everything", "nearside"].iter().any(|s| args.is(i, s)))
+}
+
+/// A decimal integer as Redis reads one.
+pub(super) fn integer(bytes: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let value: i64 = text.parse().ok()?;
+    (value.to_string() == text).then_some(value)
+}
+
+/// A client's own credential.
+pub(super) fn credential(user: Option<&[u8]>, password: &[u8]) -> Credential {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let username = user.map(text).filter(|user| user != "default");
+    Credential { username, password: Some(Secret::new(text(password))) }
+}
+
+/// Redis's rule for client names.
+pub(super) fn check_name(name: &[u8]) -> Result<(), String> {
+    if name.iter().all(|b| (b'!'..=b'~').contains(b)) {
+        return Ok(());
+    }
+    Err("ERR Client names cannot contain spaces, newlines or special characters.".into())
+}
+
+fn set_info(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
+    let value = args.get(3);
+    let (field, label) = match () {
+        () if args.is(2, "LIB-NAME") => (0, "lib-name"),
+        () if args.is(2, "LIB-VER") => (1, "lib-ver"),
+        () => return Some(error(&format!("ERR Unrecognized option '{}'", String::from_utf8_lossy(args.get(2))))),
+    };
+    if check_name(value).is_err() {
+        return Some(error(&format!("ERR {label} cannot contain spaces, newlines or special characters.")));
+    }
+    path.library[field] = Bytes::copy_from_slice(value);
+    Some(OK.to_vec())
+}
+
+/// The client's line as `CLIENT INFO` and `CLIENT LIST` print it.
+fn info_line(path: &Path) -> String {
+    let client = &path.client;
+    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+    format!(
+        "id={} addr={} laddr={} name={} age={} idle=0 flags=N db={} sub=0 psub=0 ssub=0 multi=-1 cmd=client|info \
+         user={} lib-name={} lib-ver={} resp={}\n",
+        client.id,
+        client.peer,
+        client.local,
+        text(&path.name),
+        client.since.elapsed().as_secs(),
+        path.db,
+        path.credential.username.as_deref().unwrap_or("default"),
+        text(&path.library[0]),
+        text(&path.library[1]),
+        path.proto.number(),
+    )
+}
+
+fn nearside(path: &Path, args: &Args<'_>) -> Vec<u8> {
+    match args.len() {
+        // A proxy that hears its own question has itself for an upstream.
+        3 if args.is(1, "PROBE") && args.get(2) == path.worker.nonce.as_bytes() => b"+LOOP\r\n".to_vec(),
+        3 if args.is(1, "PROBE") => b"+NEARSIDE\r\n".to_vec(),
+        2 if args.is(1, "INFO") => encoded(|out| reply::text(path.proto, &(path.worker.info.0)(), out)),
+        2 if args.is(1, "HELP") => help(),
+        _ => error("ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP."),
+    }
+}
+
+fn help() -> Vec<u8> {
+    let lines = ["NEARSIDE <subcommand>. Subcommands are:", "INFO", "    What this proxy says of itself.", "HELP", "    Print this help."];
+    let mut out = format!("*{}\r\n", lines.len()).into_bytes();
+    for line in lines {
+        out.extend_from_slice(format!("+{line}\r\n").as_bytes());
+    }
+    out
+}
+
+fn error(text: &str) -> Vec<u8> {
+    encoded(|out| reply::error(text, out))
+}
+
+fn encoded(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
+}

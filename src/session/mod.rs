@@ -1,0 +1,203 @@
+//! One client connection, from its first byte to its last.
+//!
+//! Owns: the client's connection state, which way each request goes ([`path`]), the order and the
+//! bounds of its replies ([`client`]), the commands answered here ([`local`]), and the sessions that
+//! hold a connection of their own ([`pinned`]). Never: decides what is permitted, or how an upstream
+//! connection is made.
+
+mod client;
+mod hello;
+mod intake;
+mod local;
+mod path;
+mod pinned;
+mod state;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::{Config, Limits};
+use crate::net::Stream;
+use crate::policy::Rules;
+use crate::resp::scan::request::ProtocolError;
+use crate::upstream::{Lanes, Pool, Shared};
+
+pub use client::Client;
+use intake::{Intake, Read};
+use path::{Path, Verdict};
+
+/// What the sessions of one worker share.
+#[derive(Debug)]
+pub struct Worker {
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// The upstream, as all workers see it.
+    pub shared: Arc<Shared>,
+    /// The worker's lanes.
+    pub lanes: Lanes<Client>,
+    /// The worker's idle leases.
+    pub pool: Pool,
+    /// What is permitted.
+    pub rules: Rules,
+    /// The buffer every read goes into; what is not consumed at once is copied out.
+    pub scratch: Rc<RefCell<BytesMut>>,
+    /// Emptied reply buffers.
+    pub spares: client::Spares,
+    /// No new work: sessions end when what they have begun is done.
+    pub draining: Cell<bool>,
+    /// Distinguishes this process's proxy from every other one, to notice a proxy that is its own upstream.
+    pub nonce: Arc<str>,
+    /// What sets sizes in motion: copied out of the configuration for the path of a request.
+    pub limits: Rc<Limits>,
+    /// The `# Nearside` section of `INFO`, composed where the figures are.
+    pub info: Section,
+}
+
+/// Composes the `# Nearside` section of `INFO`.
+#[derive(Clone)]
+pub struct Section(pub Rc<dyn Fn() -> String>);
+
+impl std::fmt::Debug for Section {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Section")
+    }
+}
+
+/// What ends a session's stay on the shared path.
+#[derive(Debug)]
+enum Next {
+    /// The request at the front needs a connection of its own.
+    Pin,
+    /// This read must be asked again on a connection of its own.
+    Again(Bytes),
+    /// The session is over.
+    Close,
+}
+
+/// One client's session: a task's worth of state.
+#[derive(Debug)]
+pub struct Session {
+    intake: Intake,
+    path: Path,
+    /// The client will send nothing more, or must not.
+    ended: bool,
+    /// What was read last has been looked at as far as it can be without more.
+    exhausted: bool,
+}
+
+impl Session {
+    /// A session for a client that has just connected.
+    pub fn new(worker: Rc<Worker>, stream: Stream, id: u64) -> (Self, Rc<Client>) {
+        let (peer, local) = (stream.peer(), stream.local());
+        let (read, write) = stream.split();
+        let client = Rc::new(Client::new(id, peer, local, write, &worker));
+        let path = Path::new(worker, Rc::clone(&client));
+        (Self { intake: Intake::new(read), path, ended: false, exhausted: true }, client)
+    }
+
+    /// Serves the client until it leaves, is cut or the worker drains. Dropping it cuts the client.
+    pub async fn run(mut self) {
+        loop {
+            match std::future::poll_fn(|cx| self.poll(cx)).await {
+                Next::Pin => Box::pin(pinned::run(&mut self, None)).await,
+                Next::Again(request) => Box::pin(pinned::run(&mut self, Some(request))).await,
+                Next::Close => return,
+            }
+        }
+    }
+
+    fn client(&self) -> &Rc<Client> {
+        &self.path.client
+    }
+
+    /// The shared path: read, route, and leave it only for what cannot be done on it.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let client = Rc::clone(self.client());
+        client.listen(cx.waker());
+        loop {
+            if client.poll_flush(cx).is_err() || client.is_cut() {
+                return Poll::Ready(Next::Close);
+            }
+            if let Some(again) = client.next_again() {
+                return Poll::Ready(Next::Again(again));
+            }
+            if self.ended || self.path.worker.draining.get() {
+                if self.finished() {
+                    return Poll::Ready(Next::Close);
+                }
+                if self.ended {
+                    client.wake_when_drained();
+                    return Poll::Pending;
+                }
+            }
+            let verdict = if self.exhausted {
+                match self.read(cx) {
+                    Poll::Ready(verdict) => verdict,
+                    Poll::Pending => {
+                        if self.path.worker.draining.get() {
+                            client.wake_when_drained();
+                        }
+                        return Poll::Pending;
+                    }
+                }
+            } else {
+                let path = &mut self.path;
+                self.intake.requests(&path.limits(), |args| path.route(&args))
+            };
+            self.exhausted = false;
+            match verdict {
+                Ok(Verdict::Done) => self.exhausted = true,
+                Ok(Verdict::Room) => {
+                    client.wake_when_roomy();
+                    client.flush_now();
+                    return Poll::Pending;
+                }
+                Ok(Verdict::Drained) if client.outstanding() > 0 || client.has_later() => {
+                    client.wake_when_drained();
+                    client.flush_now();
+                    return Poll::Pending;
+                }
+                Ok(Verdict::Drained) => {}
+                Ok(Verdict::Large) if client.outstanding() > 0 || client.has_later() => {
+                    client.wake_when_drained();
+                    return Poll::Pending;
+                }
+                Ok(Verdict::Large | Verdict::Pin) => return Poll::Ready(Next::Pin),
+                Ok(Verdict::Close) => self.ended = true,
+                Err(error) => self.refuse(error),
+            }
+        }
+    }
+
+    /// Reads once and routes what has come.
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Verdict, ProtocolError>> {
+        let path = &mut self.path;
+        let scratch = Rc::clone(&path.worker.scratch);
+        let limits = path.limits();
+        match self.intake.poll_read(cx, &scratch, &limits, |args| path.route(&args)) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Read::Routed(verdict)) => Poll::Ready(verdict),
+            Poll::Ready(Read::Ended) => Poll::Ready(Ok(Verdict::Close)),
+        }
+    }
+
+    /// Nothing is owed to the client any more.
+    fn finished(&self) -> bool {
+        let client = self.client();
+        let idle = client.outstanding() == 0 && client.is_flushed() && !client.has_later();
+        idle && (self.ended || self.exhausted)
+    }
+
+    /// A protocol error: Redis's words, then the end.
+    fn refuse(&mut self, error: ProtocolError) {
+        let client = Rc::clone(self.client());
+        client.wake_when_drained();
+        client.say_last(&format!("-ERR {error}\r\n"));
+        tracing::debug!(client = client.id, %error, "protocol error");
+        self.ended = true;
+    }
+}

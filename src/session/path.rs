@@ -1,0 +1,205 @@
+//! Which way a request goes: answered here, onto the lane, or to a connection of its own.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::client::{Client, Ticket};
+use super::{Worker, local};
+use crate::command::{Command, Local, Route, lookup};
+use crate::resp::Proto;
+use crate::resp::reply;
+use crate::resp::request::Args;
+use crate::resp::scan::request::Limits;
+use crate::upstream::{Credential, Lane, Wanted};
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is on its way, or answered.
+    Done,
+    /// Not taken: too much is in flight.
+    Room,
+    /// Not taken: it must wait until every earlier one is answered.
+    Drained,
+    /// Not taken: it needs a connection of its own, and nothing is in flight.
+    Pin,
+    /// Not taken, and not whole: it is large, and passed on in pieces on a connection of its own.
+    Large,
+    /// Answered; it was the last.
+    Close,
+}
+
+impl Verdict {
+    /// Whether the request is dealt with.
+    pub(super) fn consumed(self) -> bool {
+        matches!(self, Self::Done | Self::Close)
+    }
+}
+
+/// What a session is, as far as its commands depend on it.
+#[derive(Debug)]
+pub(super) struct Path {
+    pub(super) worker: Rc<Worker>,
+    pub(super) client: Rc<Client>,
+    pub(super) proto: Proto,
+    pub(super) db: u32,
+    pub(super) credential: Rc<Credential>,
+    pub(super) name: Bytes,
+    /// `CLIENT SETINFO`'s library name and version.
+    pub(super) library: [Bytes; 2],
+    lane: Option<Rc<Lane<Client>>>,
+    limits: Limits,
+}
+
+impl Path {
+    pub(super) fn new(worker: Rc<Worker>, client: Rc<Client>) -> Self {
+        let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let limits = Limits {
+            max_bulk: limit(worker.limits.max_bulk),
+            max_multibulk: limit(worker.limits.max_multibulk),
+            large: limit(worker.limits.large),
+            unauthenticated: false,
+        };
+        Self {
+            proto: Proto::Resp2,
+            db: worker.config.upstream.database,
+            credential: Rc::new(worker.shared.credential()),
+            name: Bytes::new(),
+            library: [Bytes::new(), Bytes::new()],
+            lane: None,
+            limits,
+            worker,
+            client,
+        }
+    }
+
+    /// What a request of this client may be at most.
+    pub(super) fn limits(&self) -> Limits {
+        Limits { unauthenticated: self.must_authenticate(), ..self.limits }
+    }
+
+    /// Whether the upstream wants a password that nobody has given yet.
+    fn must_authenticate(&self) -> bool {
+        let refused = |lane: &Rc<Lane<Client>>| lane.link_info().is_some_and(|info| info.hello.is_empty());
+        self.credential.password.is_none() && self.lane.as_ref().is_some_and(refused)
+    }
+
+    /// Back to what a client is when it connects (`RESET`).
+    pub(super) fn reset(&mut self) {
+        self.proto = Proto::Resp2;
+        self.name = Bytes::new();
+        self.become_user(self.worker.shared.credential());
+        self.select(self.worker.config.upstream.database);
+    }
+
+    /// From now on the client works on database `db`.
+    pub(super) fn select(&mut self, db: u32) {
+        self.db = db;
+        self.lane = None;
+    }
+
+    /// From now on the client acts as `credential`.
+    pub(super) fn become_user(&mut self, credential: Credential) {
+        self.credential = Rc::new(credential);
+        self.lane = None;
+    }
+
+    /// The state a connection of the session's own must be in.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted { proto: self.proto, db: self.db, credential: (*self.credential).clone() }
+    }
+
+    /// The session's lane.
+    pub(super) fn lane(&mut self) -> &Rc<Lane<Client>> {
+        self.lane.get_or_insert_with(|| self.worker.lanes.lane(self.db, &self.credential))
+    }
+
+    /// Deals with one request, or says what it waits for.
+    #[inline]
+    pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
+        let command = lookup(args);
+        let verdict = match self.worker.rules.check(command, args) {
+            Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
+            Ok(_permit) => match command {
+                Some(command) => self.route_known(command, args),
+                None => self.pin(),
+            },
+        };
+        if verdict.consumed() {
+            self.client.requests.set(self.client.requests.get() + 1);
+        }
+        verdict
+    }
+
+    #[inline]
+    fn route_known(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
+        match command.route {
+            Route::Lane | Route::Container => self.on_lane(command, args, false),
+            Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, false),
+            Route::Info if local::is_ours_alone(args) => {
+                let section = (self.worker.info.0)();
+                self.here(|path, out| reply::text(path.proto, &section, out))
+            }
+            Route::Info => self.on_lane(command, args, local::includes_ours(args)),
+            Route::Session(Local::Quit) => match self.here(|_, out| out.extend_from_slice(b"+OK\r\n")) {
+                Verdict::Done => Verdict::Close,
+                wait => wait,
+            },
+            Route::Session(which) => self.session(which, args),
+            Route::Refused => self.here(|_, out| local::refused(command.name, out)),
+            Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
+        }
+    }
+
+    /// Sends a stateless request to the lane.
+    #[inline]
+    fn on_lane(&mut self, command: &'static Command, args: &Args<'_>, info: bool) -> Verdict {
+        let conversion = match self.proto {
+            Proto::Resp3 => None,
+            Proto::Resp2 => match command.conversion(args) {
+                Some(how) => Some(how),
+                None => return self.pin(),
+            },
+        };
+        if self.worker.shared.is_large(args) {
+            return self.pin();
+        }
+        if !self.client.has_room() {
+            return Verdict::Room;
+        }
+        self.client.sent();
+        let client = Rc::clone(&self.client);
+        let ticket = Ticket { conversion, info };
+        self.lane().send(&client, ticket, args.bytes(), command.repeatable(), Instant::now());
+        Verdict::Done
+    }
+
+    /// Answers here, once nothing is in flight.
+    fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
+        if self.client.outstanding() > 0 || self.client.has_later() {
+            return Verdict::Drained;
+        }
+        let mut out = Vec::new();
+        answer(self, &mut out);
+        self.client.say(&out);
+        self.client.flush_now();
+        Verdict::Done
+    }
+
+    fn session(&mut self, which: Local, args: &Args<'_>) -> Verdict {
+        if self.client.outstanding() > 0 || self.client.has_later() {
+            return Verdict::Drained;
+        }
+        match local::answer(self, which, args) {
+            None => Verdict::Pin,
+            Some(answer) => self.here(|_, out| out.extend_from_slice(&answer)),
+        }
+    }
+
+    fn pin(&self) -> Verdict {
+        let busy = self.client.outstanding() > 0 || self.client.has_later();
+        if busy { Verdict::Drained } else { Verdict::Pin }
+    }
+}

@@ -1,0 +1,255 @@
+//! Both directions of a session's own connection, and how a stay on it ends.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::time::{Sleep, sleep};
+
+use super::replies::Replies;
+use crate::resp::scan::request::Remainder;
+use crate::session::intake::Front;
+use crate::session::state::{Expect, Held};
+use crate::session::{Client, Session, local};
+use crate::upstream::{Failure, Lease};
+
+/// Request bytes gathered before more is read from the client.
+pub(super) const HIGH_WATER: usize = 256 * 1024;
+/// Room for a read from the upstream.
+const READ: usize = 64 * 1024;
+/// Rounds of work before other sessions get theirs.
+const ROUNDS_PER_TURN: usize = 8;
+
+/// How a stay ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Nothing holds the session and nothing is owed: the connection is free.
+    Done(Lease),
+    /// The connection is gone; the client has been told, and goes on.
+    Lost,
+    /// The client is gone, or must go.
+    Closed,
+}
+
+/// What cuts a stay short.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The connection is gone, for this reason.
+    Upstream(String),
+    /// An answer is overdue.
+    TimedOut,
+    /// The client is gone.
+    Client,
+}
+
+/// One stay on a connection of one's own.
+pub(super) struct Relay<'a> {
+    pub(super) session: &'a mut Session,
+    pub(super) client: Rc<Client>,
+    /// `None` once it has been given up.
+    pub(super) lease: Option<Lease>,
+    pub(super) to_upstream: BytesMut,
+    from_upstream: BytesMut,
+    pub(super) replies: Replies,
+    pub(super) expect: VecDeque<Expect>,
+    pub(super) held: Held,
+    /// A large request of which the rest is still to come.
+    pub(super) streaming: Option<Remainder>,
+    /// No further request is taken: the stay ends once everything is answered.
+    pub(super) leaving: bool,
+    /// The session ends with the stay.
+    pub(super) closing: bool,
+    pub(super) taken: u32,
+    pub(super) progress: Instant,
+}
+
+impl<'a> Relay<'a> {
+    pub(super) fn new(session: &'a mut Session, lease: Lease, again: Option<Bytes>) -> Self {
+        let client = Rc::clone(session.client());
+        Self {
+            session,
+            client,
+            lease: Some(lease),
+            expect: again.iter().map(|_| Expect::Reply).collect(),
+            leaving: again.is_some(),
+            to_upstream: again.map_or_else(BytesMut::new, BytesMut::from),
+            from_upstream: BytesMut::new(),
+            replies: Replies::default(),
+            held: Held::default(),
+            streaming: None,
+            closing: false,
+            taken: 0,
+            progress: Instant::now(),
+        }
+    }
+
+    /// Relays until the session can leave, or one side is gone. Dropping it closes the connection.
+    pub(super) async fn run(&mut self) -> End {
+        let limit = self.session.path.worker.config.upstream.socket_timeout;
+        let mut timer = pin!(sleep(limit));
+        let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
+        self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.normal);
+        match stop {
+            Ok(()) => match (self.closing, self.lease.take()) {
+                (false, Some(lease)) => End::Done(lease),
+                _ => End::Closed,
+            },
+            Err(Stop::Client) => End::Closed,
+            Err(Stop::Upstream(reason)) => self.abandon(&Failure::Lost { reason }),
+            Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: limit }),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, limit: Duration, mut timer: Pin<&mut Sleep>) -> Poll<Result<(), Stop>> {
+        self.client.listen(cx.waker());
+        for _ in 0..ROUNDS_PER_TURN {
+            let mut moved = self.take_requests();
+            moved |= self.write(cx)?;
+            moved |= self.read_upstream(cx)?;
+            if self.client.poll_flush(cx).is_err() || self.client.is_cut() {
+                return Poll::Ready(Err(Stop::Client));
+            }
+            if self.done() {
+                return Poll::Ready(Ok(()));
+            }
+            moved |= self.read_client(cx)?;
+            if moved {
+                self.progress = Instant::now();
+                continue;
+            }
+            while timer.as_mut().poll(cx).is_ready() {
+                let silent = self.progress.elapsed();
+                if silent >= limit && self.answer_is_due() {
+                    return Poll::Ready(Err(Stop::TimedOut));
+                }
+                timer.as_mut().reset((Instant::now() + limit.saturating_sub(silent).max(limit / 4)).into());
+            }
+            return Poll::Pending;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether the stay can end: nothing owed, nothing held, nothing half done.
+    fn done(&mut self) -> bool {
+        // Who waits for somebody else's write, or listens, would keep a drain waiting for ever.
+        if self.session.path.worker.draining.get() && (self.blocked() || self.held.sticky) {
+            self.closing = true;
+            return true;
+        }
+        let quiet = self.expect.is_empty() && self.to_upstream.is_empty() && self.replies.at_start();
+        quiet && self.streaming.is_none() && (!self.held.any() || self.closing)
+    }
+
+    /// Whether it waits for somebody else's write.
+    fn blocked(&self) -> bool {
+        self.expect.iter().any(|e| matches!(e, Expect::Blocking))
+    }
+
+    /// Whether the upstream owes an answer that it should have given by now. An upload that has stopped
+    /// in the middle is the client's doing.
+    fn answer_is_due(&self) -> bool {
+        let waits = (!self.expect.is_empty() && self.streaming.is_none()) || !self.to_upstream.is_empty();
+        waits && self.client.is_flushed() && !self.blocked()
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let Some(lease) = &mut self.lease else { return Ok(false) };
+        let mut moved = false;
+        while !self.to_upstream.is_empty() {
+            match lease.poll_write(cx, &self.to_upstream) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(n)) => self.to_upstream.advance(n),
+                Poll::Ready(Err(error)) => return Err(Stop::Upstream(error.to_string())),
+            }
+            moved = true;
+        }
+        if self.to_upstream.is_empty() && self.to_upstream.capacity() > HIGH_WATER {
+            self.to_upstream = BytesMut::new();
+        }
+        Ok(moved)
+    }
+
+    fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        // A subscriber is not waited for: it is cut at its limit, as Redis would.
+        if !self.client.is_reading() && !self.held.sticky {
+            return Ok(false);
+        }
+        let Some(lease) = &mut self.lease else { return Ok(false) };
+        self.from_upstream.clear();
+        self.from_upstream.reserve(READ);
+        match lease.poll_read(cx, &mut self.from_upstream) {
+            Poll::Pending => {
+                // A session that waits, maybe for hours, holds no buffer.
+                self.from_upstream = BytesMut::new();
+                Ok(false)
+            }
+            Poll::Ready(Ok(0)) => Err(Stop::Upstream("closed by the upstream".into())),
+            Poll::Ready(Err(error)) => Err(Stop::Upstream(error.to_string())),
+            Poll::Ready(Ok(_)) => self.pass_replies().map(|()| true),
+        }
+    }
+
+    fn pass_replies(&mut self) -> Result<(), Stop> {
+        let bytes = std::mem::take(&mut self.from_upstream);
+        let mut at = 0;
+        while at < bytes.len() {
+            let (n, answer) = self.replies.feed(&bytes[at..]).map_err(|e| Stop::Upstream(e.to_string()))?;
+            self.replies.pass(&bytes[at..at + n], &self.client, self.expect.front());
+            at += n;
+            if let Some(answer) = answer {
+                let path = &mut self.session.path;
+                let lease = self.lease.as_mut();
+                self.leaving |= self.replies.answered(answer, &mut self.held, &mut self.expect, path, lease);
+                self.ours();
+            }
+        }
+        self.from_upstream = bytes;
+        self.client.check_limit(Instant::now());
+        Ok(())
+    }
+
+    fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        // What has been read and cannot go yet is enough.
+        if self.leaving || self.closing || self.to_upstream.len() >= HIGH_WATER || self.holds_a_request() {
+            return Ok(false);
+        }
+        match self.session.intake.poll_more(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(true) => Ok(true),
+            Poll::Ready(false) => {
+                self.closing = true;
+                // Nobody is there to hear what a blocked command or a subscription brings.
+                let vain = self.blocked() || self.held.sticky || self.streaming.is_some();
+                if vain { Err(Stop::Client) } else { Ok(true) }
+            }
+        }
+    }
+
+    /// Whether a whole request has been read that cannot go yet.
+    fn holds_a_request(&mut self) -> bool {
+        let limits = self.session.path.limits();
+        self.streaming.is_none() && matches!(self.session.intake.front(&limits), Ok(Front::Whole))
+    }
+
+    /// The connection is gone: every request that awaits a reply is told so, once. Where the client
+    /// relied on the connection itself it is closed as well.
+    fn abandon(&mut self, failure: &Failure) -> End {
+        self.lease = None;
+        for expect in std::mem::take(&mut self.expect) {
+            match expect {
+                Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
+                // A reply that has begun cannot become an error any more.
+                _ if !self.replies.at_start() => return End::Closed,
+                _ => self.client.append(|out| local::failure(failure, out)),
+            }
+        }
+        self.client.flush_now();
+        let lost = self.held.any() || self.streaming.is_some() || self.closing;
+        if lost { End::Closed } else { End::Lost }
+    }
+}

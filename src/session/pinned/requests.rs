@@ -1,0 +1,210 @@
+//! Requests of a session on its own connection: which go on, which are answered here, which wait.
+
+use bytes::Bytes;
+
+use super::relay::{HIGH_WATER, Relay};
+use crate::command::{Command, Local, Pin, Route, lookup};
+use crate::resp::reply;
+use crate::resp::scan::request::ProtocolError;
+use crate::session::intake::Front;
+use crate::session::local;
+use crate::session::state::Expect;
+
+/// Requests a session that nothing holds may go on with before it is made to leave.
+const OVERSTAY: u32 = 64;
+/// What the upstream gets in place of a refused command inside a transaction: it cannot be queued,
+/// so that `EXEC` aborts.
+const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
+
+impl Relay<'_> {
+    /// Takes requests that have been read, as far as they may go now. Answers whether any went.
+    pub(super) fn take_requests(&mut self) -> bool {
+        let mut moved = false;
+        while !self.leaving && !self.closing && self.to_upstream.len() < HIGH_WATER {
+            match self.take_request() {
+                Ok(true) => moved = true,
+                Ok(false) => break,
+                Err(error) => self.refuse(error),
+            }
+        }
+        self.ours();
+        moved
+    }
+
+    /// Replies of our own whose turn has come.
+    pub(super) fn ours(&mut self) {
+        while let Some(Expect::Ours(words)) = self.expect.front() {
+            let words = words.clone();
+            self.client.append(|out| out.extend_from_slice(&words));
+            self.expect.pop_front();
+        }
+    }
+
+    /// A protocol error: Redis's words after what is owed, then the end.
+    fn refuse(&mut self, error: ProtocolError) {
+        self.expect.push_back(Expect::Ours(words(&format!("ERR {error}"))));
+        self.streaming = None;
+        self.closing = true;
+    }
+
+    fn take_request(&mut self) -> Result<bool, ProtocolError> {
+        let limits = self.session.path.limits();
+        if let Some(rest) = &mut self.streaming {
+            let before = self.to_upstream.len();
+            if self.session.intake.pass(rest, &limits, &mut self.to_upstream)? {
+                self.streaming = None;
+            }
+            return Ok(self.streaming.is_none() || self.to_upstream.len() > before);
+        }
+        match self.session.intake.front(&limits)? {
+            Front::Whole => Ok(self.forward()),
+            Front::Partial(declared) if declared > limits.large => Ok(self.forward_partial()),
+            Front::Partial(_) | Front::Nothing => Ok(false),
+        }
+    }
+
+    /// The request at the front goes on, or is answered here; `false` if it must wait.
+    fn forward(&mut self) -> bool {
+        let args = self.session.intake.args();
+        let command = lookup(&args);
+        if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
+            return self.deny(&denied.to_string());
+        }
+        let route = command.map(|c| c.route);
+        if self.held.sticky {
+            return self.forward_raw(route);
+        }
+        match route {
+            _ if self.held.multi => {}
+            Some(Route::Session(Local::Quit)) => {
+                self.closing = true;
+                return self.answer_here(Bytes::from_static(b"+OK\r\n"));
+            }
+            // Its answer may change what follows, or what its own reply looks like.
+            Some(Route::Session(_)) if !self.expect.is_empty() => return false,
+            Some(Route::Session(which)) => {
+                if let Some(answer) = self.answer_of_session(which) {
+                    return self.answer_here(answer);
+                }
+            }
+            Some(Route::Refused) => {
+                let mut out = Vec::new();
+                local::refused(command.map_or("", |c| c.name), &mut out);
+                return self.answer_here(out.into());
+            }
+            _ if !self.held.any() && self.taken >= OVERSTAY => return false,
+            _ => {}
+        }
+        self.send(command)
+    }
+
+    /// Sends the request at the front, unless it must wait for the replies before it.
+    fn send(&mut self, command: Option<&'static Command>) -> bool {
+        let args = self.session.intake.args();
+        let before = self.held;
+        match self.held.forward(command, &args) {
+            None if !self.expect.is_empty() => {
+                self.held = before;
+                return false;
+            }
+            None => self.stick(command.map(|c| c.route)),
+            Some(expect) => {
+                self.leaving |= matches!(expect, Expect::Reset);
+                self.expect.push_back(expect);
+            }
+        }
+        self.pass_on();
+        true
+    }
+
+    /// On a sticky connection everything goes through; only `RESET` is watched for.
+    fn forward_raw(&mut self, route: Option<Route>) -> bool {
+        match route {
+            Some(Route::Session(Local::Reset)) => {
+                self.replies.await_reset();
+                self.leaving = true;
+            }
+            Some(Route::Pin(Pin::Subscribe(_))) => self.stick(route),
+            _ => {}
+        }
+        self.pass_on();
+        true
+    }
+
+    /// The connection now carries state that only its end undoes.
+    fn stick(&mut self, route: Option<Route>) {
+        if let Some(lease) = &mut self.lease {
+            lease.tainted = true;
+        }
+        if matches!(route, Some(Route::Pin(Pin::Subscribe(_)))) {
+            self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.pubsub);
+        }
+    }
+
+    /// The request at the front goes to the upstream as it is.
+    fn pass_on(&mut self) {
+        self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
+        self.session.intake.pop();
+        self.count();
+    }
+
+    /// What the session itself answers to the request at the front; `None`: it has to go upstream,
+    /// which verifies it, or whose connection it concerns.
+    fn answer_of_session(&mut self, which: Local) -> Option<Bytes> {
+        if matches!(which, Local::Hello | Local::Reset | Local::Select) {
+            return None;
+        }
+        let session = &mut *self.session;
+        local::answer(&mut session.path, which, &session.intake.args()).map(Bytes::from)
+    }
+
+    fn answer_here(&mut self, answer: Bytes) -> bool {
+        self.expect.push_back(Expect::Ours(answer));
+        self.session.intake.pop();
+        self.count();
+        self.ours();
+        true
+    }
+
+    /// A refused command. Inside a transaction the upstream has to know.
+    fn deny(&mut self, text: &str) -> bool {
+        if !self.held.multi || self.held.sticky {
+            return self.answer_here(words(text));
+        }
+        self.expect.push_back(Expect::Instead(words(text)));
+        self.to_upstream.extend_from_slice(UNQUEUEABLE);
+        self.session.intake.pop();
+        self.count();
+        true
+    }
+
+    /// A large request that is not whole goes on as far as it is here; its rest follows in pieces.
+    fn forward_partial(&mut self) -> bool {
+        let args = self.session.intake.args_so_far();
+        let command = lookup(&args);
+        if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
+            // What follows of it cannot be skipped cheaply: the connection ends.
+            self.expect.push_back(Expect::Ours(words(&denied.to_string())));
+            self.closing = true;
+            return false;
+        }
+        if !self.held.sticky {
+            let blocks = command.is_some_and(|c| c.blocks(&args)) && !self.held.multi;
+            self.expect.push_back(if blocks { Expect::Blocking } else { Expect::Reply });
+        }
+        self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
+        self.count();
+        true
+    }
+
+    fn count(&mut self) {
+        self.taken += 1;
+        self.client.requests.set(self.client.requests.get() + 1);
+    }
+}
+
+fn words(text: &str) -> Bytes {
+    let mut out = Vec::new();
+    reply::error(text, &mut out);
+    out.into()
+}
