@@ -13,8 +13,16 @@
 
 pub mod command;
 pub mod config;
+pub mod embedded;
 pub mod net;
 pub mod policy;
-pub mod session;
 pub mod resp;
+pub mod session;
+pub mod telemetry;
 pub mod upstream;
+
+mod proxy;
+mod worker;
+
+pub use config::Config;
+pub use proxy::{Error, Handle, Proxy};

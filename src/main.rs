@@ -1,1 +1,129 @@
-fn main() {}
+//! The `nearside` program: arguments, logging, signals, exit codes; nothing else.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // this is where people are spoken to
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nearside::config::cli::{Cli, Command};
+use nearside::config::{self, Loaded, Sources};
+use nearside::{Proxy, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+mod wait;
+
+/// The conventional exit code for a configuration that cannot be used (`sysexits.h`, EX_CONFIG).
+const BAD_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let loaded = match load(&cli) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            problems.iter().for_each(|problem| eprintln!("nearside: {problem}"));
+            return ExitCode::from(BAD_CONFIG);
+        }
+    };
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Check { reference: true } => {
+            print!("{}", config::reference());
+            ExitCode::SUCCESS
+        }
+        Command::Check { .. } => {
+            print!("{}", config::render(&loaded));
+            ExitCode::SUCCESS
+        }
+        Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
+        Command::Run => run(loaded),
+    }
+}
+
+fn load(cli: &Cli) -> Result<Loaded, Vec<String>> {
+    let env = Sources::variables(std::env::vars_os());
+    let file = match cli.flags.config_file(&env) {
+        None => None,
+        Some(path) => match std::fs::read_to_string(&path) {
+            Ok(text) => Some((path, text)),
+            Err(error) => return Err(vec![format!("cannot read {}: {error}", path.display())]),
+        },
+    };
+    let sources = Sources { flags: cli.flags.values(), env, file, cores: None };
+    config::load(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn run(loaded: Loaded) -> ExitCode {
+    match telemetry::log::subscriber(&loaded.config.log) {
+        Ok(subscriber) => drop(tracing::subscriber::set_global_default(subscriber)),
+        Err(error) => {
+            eprintln!("nearside: {error}");
+            return ExitCode::from(BAD_CONFIG);
+        }
+    }
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    raise_file_limit();
+    let upstream = format!("{} ({})", loaded.config.upstream.endpoint, loaded.config.upstream.origin);
+    let workers = loaded.config.workers;
+    let handle = match Proxy::start(loaded.config, std::env::var_os("PATH")) {
+        Ok(handle) => handle,
+        Err(error @ nearside::Error::OwnUpstream { .. }) => {
+            eprintln!("nearside: {error}");
+            return ExitCode::from(BAD_CONFIG);
+        }
+        Err(error) => {
+            eprintln!("nearside: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for address in handle.addresses() {
+        tracing::info!(%upstream, workers, "listening on {address}");
+    }
+    if let Err(error) = signals(&handle) {
+        tracing::error!(%error, "cannot listen for signals");
+    }
+    handle.wait();
+    tracing::info!("stopped");
+    ExitCode::SUCCESS
+}
+
+/// Waits for SIGTERM or SIGINT and drains; a second one ends the program at once.
+fn signals(handle: &nearside::Handle) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let name = runtime.block_on(async {
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok::<_, std::io::Error>(tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        })
+    })?;
+    tracing::info!(signal = name, "draining");
+    handle.drain();
+    // From here on the signals' handlers are ours still: a second one must not be swallowed.
+    std::thread::spawn(move || {
+        let again = runtime.block_on(async {
+            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            Ok::<_, std::io::Error>(())
+        });
+        if again.is_ok() {
+            end_now();
+        }
+    });
+    Ok(())
+}
+
+#[allow(clippy::disallowed_methods)] // the one place that may
+fn end_now() -> ! {
+    std::process::exit(130)
+}
+
+/// Clients and upstream connections are open files: use as many as the system lets us have.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+}

@@ -1,11 +1,12 @@
 //! Listening for clients.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Stream;
 use crate::config::Listen;
@@ -81,11 +82,44 @@ impl Listener {
     }
 
     /// The next client. Cancel safe: no client is lost.
-    pub async fn accept(&self) -> io::Result<Stream> {
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match self {
-            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Stream::Tcp(stream)),
-            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+            Self::Tcp(listener) => {
+                let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
+                Poll::Ready(stream.into_std().map(Accepted::Tcp))
+            }
+            Self::Unix(listener, _) => {
+                let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
+                Poll::Ready(stream.into_std().map(Accepted::Unix))
+            }
         }
+    }
+}
+
+/// A client that has been accepted on one thread and will be served on another.
+#[derive(Debug)]
+pub enum Accepted {
+    /// Over TCP.
+    Tcp(std::net::TcpStream),
+    /// Over a Unix socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Accepted {
+    /// Hands it to the runtime of the calling thread.
+    pub fn register(self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            Self::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+        }
+    }
+
+    /// Says `words`, if the socket takes them at once, and closes.
+    pub fn turn_away(self, words: &[u8]) {
+        let _ = match self {
+            Self::Tcp(mut stream) => stream.write(words),
+            Self::Unix(mut stream) => stream.write(words),
+        };
     }
 }
 

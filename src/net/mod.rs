@@ -7,5 +7,5 @@ mod listen;
 mod stream;
 
 pub use dial::{Address, DialError, dial, resolve};
-pub use listen::{BindError, Listener};
+pub use listen::{Accepted, BindError, Listener};
 pub use stream::{Peer, ReadHalf, Stream, WriteHalf};

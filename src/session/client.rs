@@ -104,6 +104,8 @@ pub struct Client {
     waiting: Cell<Waiting>,
     waker: RefCell<Option<Waker>>,
     last_words: RefCell<Vec<u8>>,
+    /// It waits for somebody else's doing, blocked or subscribed: idleness is its business.
+    pub(super) patient: Cell<bool>,
     /// Requests received; what tells an idle client from a busy one.
     pub(super) requests: Cell<u64>,
 }
@@ -132,6 +134,7 @@ impl Client {
             waiting: Cell::default(),
             waker: RefCell::default(),
             last_words: RefCell::default(),
+            patient: Cell::new(false),
             requests: Cell::new(0),
         }
     }
@@ -157,6 +160,11 @@ impl Client {
     /// Whether it is owed nothing.
     pub fn is_idle(&self) -> bool {
         self.outstanding.get() == 0 && self.is_flushed()
+    }
+
+    /// Whether it is blocked or subscribed, and so not idle however silent.
+    pub fn is_patient(&self) -> bool {
+        self.patient.get()
     }
 
     pub(super) fn is_cut(&self) -> bool {
@@ -260,7 +268,8 @@ impl Client {
         out.buf.len() - out.sent
     }
 
-    pub(super) fn is_flushed(&self) -> bool {
+    /// Whether it has taken everything there is for it.
+    pub fn is_flushed(&self) -> bool {
         self.unread() == 0
     }
 

@@ -7,7 +7,7 @@ use super::path::Path;
 use crate::command::Local;
 use crate::config::Secret;
 use crate::resp::request::Args;
-use crate::resp::{Proto, reply};
+use crate::resp::reply;
 use crate::upstream::{Credential, Failure};
 
 const OK: &[u8] = b"+OK\r\n";
@@ -44,7 +44,7 @@ pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<V
         Local::ClientNoEvict | Local::ClientNoTouch if count == 3 && (args.is(2, "ON") || args.is(2, "OFF")) => {
             Some(OK.to_vec())
         }
-        Local::Nearside => Some(nearside(path, args)),
+        Local::Nearside => nearside(path, args),
         _ => None,
     }
 }
@@ -129,15 +129,16 @@ fn info_line(path: &Path) -> String {
     )
 }
 
-fn nearside(path: &Path, args: &Args<'_>) -> Vec<u8> {
-    match args.len() {
+fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
+    Some(match args.len() {
         // A proxy that hears its own question has itself for an upstream.
         3 if args.is(1, "PROBE") && args.get(2) == path.worker.nonce.as_bytes() => b"+LOOP\r\n".to_vec(),
-        3 if args.is(1, "PROBE") => b"+NEARSIDE\r\n".to_vec(),
+        // Somebody else's question is passed on: the loop may be longer than one.
+        3 if args.is(1, "PROBE") => return None,
         2 if args.is(1, "INFO") => encoded(|out| reply::text(path.proto, &(path.worker.info.0)(), out)),
         2 if args.is(1, "HELP") => help(),
         _ => error("ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP."),
-    }
+    })
 }
 
 fn help() -> Vec<u8> {

@@ -1,7 +1,11 @@
 //! What all workers of one upstream decide together.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::BytesMut;
 
 use super::budget::{Budget, Class, Permit};
 use super::handshake::{Greeting, Link, greet};
@@ -10,7 +14,10 @@ use super::{Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
-use crate::resp::request::Args;
+use crate::resp::request::{Args, encode};
+
+/// How long the upstream may take to show that it is this proxy.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// One upstream as every worker sees it: its settings, the connection budget, and which server is
 /// the current one.
@@ -118,6 +125,24 @@ impl Shared {
             }
         }
         Err(failed.unwrap_or_else(|| DialError::Nowhere))
+    }
+
+    /// Whether the upstream is the very proxy that asks, known by its `nonce`. A server that cannot be
+    /// reached, or says nothing, is not.
+    pub async fn leads_back(&self, nonce: &str) -> bool {
+        let ask = async {
+            let (_, stream) = self.reach().await.ok()?;
+            let (mut read, write) = stream.split();
+            write.write_all(&encode(&[b"NEARSIDE", b"PROBE", nonce.as_bytes()])).await.ok()?;
+            let mut answer = BytesMut::with_capacity(128);
+            while !answer.contains(&b'\n') && answer.len() < 128 {
+                if poll_fn(|cx| read.poll_into(cx, &mut answer)).await.ok()? == 0 {
+                    return None;
+                }
+            }
+            Some(answer.starts_with(b"+LOOP"))
+        };
+        tokio::time::timeout(PROBE, ask).await.ok().flatten().unwrap_or(false)
     }
 
     async fn addresses(&self) -> Result<Vec<Address>, DialError> {

@@ -93,6 +93,7 @@ impl<'a> Relay<'a> {
         let mut timer = pin!(sleep(limit));
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
         self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.normal);
+        self.client.patient.set(false);
         match stop {
             Ok(()) => match (self.closing, self.lease.take()) {
                 (false, Some(lease)) => End::Done(lease),
@@ -121,6 +122,7 @@ impl<'a> Relay<'a> {
                 self.progress = Instant::now();
                 continue;
             }
+            self.client.patient.set(self.blocked() || self.held.sticky);
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
@@ -147,7 +149,7 @@ impl<'a> Relay<'a> {
 
     /// Whether it waits for somebody else's write.
     fn blocked(&self) -> bool {
-        self.expect.iter().any(|e| matches!(e, Expect::Blocking))
+        matches!(self.expect.front(), Some(Expect::Blocking))
     }
 
     /// Whether the upstream owes an answer that it should have given by now. An upload that has stopped

@@ -1,0 +1,236 @@
+//! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
+
+mod accept;
+
+use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::config::{Config, Endpoint, Listen};
+use crate::embedded::{self, Server};
+use crate::net::{BindError, Listener};
+use crate::telemetry::Stats;
+use crate::upstream::Shared;
+use crate::worker::{self, Arrival, Common, Phase};
+
+/// How long sessions have to notice that the time for draining is over.
+const STOP: Duration = Duration::from_secs(1);
+/// How long the embedded server has to save and leave.
+const EMBEDDED_STOP: Duration = Duration::from_secs(30);
+
+/// Why a proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The server Nearside starts itself does not start.
+    #[error(transparent)]
+    Embedded(#[from] embedded::Error),
+    /// The upstream is this very proxy.
+    #[error(
+        "the upstream {upstream} ({origin}) leads back to Nearside's own listener ({listen}); \
+         point NEARSIDE_UPSTREAM (or upstream.uri) at the Redis server, or change `listen`"
+    )]
+    OwnUpstream {
+        /// Where the upstream is.
+        upstream: String,
+        /// Which setting says so.
+        origin: String,
+        /// Our listener.
+        listen: String,
+    },
+    /// A thread or runtime cannot be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A proxy to be. [`Proxy::start`] makes it run.
+#[derive(Debug)]
+pub struct Proxy;
+
+impl Proxy {
+    /// Binds, starts the embedded server if the configuration wants one, starts the workers and
+    /// serves. Returns once clients can connect; blocks until then. `search_path` is where a server
+    /// binary is looked for (the value of `PATH`).
+    ///
+    /// Spawns `config.workers` threads and one that accepts; installs nothing global.
+    pub fn start(config: Config, search_path: Option<std::ffi::OsString>) -> Result<Handle, Error> {
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let (ready, started) = std_mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
+            let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
+            let result = result.and_then(|runtime| runtime.block_on(run(config, search_path, phases, &ready)));
+            if let Err(error) = result {
+                let _ = ready.send(Err(error));
+            }
+        })?;
+        match started.recv() {
+            Ok(Ok(addresses)) => Ok(Handle { addresses, phase, thread: Some(thread) }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
+        }
+    }
+}
+
+/// A running proxy. Dropping it stops the proxy at once, without draining.
+#[derive(Debug)]
+pub struct Handle {
+    addresses: Vec<Listen>,
+    phase: watch::Sender<Phase>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Where clients connect, with the ports that were picked.
+    pub fn addresses(&self) -> &[Listen] {
+        &self.addresses
+    }
+
+    /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
+    pub fn drain(&self) {
+        let _ = self.phase.send(Phase::Draining);
+    }
+
+    /// Waits until the proxy has ended.
+    pub fn wait(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            let _ = self.phase.send(Phase::Stopped);
+            self.join();
+        }
+    }
+}
+
+type Ready = std_mpsc::SyncSender<Result<Vec<Listen>, Error>>;
+
+async fn run(
+    mut config: Config,
+    search_path: Option<std::ffi::OsString>,
+    mut phases: watch::Receiver<Phase>,
+    ready: &Ready,
+) -> Result<(), Error> {
+    let mut listeners = Vec::new();
+    for listen in &config.listen {
+        listeners.extend(Listener::bind(listen, config.tcp_backlog)?);
+    }
+    let addresses: Vec<Listen> = listeners.iter().map(Listener::address).collect();
+    config.listen.clone_from(&addresses);
+    if config.enabled
+        && let Some(listen) = config.upstream_is_own_listener()
+    {
+        return Err(own_upstream(&config, listen));
+    }
+    let server = embed(&mut config, search_path).await?;
+    let (relay, inner) = watch::channel(Phase::Serving);
+    let config = Arc::new(config);
+    let (workers, threads) = start_workers(&config, inner)?;
+    let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
+    tokio::select! {
+        () = accepting.run() => {}
+        looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
+    }
+    let last = *phases.borrow();
+    drop(accepting); // closes the listeners and the workers' queues
+    finish(&relay, last, config.drain_timeout, phases, threads).await;
+    if let Some(server) = server
+        && let Err(error) = server.stop(EMBEDDED_STOP).await
+    {
+        tracing::error!(%error, "the embedded server did not stop cleanly");
+    }
+    Ok(())
+}
+
+/// Announces the proxy once it is sure not to talk to itself, and waits for the end.
+async fn serve(
+    accepting: &accept::Accepting,
+    config: &Config,
+    addresses: &[Listen],
+    ready: &Ready,
+    phases: &mut watch::Receiver<Phase>,
+) -> Result<(), Error> {
+    if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
+        return Err(own_upstream(config, &addresses[0]));
+    }
+    let _ = ready.send(Ok(addresses.to_vec()));
+    let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
+    Ok(())
+}
+
+fn own_upstream(config: &Config, listen: &Listen) -> Error {
+    Error::OwnUpstream {
+        upstream: config.upstream.endpoint.to_string(),
+        origin: config.upstream.origin.clone(),
+        listen: format!("listen = {listen}"),
+    }
+}
+
+/// Starts the server of our own where no other is configured, and makes it the upstream.
+async fn embed(config: &mut Config, search_path: Option<std::ffi::OsString>) -> Result<Option<Server>, Error> {
+    if config.upstream.endpoint != Endpoint::Embedded || !config.enabled {
+        return Ok(None);
+    }
+    let server = Server::start(&config.embedded, search_path).await?;
+    config.upstream.endpoint = Endpoint::Unix(server.socket().to_owned());
+    Ok(Some(server))
+}
+
+type Workers = (accept::Workers, Vec<JoinHandle<()>>);
+
+fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<Workers, Error> {
+    let common = Common {
+        config: Arc::clone(config),
+        shared: Arc::new(Shared::new(config.upstream.clone(), config.limits.clone())),
+        stats: Arc::new(Stats::new(config.workers)),
+        nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
+        phase,
+    };
+    let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
+    let mut threads = Vec::new();
+    for index in 0..config.workers {
+        let (queue, thread) = worker::start(index, common.clone())?;
+        queues.push(queue);
+        threads.push(thread);
+    }
+    Ok((accept::Workers { queues, shared: common.shared, stats: common.stats, nonce: common.nonce }, threads))
+}
+
+/// Drains the workers unless they are to stop at once, then stops what is left.
+async fn finish(
+    relay: &watch::Sender<Phase>,
+    last: Phase,
+    deadline: Duration,
+    mut phases: watch::Receiver<Phase>,
+    threads: Vec<JoinHandle<()>>,
+) {
+    let mut joined = tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| drop(thread.join())));
+    if last != Phase::Stopped {
+        let _ = relay.send(Phase::Draining);
+        let stopped = async {
+            let _ = phases.wait_for(|phase| *phase == Phase::Stopped).await;
+        };
+        tokio::select! {
+            _ = &mut joined => return,
+            () = stopped => {}
+            () = tokio::time::sleep(deadline) => tracing::warn!(?deadline, "drain_timeout is over: closing what is left"),
+        }
+    }
+    let _ = relay.send(Phase::Stopped);
+    let _ = timeout(STOP, joined).await;
+}

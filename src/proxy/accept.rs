@@ -1,0 +1,100 @@
+//! Taking clients in and handing each to the least loaded worker.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::config::Config;
+use crate::net::{Accepted, Listener};
+use crate::telemetry::Stats;
+use crate::upstream::Shared;
+use crate::worker::Arrival;
+
+/// What Redis says when it is full.
+const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
+/// How long to wait when no more files can be opened.
+const NO_FILES: Duration = Duration::from_millis(100);
+
+/// The workers as the accepting thread sees them.
+#[derive(Debug)]
+pub(super) struct Workers {
+    pub(super) queues: Vec<mpsc::Sender<Arrival>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) nonce: Arc<str>,
+}
+
+/// Listeners and where their clients go.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    listeners: Vec<Listener>,
+    workers: Workers,
+    config: Arc<Config>,
+    ids: AtomicU64,
+}
+
+impl Accepting {
+    pub(super) fn new(listeners: Vec<Listener>, workers: Workers, config: Arc<Config>) -> Self {
+        Self { listeners, workers, config, ids: AtomicU64::new(1) }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.workers.shared
+    }
+
+    pub(super) fn nonce(&self) -> &str {
+        &self.workers.nonce
+    }
+
+    /// Accepts on every listener until dropped.
+    pub(super) async fn run(&self) {
+        let mut turn = 0_usize;
+        loop {
+            let accepted = std::future::poll_fn(|cx| {
+                // Each listener is asked first in its turn, so that none starves the others.
+                turn = turn.wrapping_add(1);
+                let count = self.listeners.len();
+                for i in 0..count {
+                    if let ready @ std::task::Poll::Ready(_) = self.listeners[(turn + i) % count].poll_accept(cx) {
+                        return ready;
+                    }
+                }
+                std::task::Poll::Pending
+            })
+            .await;
+            self.accepted(accepted).await;
+        }
+    }
+
+    async fn accepted(&self, accepted: io::Result<Accepted>) {
+        match accepted {
+            Ok(stream) => self.admit(stream).await,
+            // A client that was gone before it was taken in.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept clients for the moment (is the limit of open files reached?)");
+                sleep(NO_FILES).await;
+            }
+        }
+    }
+
+    async fn admit(&self, stream: Accepted) {
+        let stats = &self.workers.stats;
+        stats.accepted.fetch_add(1, Ordering::Relaxed);
+        if stats.connected() >= self.config.maxclients as usize {
+            stats.rejected.fetch_add(1, Ordering::Relaxed);
+            stream.turn_away(FULL);
+            return;
+        }
+        let index = stats.least_loaded();
+        stats.clients[index].fetch_add(1, Ordering::Relaxed);
+        let arrival = Arrival { stream, id: self.ids.fetch_add(1, Ordering::Relaxed) };
+        if self.workers.queues[index].send(arrival).await.is_err() {
+            stats.clients[index].fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

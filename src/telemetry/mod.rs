@@ -1,0 +1,6 @@
+//! What operators see: the log, and counters. No globals: `main` installs what [`log::subscriber`] makes.
+
+pub mod log;
+mod stats;
+
+pub use stats::{Stats, section};

@@ -1,0 +1,171 @@
+//! One core: a thread with a single-threaded runtime that owns its sessions and upstream connections.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config::Config;
+use crate::net::Accepted;
+use crate::policy::Rules;
+use crate::session::{Client, Section, Session, Worker};
+use crate::telemetry::{Stats, section};
+use crate::upstream::{Lanes, Pool, Shared};
+
+/// Room for a read; what a session or lane cannot use at once is copied out of it.
+const SCRATCH: usize = 64 * 1024;
+/// How often idle connections, idle clients and slow readers are looked at.
+const TIDY: Duration = Duration::from_millis(250);
+/// Clients on their way to a worker.
+const QUEUE: usize = 1024;
+
+/// What a proxy is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Serving.
+    Serving,
+    /// No new clients; sessions end when what they have begun is done.
+    Draining,
+    /// The end, whatever is still in flight.
+    Stopped,
+}
+
+/// What workers of one proxy have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(crate) config: Arc<Config>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) nonce: Arc<str>,
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// A client on its way to its worker.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) stream: Accepted,
+    pub(crate) id: u64,
+}
+
+/// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left.
+pub(crate) fn start(index: usize, common: Common) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
+    let (sender, arrivals) = mpsc::channel(QUEUE);
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    drop(runtime?); // fails here rather than on the thread, where nobody could be told
+    let thread = std::thread::Builder::new().name(format!("nearside-{index}")).spawn(move || {
+        let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match built {
+            Ok(runtime) => runtime.block_on(run(index, common, arrivals)),
+            Err(error) => tracing::error!(%error, "worker cannot start"),
+        }
+    })?;
+    Ok((sender, thread))
+}
+
+type Clients = Rc<RefCell<HashMap<u64, Rc<Client>>>>;
+
+async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>) {
+    let worker = Rc::new(worker(&common));
+    let clients: Clients = Rc::default();
+    let mut phase = common.phase.clone();
+    let mut tick = interval(TIDY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut idle = Idle::default();
+    loop {
+        tokio::select! {
+            Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
+            _ = tick.tick() => {
+                worker.lanes.tidy();
+                worker.pool.tidy();
+                idle.look(&clients.borrow(), common.config.timeout);
+            }
+            Ok(()) = phase.changed() => {
+                worker.draining.set(*phase.borrow() != Phase::Serving);
+                clients.borrow().values().for_each(|client| client.wake());
+            }
+        }
+        let now = *phase.borrow();
+        if now == Phase::Stopped || (now == Phase::Draining && clients.borrow().is_empty()) {
+            return;
+        }
+    }
+}
+
+fn worker(common: &Common) -> Worker {
+    let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
+    let (shared, config) = (&common.shared, &common.config);
+    let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
+    Worker {
+        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
+        pool: Pool::new(Arc::clone(shared)),
+        rules: Rules::new(config.enabled, &config.features),
+        limits: Rc::new(config.limits.clone()),
+        scratch,
+        spares: Rc::default(),
+        draining: Cell::new(false),
+        nonce: Arc::clone(&common.nonce),
+        info: Section(Rc::new(move || section(&stats, &says, upstream.connections()))),
+        shared: Arc::clone(shared),
+        config: Arc::clone(config),
+    }
+}
+
+/// Starts a client's session; the client leaves the list when it ends.
+fn admit(index: usize, common: &Common, worker: &Rc<Worker>, clients: &Clients, arrival: Arrival) {
+    let gone = Gone { stats: Arc::clone(&common.stats), index, clients: Rc::clone(clients), id: arrival.id };
+    let Ok(stream) = arrival.stream.register() else { return };
+    stream.tune(common.config.tcp_keepalive);
+    let (session, client) = Session::new(Rc::clone(worker), stream, arrival.id);
+    clients.borrow_mut().insert(arrival.id, client);
+    tokio::task::spawn_local(async move {
+        let _gone = gone;
+        session.run().await;
+    });
+}
+
+/// Takes a client off the lists, however its session ends.
+struct Gone {
+    stats: Arc<Stats>,
+    index: usize,
+    clients: Clients,
+    id: u64,
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.stats.clients[self.index].fetch_sub(1, Ordering::Relaxed);
+        self.clients.borrow_mut().remove(&self.id);
+    }
+}
+
+/// Notices clients that have been silent too long, and those that do not read.
+#[derive(Debug, Default)]
+struct Idle {
+    seen: HashMap<u64, (u64, Instant)>,
+}
+
+impl Idle {
+    fn look(&mut self, clients: &HashMap<u64, Rc<Client>>, timeout: Option<Duration>) {
+        let now = Instant::now();
+        clients.values().filter(|client| !client.is_flushed()).for_each(|client| client.check_limit(now));
+        let Some(timeout) = timeout else { return };
+        self.seen.retain(|id, _| clients.contains_key(id));
+        for client in clients.values() {
+            let seen = self.seen.entry(client.id).or_insert((client.requests(), now));
+            if seen.0 != client.requests() || !client.is_idle() || client.is_patient() {
+                *seen = (client.requests(), now);
+            } else if now.duration_since(seen.1) >= timeout {
+                tracing::debug!(client = client.id, "closed: idle");
+                client.cut();
+            }
+        }
+    }
+}
