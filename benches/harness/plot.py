@@ -28,7 +28,8 @@ def draw(result: dict, target: Path) -> None:
         _bars(axis, measured, values, f"CPU µs per {result['command'].upper()}, pipeline {pipeline}")
     throughput = {name: result["summary"][name].get(pipelines[0], {}).get("rps_to_direct") for name in names}
     throughput = {name: value for name, value in throughput.items() if value}
-    _bars(axes[1][0], list(throughput), list(throughput.values()), f"Throughput over direct Redis, pipeline {pipelines[0]}")
+    title = f"Throughput over direct Redis, pipeline {pipelines[0]}"
+    _bars(axes[1][0], list(throughput), list(throughput.values()), title)
     idle = {n: m["idle"]["per_connection_kib"] for n, m in result["memory"].items() if m.get("idle")}
     flat = [{"median": value, "min": value, "max": value} for value in idle.values()]
     _bars(axes[1][1], list(idle), flat, "KB per idle connection")
