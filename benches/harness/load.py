@@ -1,0 +1,105 @@
+"""One measured run: redis-benchmark against one endpoint, with the kernel's figures around it."""
+
+import csv
+import io
+import os
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+
+from harness import procfs
+from harness.endpoints import Process, find_program
+
+CLIENTS = 50
+KEYS = 100_000
+VALUE_BYTES = 64
+
+
+class RunFailed(Exception):
+    """redis-benchmark or the endpoint did not do its work; the text says what was seen."""
+
+
+@dataclass
+class Load:
+    """One request pattern: `get` or `set`, and the pipeline depth."""
+
+    command: str
+    pipeline: int
+    requests: int
+
+
+def preload(port: int) -> None:
+    """Sets every key that redis-benchmark may ask for, so that every GET finds 64 bytes."""
+    value = b"v" * VALUE_BYTES
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        answers = client.makefile("rb")
+        for first in range(0, KEYS, 1000):
+            keys = range(first, min(first + 1000, KEYS))
+            client.sendall(b"".join(_set_command(b"key:%012d" % key, value) for key in keys))
+            for _ in keys:
+                if answers.readline() != b"+OK\r\n":
+                    raise RunFailed("the upstream refused a SET of the preload")
+
+
+def _set_command(key: bytes, value: bytes) -> bytes:
+    return b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(key), key, len(value), value)
+
+
+def keyspace(port: int) -> dict[str, int]:
+    """The upstream's hits, misses and commands so far."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"*1\r\n$4\r\nINFO\r\n")
+        answer = client.makefile("rb")
+        text = answer.read(int(answer.readline()[1:])).decode()
+    pairs = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {name: int(pairs[f"keyspace_{name}"]) for name in ("hits", "misses")}
+
+
+def run_redis_benchmark(port: int, load: Load) -> tuple[dict[str, str], float]:
+    """The csv row of redis-benchmark, and the CPU seconds it used itself."""
+    command = [find_program("redis-benchmark", "redis-tools"), "-h", "127.0.0.1", "-p", str(port)]
+    command += ["-c", str(CLIENTS), "-n", str(load.requests), "-P", str(load.pipeline)]
+    command += ["-d", str(VALUE_BYTES), "-r", str(KEYS), "-t", load.command, "--csv", "--precision", "3"]
+    before = os.times()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    after = os.times()
+    rows = list(csv.DictReader(io.StringIO(done.stdout[done.stdout.find('"test"') :])))
+    if done.returncode != 0 or len(rows) != 1:
+        raise RunFailed(f"redis-benchmark: exit {done.returncode}: {(done.stdout + done.stderr)[-800:]}")
+    own = after.children_user + after.children_system - before.children_user - before.children_system
+    return rows[0], own
+
+
+def measure(endpoint: Process, upstream: Process, load: Load) -> dict[str, float]:
+    """Runs the load once. CPU is the endpoint's own; `elsewhere` is the share of the machine taken
+    by processes that are no part of the run, `stolen` what the hypervisor took."""
+    pids = {endpoint.pid, upstream.pid}
+    counts = keyspace(upstream.port)
+    cpu = {pid: procfs.cpu_seconds(pid) for pid in pids}
+    machine, started = procfs.machine_seconds(), time.monotonic()
+    row, client_cpu = run_redis_benchmark(endpoint.port, load)
+    elapsed, machine_after = time.monotonic() - started, procfs.machine_seconds()
+    cpu = {pid: procfs.cpu_seconds(pid) - before for pid, before in cpu.items()}
+    counts_after = keyspace(upstream.port)
+    if not endpoint.alive():
+        raise RunFailed(f"{endpoint.name} ended during the run")
+    if load.command == "get" and counts_after["misses"] != counts["misses"]:
+        raise RunFailed(f"{endpoint.name}: GETs missed, so the preloaded keys were not the ones asked for")
+    whole = elapsed * (os.cpu_count() or 1)
+    others = machine_after["busy"] - machine["busy"] - sum(cpu.values()) - client_cpu
+    resident = procfs.resident_kib(endpoint.pid)
+    return {
+        "requests": load.requests,
+        "seconds": elapsed,
+        "rps": float(row["rps"]),
+        "p50_ms": float(row["p50_latency_ms"]),
+        "p99_ms": float(row["p99_latency_ms"]),
+        "cpu_us": cpu[endpoint.pid] / load.requests * 1e6,
+        "upstream_cpu_us": cpu[upstream.pid] / load.requests * 1e6,
+        "endpoint_busy": cpu[endpoint.pid] / elapsed,
+        "reached_upstream": (counts_after["hits"] - counts["hits"]) / load.requests,
+        "elsewhere": max(0.0, others / whole),
+        "stolen": (machine_after["steal"] - machine["steal"]) / whole,
+        "rss_kib": resident["rss"],
+    }
