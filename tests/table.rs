@@ -1,5 +1,7 @@
 //! The command table: consistent in itself, and in agreement with what real servers say of their commands.
 
+#![allow(clippy::unwrap_used)] // helpers outside #[test] functions, too
+
 use std::collections::BTreeMap;
 
 use nearside::command::{Command, Effect, Keys, Pin, Resp2, Route, all, lookup};
