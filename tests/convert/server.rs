@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running server; killed, and its directory removed, when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     dir: PathBuf,
 }
 
 /// The servers to test against: Redis 7.0 from `PATH`, and others that the environment names.
-pub fn binaries() -> Vec<String> {
+pub(crate) fn binaries() -> Vec<String> {
     let named = ["NEARSIDE_VALKEY_SERVER", "NEARSIDE_REDIS8_SERVER"];
     let others = named.iter().filter_map(|name| std::env::var(name).ok()).filter(|path| !path.is_empty());
     std::iter::once("redis-server".to_owned()).chain(others).collect()
@@ -23,7 +23,7 @@ pub fn binaries() -> Vec<String> {
 
 impl Server {
     /// Starts `binary` and waits until it answers.
-    pub fn start(binary: &str, cluster: bool) -> Self {
+    pub(crate) fn start(binary: &str, cluster: bool) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("nearside-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(name);
@@ -43,7 +43,7 @@ impl Server {
 
     fn await_ready(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        while !self.try_connect().is_some_and(|mut client| client.say(&["PING"]) == b"+PONG\r\n") {
+        while self.try_connect().is_none_or(|mut client| client.say(&["PING"]) != b"+PONG\r\n") {
             assert!(Instant::now() < deadline, "the server does not answer");
             std::thread::sleep(Duration::from_millis(5)); // between two attempts
         }
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// A connection that speaks RESP2 or RESP3.
-    pub fn connect(&self, proto: &str) -> Client {
+    pub(crate) fn connect(&self, proto: &str) -> Client {
         let mut client = self.try_connect().unwrap();
         assert!(!client.say(&["HELLO", proto]).starts_with(b"-"));
         client
@@ -72,14 +72,14 @@ impl Drop for Server {
 }
 
 /// One connection.
-pub struct Client {
+pub(crate) struct Client {
     stream: UnixStream,
     buffer: Vec<u8>,
 }
 
 impl Client {
     /// Sends a command; the bytes of its reply.
-    pub fn say<T: AsRef<[u8]>>(&mut self, words: &[T]) -> Vec<u8> {
+    pub(crate) fn say<T: AsRef<[u8]>>(&mut self, words: &[T]) -> Vec<u8> {
         let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
         self.stream.write_all(&nearside::resp::request::encode(&words)).unwrap();
         loop {
@@ -95,7 +95,7 @@ impl Client {
 }
 
 /// Where the first frame of `bytes`, of either protocol, ends; `None` when it is not all there.
-pub fn frame_end(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn frame_end(bytes: &[u8]) -> Option<usize> {
     let (mut at, mut pending) = (0, 1u64);
     while pending > 0 {
         let line = at + bytes.get(at..)?.windows(2).position(|w| w == b"\r\n")?;

@@ -3,7 +3,7 @@
 use nearside::resp::request::{Args, Span};
 
 /// Calls `then` with `words` as arguments.
-pub fn with<T>(words: &[String], then: impl FnOnce(Args<'_>) -> T) -> T {
+pub(crate) fn with<T>(words: &[String], then: impl FnOnce(Args<'_>) -> T) -> T {
     let bytes = words.concat().into_bytes();
     let mut start = 0;
     let spans: Vec<Span> = words

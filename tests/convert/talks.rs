@@ -4,7 +4,7 @@
 //! compared leniently: after `~` with numbers masked (times, sizes, ids), after `^` with lines
 //! sorted (hash order), after `&` by its first two lines (long reports). Misses, wrong types, empty and partial replies are as important as hits.
 
-pub const TALKS: &[&str] = &[
+pub(crate) const TALKS: &[&str] = &[
     include_str!("talks/values.txt"),
     include_str!("talks/zsets.txt"),
     include_str!("talks/streams.txt"),
@@ -13,11 +13,14 @@ pub const TALKS: &[&str] = &[
 ];
 
 /// The talk a cluster node is asked.
-pub const CLUSTER: &str = include_str!("talks/cluster.txt");
+pub(crate) const CLUSTER: &str = include_str!("talks/cluster.txt");
+
+/// What scripts reply.
+pub(crate) const SCRIPTS: &str = include_str!("talks/scripts.txt");
 
 /// How exactly two replies must agree.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Exactness {
+pub(crate) enum Exactness {
     /// Byte by byte.
     Whole,
     /// Numbers masked.
@@ -29,7 +32,7 @@ pub enum Exactness {
 }
 
 /// The commands of a talk.
-pub fn lines(talk: &'static str) -> impl Iterator<Item = (Exactness, Vec<String>)> {
+pub(crate) fn lines(talk: &'static str) -> impl Iterator<Item = (Exactness, Vec<String>)> {
     talk.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| {
         let exactness = match line.as_bytes()[0] {
             b'~' => Exactness::Masked,

@@ -6,99 +6,96 @@ use super::{
 };
 use crate::resp::request::Args;
 
-/// Room for the longest name; longer ones are nobody's.
-const WIDTH: usize = 32;
-/// A name in upper case, padded with zeros.
-type Name = [u8; WIDTH];
+/// A name in upper case, padded with zeros to 24 bytes, and one word to tell apart what the padding
+/// does not: its length and, for a subcommand, its container's row (plus 1). Comparing four words is a
+/// good deal quicker than comparing strings.
+type Key = [u64; 4];
 
 /// Slots of the index: a power of two, less than half full.
 const SLOTS: usize = 1024;
 /// An empty slot.
 const EMPTY: u16 = u16::MAX;
 
-/// The rows' names, padded, so that one comparison of fixed length decides.
-static NAMES: [Name; COUNT] = {
-    let mut names = [[0; WIDTH]; COUNT];
-    let mut row = 0;
-    while row < COUNT {
-        names[row] = pad(ROWS[row].name.as_bytes());
-        row += 1;
-    }
-    names
-};
-
-/// Open addressing: where a row's number stands is its name's hash or soon after.
-static INDEX: [u16; SLOTS] = {
-    assert!(COUNT < SLOTS / 2, "enlarge SLOTS");
-    let mut index = [EMPTY; SLOTS];
-    let mut row = 0;
-    while row < COUNT {
-        let mut slot = hash(&NAMES[row]);
-        while index[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
-        }
-        index[slot] = row as u16;
-        row += 1;
-    }
-    index
-};
-
-/// What a row is to the others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Plain,
-    Container,
-    Subcommand,
+/// The index, and what it was built from.
+struct Index {
+    /// The rows' keys.
+    keys: [Key; COUNT],
+    /// Which rows have subcommands.
+    containers: [bool; COUNT],
+    /// Open addressing: a row's number stands where its key's hash says or soon after.
+    slots: [u16; SLOTS],
 }
 
-static KINDS: [Kind; COUNT] = {
-    let mut kinds = [Kind::Plain; COUNT];
-    let mut row = 0;
-    while row < COUNT {
-        let name = ROWS[row].name.as_bytes();
-        let mut bar = 0;
-        while bar < name.len() && name[bar] != b'|' {
-            bar += 1;
-        }
-        if bar < name.len() {
-            let container = pad(name.split_at(bar).0);
-            let mut slot = hash(&container);
-            while !same(&NAMES[INDEX[slot] as usize], &container) {
-                slot = (slot + 1) % SLOTS; // a subcommand without its container does not compile
+static INDEX: Index = Index::build();
+
+impl Index {
+    const fn build() -> Self {
+        const { assert!(COUNT < SLOTS / 2, "enlarge SLOTS") };
+        let mut index = Self { keys: [[0; 4]; COUNT], containers: [false; COUNT], slots: [EMPTY; SLOTS] };
+        // Containers first: their subcommands' keys need their rows.
+        let (mut row, mut subcommands) = (0, false);
+        while row < COUNT {
+            let name = ROWS[row].name.as_bytes();
+            let bar = bar(name);
+            if (bar < name.len()) == subcommands {
+                let container = if subcommands { index.container(name.split_at(bar).0) } else { 0 };
+                let own = if subcommands { name.split_at(bar + 1).1 } else { name };
+                index.insert(row, key(own, container));
             }
-            kinds[row] = Kind::Subcommand;
-            kinds[INDEX[slot] as usize] = Kind::Container;
+            row += 1;
+            if row == COUNT && !subcommands {
+                (row, subcommands) = (0, true);
+            }
         }
-        row += 1;
+        index
     }
-    kinds
-};
+
+    const fn insert(&mut self, row: usize, key: Option<Key>) {
+        let Some(key) = key else { panic!("a name is too long") };
+        let mut slot = hash(&key);
+        while self.slots[slot] != EMPTY {
+            slot = (slot + 1) % SLOTS;
+        }
+        self.slots[slot] = row as u16;
+        self.keys[row] = key;
+    }
+
+    /// Notes that `name` is a container; what its subcommands' keys say of it.
+    const fn container(&mut self, name: &[u8]) -> u64 {
+        let Some(key) = key(name, 0) else { panic!("a name is too long") };
+        let Some(row) = self.find(&key) else { panic!("a subcommand without its container") };
+        self.containers[row] = true;
+        row as u64 + 1
+    }
+
+    /// The number of the row with that key.
+    #[inline]
+    const fn find(&self, key: &Key) -> Option<usize> {
+        let mut slot = hash(key);
+        loop {
+            let row = self.slots[slot] as usize;
+            if row >= COUNT {
+                return None;
+            }
+            let found = &self.keys[row];
+            if found[0] == key[0] && found[1] == key[1] && found[2] == key[2] && found[3] == key[3] {
+                return Some(row);
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
+}
 
 /// The row of the command `args` asks for; for a container the subcommand's row, or the
 /// container's own when the subcommand is unknown or missing. ASCII case is ignored. `None`: no
 /// such command here (a module's, or a newer server's).
 pub fn lookup(args: &Args<'_>) -> Option<&'static Command> {
-    let name = args.get(0);
-    if name.len() > WIDTH {
-        return None;
-    }
-    let mut padded: Name = [0; WIDTH];
-    padded[..name.len()].copy_from_slice(name);
-    let row = find(&mut padded, name.len())?;
-    match KINDS[row] {
-        Kind::Plain => {}
-        Kind::Container if args.len() > 1 => {
-            let (at, sub) = (name.len() + 1, args.get(1));
-            if let Some(room) = padded.get_mut(at..at + sub.len()) {
-                room.copy_from_slice(sub);
-                padded[name.len()] = b'|';
-                if let Some(sub) = find(&mut padded, at + sub.len()) {
-                    return Some(&ROWS[sub]);
-                }
-            }
+    let row = INDEX.find(&key(args.get(0), 0)?)?;
+    if INDEX.containers[row] && args.len() > 1 {
+        let key = key(args.get(1), row as u64 + 1);
+        if let Some(sub) = key.and_then(|key| INDEX.find(&key)) {
+            return Some(&ROWS[sub]);
         }
-        Kind::Container => {}
-        Kind::Subcommand => return None, // `CLIENT|ID` as one word is no command
     }
     Some(&ROWS[row])
 }
@@ -108,54 +105,71 @@ pub fn all() -> impl ExactSizeIterator<Item = &'static Command> {
     ROWS.iter()
 }
 
-/// The number of the row of that name, `len` bytes long. Leaves the name in upper case.
-fn find(name: &mut Name, len: usize) -> Option<usize> {
-    name.make_ascii_uppercase();
-    let mut slot = hash(name);
-    loop {
-        let row = usize::from(INDEX[slot]);
-        if NAMES.get(row)? == name {
-            // A name with zeros at its end looks like a padded one.
-            return (ROWS[row].name.len() == len).then_some(row);
-        }
-        slot = (slot + 1) % SLOTS;
+/// The key of a name as a client wrote it; `None` when it is longer than any.
+#[inline]
+const fn key(name: &[u8], container: u64) -> Option<Key> {
+    let words = match (name.len(), name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (9..=16, Some(first), Some(last)) => [word(first), tail(last, name.len()), 0],
+        (17..=24, Some(first), Some(last)) => match name.split_at(8).1.first_chunk::<8>() {
+            Some(second) => [word(first), word(second), tail(last, name.len())],
+            None => return None,
+        },
+        (0..=8, ..) => [short(name), 0, 0],
+        _ => return None,
+    };
+    Some([upper(words[0]), upper(words[1]), upper(words[2]), name.len() as u64 | container << 8])
+}
+
+const fn word(bytes: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*bytes)
+}
+
+/// The last, partial word of a name of `len` bytes that ends with `last`.
+const fn tail(last: &[u8; 8], len: usize) -> u64 {
+    word(last) >> (8 * ((8 - len % 8) % 8))
+}
+
+/// A name of at most 8 bytes: its first and last half overlap, so no loop is needed.
+const fn short(name: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        return u32::from_le_bytes(*first) as u64
+            | (u32::from_le_bytes(*last) as u64) << (8 * (name.len() - 4));
+    }
+    match name {
+        [a, b, c] => *a as u64 | (*b as u64) << 8 | (*c as u64) << 16,
+        [a, b] => *a as u64 | (*b as u64) << 8,
+        [a] => *a as u64,
+        _ => 0,
     }
 }
 
-const fn pad(name: &[u8]) -> Name {
-    assert!(name.len() <= WIDTH, "enlarge WIDTH");
-    let mut padded = [0; WIDTH];
-    let mut i = 0;
-    while i < name.len() {
-        padded[i] = name[i];
-        i += 1;
-    }
-    padded
+/// Eight bytes in upper case: the high bit of each byte that is a small letter, moved to its case bit.
+const fn upper(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES * 0x80;
+    let low = word & !HIGH;
+    let from_a = low + ONES * (0x80 - b'a' as u64);
+    let beyond_z = low + ONES * (0x7f - b'z' as u64);
+    word - ((from_a & !beyond_z & !word & HIGH) >> 2)
 }
 
-const fn same(a: &Name, b: &Name) -> bool {
-    let mut i = 0;
-    while i < WIDTH && a[i] == b[i] {
-        i += 1;
-    }
-    i == WIDTH
+/// A slot. Names are known when this is compiled, so nobody can choose colliding ones to matter.
+#[inline]
+const fn hash(key: &Key) -> usize {
+    let mixed = key[0].wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ key[1].wrapping_mul(0xc2b2_ae3d_27d4_eb4f)
+        ^ key[2].wrapping_mul(0x1656_67b1_9e37_79f9)
+        ^ key[3].wrapping_mul(0x27d4_eb2f_1656_67c5);
+    ((mixed ^ (mixed >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
 }
 
-/// A slot. Four words mixed; the names are known, so nobody can choose colliding ones to matter.
-const fn hash(name: &Name) -> usize {
-    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (mut hash, mut word) = (0u64, 0);
-    while word < WIDTH {
-        let mut bytes = [0u8; 8];
-        let mut i = 0;
-        while i < 8 {
-            bytes[i] = name[word + i];
-            i += 1;
-        }
-        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(bytes)).wrapping_mul(MIX);
-        word += 8;
+/// Where a name's bar stands, or its length.
+const fn bar(name: &[u8]) -> usize {
+    let mut at = 0;
+    while at < name.len() && name[at] != b'|' {
+        at += 1;
     }
-    (hash >> 54) as usize
+    at
 }
 
 #[cfg(test)]
