@@ -58,8 +58,6 @@ pub(crate) struct Arrival {
 /// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left.
 pub(crate) fn start(index: usize, common: Common) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
     let (sender, arrivals) = mpsc::channel(QUEUE);
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-    drop(runtime?); // fails here rather than on the thread, where nobody could be told
     let thread = std::thread::Builder::new().name(format!("nearside-{index}")).spawn(move || {
         let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         match built {
