@@ -56,7 +56,10 @@ pub(crate) struct Arrival {
 }
 
 /// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left.
-pub(crate) fn start(index: usize, common: Common) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
+pub(crate) fn start(
+    index: usize,
+    common: Common,
+) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
     let (sender, arrivals) = mpsc::channel(QUEUE);
     let thread = std::thread::Builder::new().name(format!("nearside-{index}")).spawn(move || {
         let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
@@ -100,7 +103,8 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
 fn worker(common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
-    let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
+    let (stats, upstream, says) =
+        (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
     Worker {
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
         pool: Pool::new(Arc::clone(shared)),

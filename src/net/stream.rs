@@ -46,7 +46,8 @@ impl Stream {
         let _ = stream.set_nodelay(true);
         if let Some(idle) = keepalive {
             // Redis probes at a third of the idle time, three times.
-            let probes = TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
+            let probes =
+                TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
             let _ = SockRef::from(stream).set_tcp_keepalive(&probes.with_retries(3));
         }
     }

@@ -355,7 +355,8 @@ impl Client {
         let since = if over_soft { Some(*out.over_soft.get_or_insert(now)) } else { None };
         out.over_soft = since;
         drop(out);
-        let too_long = since.is_some_and(|since| now.duration_since(since) >= limit.soft_for.max(Duration::from_millis(1)));
+        let too_long = since
+            .is_some_and(|since| now.duration_since(since) >= limit.soft_for.max(Duration::from_millis(1)));
         if over_hard || too_long {
             tracing::warn!(client = self.id, peer = %self.peer, unread, "closed: output buffer limit");
             self.cut();

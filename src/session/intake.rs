@@ -138,7 +138,12 @@ impl Intake {
     }
 
     /// Passes on what there is of a request passed on in pieces; `true` once it is whole.
-    pub(super) fn pass(&mut self, rest: &mut Remainder, limits: &Limits, out: &mut BytesMut) -> Result<bool, ProtocolError> {
+    pub(super) fn pass(
+        &mut self,
+        rest: &mut Remainder,
+        limits: &Limits,
+        out: &mut BytesMut,
+    ) -> Result<bool, ProtocolError> {
         let (n, whole) = rest.advance(&self.kept, limits)?;
         out.extend_from_slice(&self.kept[..n]);
         self.skip(n);

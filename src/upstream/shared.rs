@@ -1,9 +1,9 @@
 //! What all workers of one upstream decide together.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -98,7 +98,12 @@ impl Shared {
 
     /// Connects, greets and selects. Names are resolved anew; the current server is kept while its
     /// name still has that address, and replaced for all workers when it has not.
-    pub(super) async fn connect(&self, proto: Proto, db: u32, credential: &Credential) -> Result<Link, Failure> {
+    pub(super) async fn connect(
+        &self,
+        proto: Proto,
+        db: u32,
+        credential: &Credential,
+    ) -> Result<Link, Failure> {
         let connecting = async {
             let (address, stream) = self.reach().await.map_err(|e| self.unreachable(&e))?;
             let generation = self.settle(address);
@@ -109,9 +114,9 @@ impl Shared {
             })
         };
         let limit = self.settings.connect_timeout;
-        tokio::time::timeout(limit, connecting)
-            .await
-            .unwrap_or_else(|_| Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)"))))
+        tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
+            Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)")))
+        })
     }
 
     /// The first of the upstream's addresses that takes a connection, the current one before others.
@@ -150,7 +155,8 @@ impl Shared {
             Endpoint::Unix(path) => Ok(vec![Address::Unix(path.clone())]),
             Endpoint::Embedded => Ok(Vec::new()),
             Endpoint::Tcp { host, port } => {
-                let mut found: Vec<Address> = resolve(host, *port).await?.into_iter().map(Address::Tcp).collect();
+                let mut found: Vec<Address> =
+                    resolve(host, *port).await?.into_iter().map(Address::Tcp).collect();
                 let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 found.sort_by_key(|address| Some(address) != current.as_ref());
                 Ok(found)
