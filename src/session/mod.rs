@@ -129,11 +129,11 @@ impl Session {
         client.listen(cx.waker());
         self.path.arrived = Instant::now();
         loop {
-            if client.poll_flush(cx).is_err() || client.is_cut() {
-                return Poll::Ready(Next::Close);
-            }
             if let Some(again) = client.next_again() {
                 return Poll::Ready(Next::Again(again));
+            }
+            if client.poll_flush(cx).is_err() || client.is_cut() {
+                return Poll::Ready(Next::Close);
             }
             if self.ended || self.path.worker.draining.get() {
                 if self.finished() {

@@ -189,7 +189,6 @@ impl Path {
         let mut out = Vec::new();
         answer(self, &mut out);
         self.client.say(&out);
-        self.client.flush_now();
         Verdict::Done
     }
 
