@@ -161,7 +161,7 @@ impl Idle {
         let Some(timeout) = timeout else { return };
         self.seen.retain(|id, _| clients.contains_key(id));
         for client in clients.values() {
-            let seen = self.seen.entry(client.id).or_insert((client.requests(), now));
+            let seen = self.seen.entry(client.id).or_insert_with(|| (client.requests(), now));
             if seen.0 != client.requests() || !client.is_idle() || client.is_patient() {
                 *seen = (client.requests(), now);
             } else if now.duration_since(seen.1) >= timeout {

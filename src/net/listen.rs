@@ -57,11 +57,10 @@ impl Listener {
         match listen {
             Listen::Unix(path) => Ok(vec![bind_unix(path, backlog).map_err(failed)?]),
             Listen::Tcp(host, port) => {
-                let addrs: Vec<SocketAddr> =
-                    (host.as_str(), *port).to_socket_addrs().map_err(failed)?.collect();
+                let addrs = (host.as_str(), *port).to_socket_addrs().map_err(failed)?;
                 // A name such as `localhost` may have an IPv6 address on a machine without IPv6.
                 let (bound, errors): (Vec<_>, Vec<_>) =
-                    addrs.into_iter().map(|addr| bind_tcp(addr, backlog)).partition(Result::is_ok);
+                    addrs.map(|addr| bind_tcp(addr, backlog)).partition(Result::is_ok);
                 let bound: Vec<Self> = bound.into_iter().flatten().collect();
                 match errors.into_iter().find_map(Result::err) {
                     Some(source) if bound.is_empty() || source.kind() == io::ErrorKind::AddrInUse => {

@@ -150,11 +150,6 @@ impl Intake {
         Ok(whole)
     }
 
-    /// Whether bytes wait that have not been consumed.
-    pub(super) fn has_kept(&self) -> bool {
-        !self.kept.is_empty()
-    }
-
     fn skip(&mut self, n: usize) {
         self.kept.advance(n);
         if self.kept.is_empty() {

@@ -129,7 +129,7 @@ impl Shared {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.unwrap_or_else(|| DialError::Nowhere))
+        Err(failed.unwrap_or(DialError::Nowhere))
     }
 
     /// Whether the upstream is the very proxy that asks, known by its `nonce`. A server that cannot be
@@ -167,11 +167,11 @@ impl Shared {
     /// A connection to `address` exists: it is the current server's. Answers its generation.
     fn settle(&self, address: Address) -> u64 {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref() != Some(&address) {
-            if let Some(old) = current.replace(address) {
-                tracing::warn!(%old, new = ?*current, "the upstream has moved");
-                self.generation.fetch_add(1, Ordering::AcqRel);
-            }
+        if current.as_ref() != Some(&address)
+            && let Some(old) = current.replace(address)
+        {
+            tracing::warn!(%old, new = ?*current, "the upstream has moved");
+            self.generation.fetch_add(1, Ordering::AcqRel);
         }
         self.generation()
     }
