@@ -189,8 +189,15 @@ impl Relay<'_> {
             return false;
         }
         if !self.held.sticky {
-            let blocks = command.is_some_and(|c| c.blocks(&args)) && !self.held.multi;
-            self.expect.push_back(if blocks { Expect::Blocking } else { Expect::Reply });
+            let before = self.held;
+            match self.held.forward_partial(command, &args) {
+                None if !self.expect.is_empty() => {
+                    self.held = before;
+                    return false;
+                }
+                None => self.stick(command.map(|c| c.route)),
+                Some(expect) => self.expect.push_back(expect),
+            }
         }
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
         self.count();

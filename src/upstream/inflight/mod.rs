@@ -115,6 +115,12 @@ impl<C: Caller> Inflight<C> {
         self.slots.front().is_some_and(|slot| slot.repeatable)
     }
 
+    /// Whether the next reply is a read's, and whoever asked has no memory for its `len` bytes now.
+    pub(super) fn front_refuses(&self, len: usize) -> bool {
+        let refuses = |slot: &Slot<C>| slot.caller.as_ref().is_some_and(|caller| !caller.takes(len));
+        self.slots.front().is_some_and(|slot| slot.repeatable && refuses(slot))
+    }
+
     /// A reply has come for the front request; `None` if nothing written awaits one.
     #[inline]
     pub(super) fn answer(&mut self) -> Option<Done<C>> {

@@ -8,6 +8,9 @@ impl Caller for Name {
     type Ticket = u32;
     fn answered(&self, _: u32, _: &[u8]) {}
     fn failed(&self, _: u32, _: &Failure, _: &[u8]) {}
+    fn takes(&self, _: usize) -> bool {
+        true
+    }
     fn flush(self: &Rc<Self>) {}
     fn touched(&self) -> bool {
         false

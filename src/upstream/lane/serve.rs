@@ -152,7 +152,8 @@ impl<C: Caller> Lane<C> {
             queue.push(None, C::Ticket::default(), PING, true, now);
             serving.spoke = now;
         }
-        Ok((serving.check_after / 2).max(Duration::from_millis(50)))
+        // Whatever is queued from now on is looked at when it is due, not when the next check is.
+        Ok((serving.check_after / 2).min(limit).max(Duration::from_millis(50)))
     }
 
     /// Why the connection should be given up now that nothing waits on it, if it should.
