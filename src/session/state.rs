@@ -99,7 +99,11 @@ impl Held {
                 self.sticky = true;
                 None
             }
-            Some(Route::Session(which)) => Some(session(which, args)),
+            Some(Route::Session(which)) => {
+                // A transaction it would have ended is dealt with above; it forgets watched keys too.
+                self.watching &= which != Local::Reset;
+                Some(session(which, args))
+            }
             _ if command.is_some_and(|c| c.blocks(args)) => Some(Expect::Blocking),
             _ => Some(Expect::Reply),
         }
@@ -225,6 +229,14 @@ mod tests {
             assert!(held.forward_partial(lookup(&args), &args).is_none());
             assert!(held.sticky);
         }
+    }
+
+    #[test]
+    fn reset_lets_go_of_watched_keys() {
+        let mut held = Held::default();
+        forward(&mut held, "WATCH k");
+        assert!(matches!(forward(&mut held, "RESET"), Some(Expect::Reset)));
+        assert!(!held.any());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::resp::reply;
 use crate::resp::scan::request::ProtocolError;
 use crate::session::intake::Front;
 use crate::session::local;
+use crate::session::path::is_attack;
 use crate::session::state::Expect;
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -69,6 +70,10 @@ impl Relay<'_> {
         let command = lookup(&args);
         if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
             return self.deny(&denied.to_string());
+        }
+        if command.is_none() && is_attack(&args) {
+            self.closing = true;
+            return false;
         }
         let route = command.map(|c| c.route);
         if self.held.sticky {
