@@ -23,7 +23,7 @@ use crate::upstream::{Lanes, Pool, Shared};
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
 const SCRATCH: usize = 64 * 1024;
 /// How often idle connections, idle clients and slow readers are looked at.
-const TIDY: Duration = Duration::from_millis(250);
+const TIDY: Duration = Duration::from_millis(100);
 /// Clients on their way to a worker.
 const QUEUE: usize = 1024;
 

@@ -173,6 +173,12 @@ impl Path {
         if !self.client.has_room() {
             return Verdict::Room;
         }
+        if self.lane().is_aside() {
+            if self.client.outstanding() > 0 {
+                return Verdict::Drained;
+            }
+            self.lane = None;
+        }
         let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
         self.client.sent(weight);
         let client = Rc::clone(&self.client);

@@ -10,6 +10,7 @@ use redis_protocol::resp3::decode::complete::decode;
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
 use super::{Credential, Failure};
+use crate::config::Secret;
 use crate::net::{Peer, ReadHalf, Stream, WriteHalf};
 use crate::resp::Proto;
 use crate::resp::request::encode;
@@ -52,6 +53,9 @@ pub(super) struct Greeting<'a> {
     pub(super) proto: Proto,
     pub(super) db: u32,
     pub(super) credential: &'a Credential,
+    /// Who selects the database if the credential may not: in Redis a client keeps the database it
+    /// had before it authenticated, whether or not its new user may `SELECT`.
+    pub(super) base: &'a Credential,
 }
 
 /// A connection that has been greeted and is ready for commands.
@@ -71,7 +75,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
     let peer = stream.peer();
     let (read, write) = stream.split();
     let mut talk = Talk { read, write, buf: BytesMut::new() };
-    let mut words = hello(greeting);
+    let mut words = hello(greeting.proto, greeting.credential);
     let db = greeting.db.to_string();
     if greeting.db != 0 {
         words.extend(encode(&[b"SELECT", db.as_bytes()]));
@@ -98,23 +102,45 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         }
         Some(text) => return Err(Failure::Refused(text)),
     };
+    let mut refused = None;
     let authenticated = error_text(&answer).is_none();
     if greeting.db != 0 {
         let selected = talk.hear().await?;
-        if let Some(text) = error_text(&selected).filter(|_| authenticated) {
-            return Err(Failure::Refused(text));
-        }
+        refused = error_text(&selected).filter(|_| authenticated);
     }
     let timeout = server_timeout(&talk.hear().await?);
+    if let Some(text) = refused {
+        if !text.starts_with("NOPERM") || greeting.base == greeting.credential {
+            return Err(Failure::Refused(text));
+        }
+        select_as_base(&mut talk, greeting).await?;
+    }
     let info = ServerInfo { hello: ServerInfo::fields(&answer), timeout };
     Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
 }
 
-fn hello(greeting: &Greeting<'_>) -> Vec<u8> {
-    let version = [b'0' + greeting.proto.number()];
+/// Selects as the base credential and comes back to the connection's own.
+async fn select_as_base(talk: &mut Talk, greeting: &Greeting<'_>) -> Result<(), Failure> {
+    // Without a password of its own the default user takes any.
+    let password = greeting.base.password.clone().unwrap_or_else(|| Secret::new(""));
+    let base = Credential { username: greeting.base.username.clone(), password: Some(password) };
+    let mut words = hello(greeting.proto, &base);
+    words.extend(encode(&[b"SELECT", greeting.db.to_string().as_bytes()]));
+    words.extend(hello(greeting.proto, greeting.credential));
+    talk.say(&words).await?;
+    for _ in 0..3 {
+        if let Some(text) = error_text(&talk.hear().await?) {
+            return Err(Failure::Refused(text));
+        }
+    }
+    Ok(())
+}
+
+fn hello(proto: Proto, credential: &Credential) -> Vec<u8> {
+    let version = [b'0' + proto.number()];
     let mut words: Vec<&[u8]> = vec![b"HELLO", &version];
-    if let Some(password) = &greeting.credential.password {
-        let user = greeting.credential.username.as_deref().unwrap_or("default");
+    if let Some(password) = &credential.password {
+        let user = credential.username.as_deref().unwrap_or("default");
         words.extend([b"AUTH", user.as_bytes(), password.expose().as_bytes()]);
     }
     words.extend([b"SETNAME", NAME]);

@@ -112,7 +112,8 @@ impl Shared {
         let connecting = async {
             let (address, stream) = self.reach().await.map_err(|e| self.unreachable(&e))?;
             let generation = self.settle(address);
-            let greeting = Greeting { proto, db, credential };
+            let base = self.credential();
+            let greeting = Greeting { proto, db, credential, base: &base };
             greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,

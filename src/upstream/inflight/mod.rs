@@ -205,6 +205,28 @@ impl<C: Caller> Inflight<C> {
         self.fail(|slot, _| waited(slot).then(|| failure.clone()));
     }
 
+    /// Takes over the requests of callers all of whose requests may be sent again, and none of which
+    /// is the one in front that holds up the others. Their replies here are thrown away.
+    pub(super) fn take_innocent(&mut self) -> Vec<(Done<C>, Bytes)> {
+        let mut tied: Vec<*const C> = Vec::new();
+        for (i, slot) in self.slots.iter().enumerate() {
+            if let Some(caller) = slot.caller.as_ref().filter(|_| i == 0 || !slot.repeatable) {
+                tied.push(Rc::as_ptr(caller));
+            }
+        }
+        let (mut taken, mut at) = (Vec::new(), 0);
+        for slot in &mut self.slots {
+            let request = at..at + slot.len;
+            at = request.end;
+            let free = slot.caller.as_ref().is_some_and(|caller| !tied.contains(&Rc::as_ptr(caller)));
+            if free && slot.failed.is_none() {
+                let done = Done { caller: slot.caller.take(), ticket: slot.ticket };
+                taken.push((done, Bytes::copy_from_slice(&self.bytes[request])));
+            }
+        }
+        taken
+    }
+
     /// The connection is gone. What was written and may not be sent again fails; everything else
     /// waits for the next connection, in its place. `resend`: what may be repeated is.
     pub(super) fn lost(&mut self, reason: &str, resend: bool) {

@@ -68,6 +68,27 @@ fn a_read_is_repeated_once_not_for_ever() {
 }
 
 #[test]
+fn a_stuck_request_frees_those_behind_it_that_may_be_sent_again() {
+    let (mut q, now) = queue(&[(1, "script", false)]);
+    let (reader, writer) = (Rc::new(Name), Rc::new(Name));
+    for (ticket, caller, request, repeatable) in [
+        (2, &reader, "get", true),
+        (3, &writer, "get", true),
+        (4, &writer, "set", false),
+        (5, &reader, "ping", true),
+    ] {
+        q.push(Some(Rc::clone(caller)), ticket, request.as_bytes(), repeatable, now);
+    }
+    q.wrote(19);
+    let taken = q.take_innocent();
+    let seen: Vec<_> = taken.iter().map(|(done, request)| (done.ticket, &request[..])).collect();
+    assert_eq!(seen, [(2, &b"get"[..]), (5, b"ping")], "a writer's reads stay in their order");
+    let left: Vec<_> =
+        std::iter::from_fn(|| q.answer()).map(|done| (done.ticket, done.caller.is_some())).collect();
+    assert_eq!(left, [(1, true), (2, false), (3, true), (4, true), (5, false)]);
+}
+
+#[test]
 fn a_timed_out_request_keeps_its_place_so_that_its_late_reply_is_nobody_elses() {
     let (mut q, now) = queue(&[(1, "slow", false)]);
     q.wrote(4);

@@ -4,6 +4,7 @@
 //! of the loop with one system call, and hands every whole reply of one read to its caller before
 //! the next read. It never waits for a session.
 
+mod aside;
 mod replies;
 mod serve;
 
@@ -58,6 +59,7 @@ impl<C: Caller> Lanes<C> {
     /// Forgets lanes that nobody has used for a while, and wakes idle ones if connections are short.
     pub fn tidy(&self) {
         let (now, contended) = (Instant::now(), self.shared.contended());
+        self.check_silent(now);
         self.open.borrow_mut().retain(|lane| {
             // Two owners are the list and the lane's task: no session holds it.
             let free = Rc::strong_count(lane) <= 2 && lane.queue.borrow().is_empty();
@@ -91,6 +93,13 @@ pub struct Lane<C: Caller> {
     waker: RefCell<Option<Waker>>,
     signalled: Cell<bool>,
     retired: Cell<bool>,
+    /// Stuck, and left to those who wait on it.
+    aside: Cell<bool>,
+    /// A check whether it is stuck is under way.
+    suspected: Cell<bool>,
+    /// Replies so far, and as of the last look.
+    answers: Cell<u64>,
+    answers_seen: Cell<u64>,
     /// Since when no session has held it.
     free_since: Cell<Option<Instant>>,
     /// Requests queued so far; tells a quiet lane from a busy one.
@@ -129,6 +138,10 @@ impl<C: Caller> Lane<C> {
             waker: RefCell::default(),
             signalled: Cell::new(false),
             retired: Cell::new(false),
+            aside: Cell::new(false),
+            suspected: Cell::new(false),
+            answers: Cell::new(0),
+            answers_seen: Cell::new(0),
             free_since: Cell::new(None),
             sends: Cell::new(0),
             info: RefCell::default(),

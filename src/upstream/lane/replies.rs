@@ -141,6 +141,7 @@ impl<C: Caller> Replies<C> {
         }
         let fate = std::mem::take(&mut self.fate);
         self.release(&lane.shared);
+        lane.answers.set(lane.answers.get() + 1);
         self.any_success |= reply.first() != Some(&b'-');
         let mut queue = lane.queue.borrow_mut();
         let fate = match fate {
