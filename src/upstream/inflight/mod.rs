@@ -98,6 +98,19 @@ impl<C: Caller> Inflight<C> {
         &self.bytes[self.written..]
     }
 
+    /// What is missing of the request whose beginning is written already.
+    #[cold]
+    pub(super) fn begun(&self) -> &[u8] {
+        let mut end = 0;
+        for slot in &self.slots {
+            if end >= self.written {
+                break;
+            }
+            end += slot.len;
+        }
+        &self.bytes[self.written..end.max(self.written)]
+    }
+
     /// The socket took `n` more bytes.
     #[inline]
     pub(super) fn wrote(&mut self, n: usize) {

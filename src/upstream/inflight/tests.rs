@@ -31,7 +31,7 @@ fn replies_come_in_order_and_only_for_what_was_written() {
     let (mut q, _) = queue(&[(1, "aaa", true), (2, "bb", true)]);
     assert!(q.answer().is_none(), "nothing is written yet");
     q.wrote(3);
-    assert_eq!((q.front_request(), q.unwritten()), (&b"aaa"[..], &b"bb"[..]));
+    assert_eq!((q.front_request(), q.unwritten(), q.begun()), (&b"aaa"[..], &b"bb"[..], &b""[..]));
     assert_eq!(q.answer().unwrap().ticket, 1);
     assert!(q.answer().is_none(), "the second is not written");
     q.wrote(2);
@@ -95,6 +95,7 @@ fn what_an_upstream_does_not_take_is_forgotten_in_time_and_never_sent() {
         late.iter().map(|(done, failure, _)| (done.ticket, *failure == Failure::TooLarge)).collect();
     assert_eq!(told, [(1, false), (2, false), (3, true)]);
     assert_eq!(q.unwritten(), b"lfyoung");
+    assert_eq!(q.begun(), b"lf");
     q.wrote(7);
     let answered: Vec<_> =
         std::iter::from_fn(|| q.answer()).map(|done| (done.ticket, done.caller.is_some())).collect();

@@ -57,7 +57,7 @@ impl<C: Caller> Lanes<C> {
 
     /// Forgets lanes that nobody has used for a while, and wakes idle ones if connections are short.
     pub fn tidy(&self) {
-        let (now, contended) = (Instant::now(), self.shared.contended());
+        let (now, contended) = (Instant::now(), self.shared.contended(Class::Lane));
         self.open.borrow_mut().retain(|lane| {
             // Two owners are the list and the lane's task: no session holds it.
             let free = Rc::strong_count(lane) <= 2 && lane.queue.borrow().is_empty();
