@@ -236,6 +236,32 @@ impl<C: Caller> Inflight<C> {
         });
     }
 
+    /// Whether a written request must not be sent again, and somebody waits for its reply.
+    pub(super) fn must_stay(&self) -> bool {
+        let mut at = 0;
+        let written = self.slots.iter().take_while(|slot| {
+            let begun = at < self.written;
+            at += slot.len;
+            begun
+        });
+        written.into_iter().any(|slot| !slot.repeatable && slot.caller.is_some())
+    }
+
+    /// The connection is given up because the reply to the front request is too large for it: that one
+    /// fails as [`Failure::TooLarge`], as do reads that `large` holds to be like it; the others are sent
+    /// again. Only when [`Self::must_stay`] says no.
+    pub(super) fn too_large(&mut self, large: impl Fn(&[u8]) -> bool) {
+        self.written = 0;
+        let all = Bytes::copy_from_slice(&self.bytes);
+        let mut front = true;
+        self.fail(|slot, end| {
+            let request = &all[end - slot.len..end];
+            let fails = slot.caller.is_none() || (slot.repeatable && (front || large(request)));
+            front = false;
+            fails.then_some(Failure::TooLarge)
+        });
+    }
+
     /// There is a connection: requests are now timed from the moment they are written.
     pub(super) fn connected(&mut self, now: Instant) {
         for slot in &mut self.slots {

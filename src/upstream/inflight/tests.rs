@@ -57,6 +57,27 @@ fn a_lost_connection_repeats_reads_and_unsent_requests_only() {
 }
 
 #[test]
+fn a_reply_too_large_to_wait_for_fails_its_like_in_their_places_and_repeats_the_rest() {
+    let (mut q, _) = queue(&[(1, "big", true), (2, "get", true), (3, "big", true), (4, "set", false)]);
+    q.wrote(12);
+    assert!(q.must_stay(), "a write is in flight");
+    let (mut q, _) = queue(&[(1, "BIG", true), (2, "get", true), (3, "big", true), (4, "set", false)]);
+    q.wrote(9);
+    assert!(!q.must_stay());
+    q.too_large(|request| request == b"big");
+    assert_eq!(q.unwritten(), b"getset");
+    assert_eq!(
+        q.settle().map(|(done, failure, request)| (done.ticket, failure, request)).unwrap(),
+        (1, Failure::TooLarge, Bytes::from("BIG"))
+    );
+    assert!(q.settle().is_none());
+    q.wrote(6);
+    assert_eq!(q.answer().unwrap().ticket, 2);
+    assert_eq!(q.settle().unwrap().0.ticket, 3);
+    assert_eq!(q.answer().unwrap().ticket, 4);
+}
+
+#[test]
 fn a_read_is_repeated_once_not_for_ever() {
     let (mut q, _) = queue(&[(1, "get", true)]);
     q.wrote(3);

@@ -97,6 +97,8 @@ pub struct Lane<C: Caller> {
     sends: Cell<u64>,
     info: RefCell<Option<Rc<ServerInfo>>>,
     down: RefCell<Option<Down>>,
+    /// A reply is arriving that is too large to be waited for.
+    clogged: Cell<bool>,
 }
 
 /// There is no connection, and not for want of trying.
@@ -133,6 +135,7 @@ impl<C: Caller> Lane<C> {
             sends: Cell::new(0),
             info: RefCell::default(),
             down: RefCell::default(),
+            clogged: Cell::new(false),
         }
     }
 
@@ -276,6 +279,7 @@ impl<C: Caller> Lane<C> {
         } else {
             tracing::debug!(peer = %link.peer, db = self.db, "upstream lane is open");
         }
+        self.clogged.set(false);
         self.queue.borrow_mut().connected(Instant::now());
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-use super::replies::Replies;
+use super::replies::{Replies, is_large};
 use super::{End, Lane};
 use crate::net::WriteHalf;
 use crate::resp::Proto;
@@ -122,6 +122,9 @@ impl<C: Caller> Lane<C> {
         if serving.generation != self.shared.generation() {
             return Some("the upstream has moved");
         }
+        if self.clogged.get() {
+            return Some("a reply is too large to wait for");
+        }
         // However busy it is: others wait for a turn, and this one has had its own.
         let over = self.shared.contended(Class::Lane) && serving.since.elapsed() >= TURN;
         over.then_some("its turn is over")
@@ -175,6 +178,10 @@ impl<C: Caller> Lane<C> {
 
     /// Why the connection should be given up now that nothing waits on it, if it should.
     fn may_leave(&self, serving: &Serving, replies: &Replies<C>) -> Option<&'static str> {
+        if self.clogged.get() && !self.queue.borrow().must_stay() {
+            self.queue.borrow_mut().too_large(|request| is_large(&self.shared, request));
+            return Some("a reply is too large to wait for");
+        }
         let queue = self.queue.borrow();
         if let Some(why) = self.is_called_away(serving).filter(|_| !queue.any_written()) {
             return Some(why);
