@@ -488,7 +488,8 @@ impl Caller for Client {
         self.speak_last();
         self.flush_now();
         let ready = match self.waiting.get() {
-            Waiting::Nothing => false,
+            // Nothing but what must be asked again.
+            Waiting::Nothing => self.again.get() && self.outstanding.get() == 0,
             Waiting::Room => self.has_room() || self.outstanding.get() == 0,
             Waiting::Drained => self.outstanding.get() == 0,
         };

@@ -37,90 +37,89 @@ impl Permit {
     }
 }
 
+/// So many permits, and how many wait for one.
+#[derive(Debug)]
+struct Kind {
+    permits: Arc<Semaphore>,
+    most: usize,
+    waiting: AtomicUsize,
+}
+
+impl Kind {
+    fn new(most: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(most)), most, waiting: AtomicUsize::new(0) }
+    }
+
+    async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Some(permit);
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+
+    fn in_use(&self) -> usize {
+        self.most - self.permits.available_permits().min(self.most)
+    }
+}
+
 /// All workers' upstream connections together (`max_connections`, `max_pinned`).
 #[derive(Debug)]
 pub(super) struct Budget {
-    connections: Arc<Semaphore>,
-    lanes: Arc<Semaphore>,
-    leases: Arc<Semaphore>,
-    pinned: Arc<Semaphore>,
-    max_connections: usize,
-    max_pinned: usize,
-    waiting: AtomicUsize,
-    waiting_pinned: AtomicUsize,
+    connections: Kind,
+    lanes: Kind,
+    leases: Kind,
+    pinned: Kind,
 }
 
 impl Budget {
     pub(super) fn new(max_connections: usize, max_pinned: usize) -> Self {
-        let max_connections = max_connections.max(2);
+        let most = max_connections.max(2);
         Self {
-            connections: Arc::new(Semaphore::new(max_connections)),
-            lanes: Arc::new(Semaphore::new(max_connections - 1)),
-            leases: Arc::new(Semaphore::new(max_connections - 1)),
-            pinned: Arc::new(Semaphore::new(max_pinned)),
-            max_connections,
-            max_pinned,
-            waiting: AtomicUsize::new(0),
-            waiting_pinned: AtomicUsize::new(0),
+            connections: Kind::new(most),
+            lanes: Kind::new(most - 1),
+            leases: Kind::new(most - 1),
+            pinned: Kind::new(max_pinned),
         }
     }
 
-    /// Whether somebody waits for a connection, so that idle ones should be closed.
-    pub(super) fn contended(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
-    }
-
-    /// Whether somebody waits for a pinned connection, so that idle ones should be closed.
-    pub(super) fn contended_pinned(&self) -> bool {
-        self.waiting_pinned.load(Ordering::Relaxed) > 0
+    /// Whether somebody waits for what a connection of `class` holds, so that idle ones should be closed.
+    pub(super) fn contended(&self, class: Class) -> bool {
+        let waiting = |kind: &Kind| kind.waiting.load(Ordering::Relaxed) > 0;
+        match class {
+            Class::Lane => waiting(&self.connections) || waiting(&self.lanes),
+            Class::Lease => waiting(&self.connections) || waiting(&self.leases),
+            Class::Pinned => waiting(&self.pinned),
+        }
     }
 
     /// A permit, waiting at most `limit` for one, in order of arrival; for a pinned one only until
     /// every worker has had time to close those that lie idle. Cancelling gives the place up.
     pub(super) async fn acquire(&self, class: Class, limit: Duration) -> Result<Permit, Failure> {
-        let (kind, limit, waiting, name, value) = match class {
-            Class::Lane => {
-                (&self.lanes, limit, &self.waiting, "upstream.max_connections", self.max_connections)
-            }
-            Class::Lease => {
-                (&self.leases, limit, &self.waiting, "upstream.max_connections", self.max_connections)
-            }
-            Class::Pinned => (
-                &self.pinned,
-                limit.min(PINNED_WAIT),
-                &self.waiting_pinned,
-                "upstream.max_pinned",
-                self.max_pinned,
-            ),
+        let (kind, all, limit, name) = match class {
+            Class::Lane => (&self.lanes, Some(&self.connections), limit, "upstream.max_connections"),
+            Class::Lease => (&self.leases, Some(&self.connections), limit, "upstream.max_connections"),
+            Class::Pinned => (&self.pinned, None, limit.min(PINNED_WAIT), "upstream.max_pinned"),
         };
-        let all = (class != Class::Pinned).then_some(&self.connections);
-        let at_once = |s: &Arc<Semaphore>| Arc::clone(s).try_acquire_owned().ok();
-        if let Some(first) = at_once(kind) {
-            match all.map(at_once) {
-                None => return Ok(Permit { _held: [Some(first), None], class }),
-                Some(Some(second)) => return Ok(Permit { _held: [Some(first), Some(second)], class }),
-                Some(None) => {}
-            }
-        }
-        let _waiting = Waiting::new(waiting);
         let both = async {
-            let first = Arc::clone(kind).acquire_owned().await.ok();
+            let first = kind.acquire().await;
             match all {
                 None => [first, None],
-                Some(all) => [first, Arc::clone(all).acquire_owned().await.ok()],
+                Some(all) => [first, all.acquire().await],
             }
         };
-        let held = timeout(limit, both).await;
-        held.map_or_else(
-            |_| Err(Failure::Busy { waited: limit, limit: format!("{name} = {value}") }),
-            |held| Ok(Permit { _held: held, class }),
-        )
+        match timeout(limit, both).await {
+            Ok(held) => Ok(Permit { _held: held, class }),
+            Err(_) => {
+                let most = all.unwrap_or(kind).most;
+                Err(Failure::Busy { waited: limit, limit: format!("{name} = {most}") })
+            }
+        }
     }
 
     /// Connections of lanes and leases that exist, and pinned ones.
     pub(super) fn in_use(&self) -> (usize, usize) {
-        let pinned = self.max_pinned - self.pinned.available_permits().min(self.max_pinned);
-        (self.max_connections - self.connections.available_permits().min(self.max_connections), pinned)
+        (self.connections.in_use(), self.pinned.in_use())
     }
 }
 
@@ -159,7 +158,7 @@ mod tests {
         drop(lanes);
         drop(lease);
         assert_eq!(budget.in_use(), (0, 0));
-        assert!(!budget.contended());
+        assert!(!budget.contended(Class::Lane) && !budget.contended(Class::Lease));
     }
 
     #[tokio::test(start_paused = true)]

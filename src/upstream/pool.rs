@@ -43,7 +43,7 @@ impl Pool {
         let idle = &mut *self.idle.borrow_mut();
         let of_class = idle.iter().filter(|l| l.permit.class() == lease.permit.class()).count();
         let full = lease.permit.class() == Class::Pinned && of_class >= MAX_IDLE_PINNED;
-        let short = self.short(lease.permit.class());
+        let short = self.shared.contended(lease.permit.class());
         if lease.tainted || full || short || lease.generation != self.shared.generation() {
             return;
         }
@@ -60,16 +60,8 @@ impl Pool {
             let limit = lease.idle_limit.map_or(IDLE_CLOSE, |t| (t / 2).min(IDLE_CLOSE));
             now.duration_since(lease.returned) < limit
                 && lease.generation == generation
-                && !self.short(lease.permit.class())
+                && !self.shared.contended(lease.permit.class())
         });
-    }
-
-    /// Whether somebody waits for a connection of this class, here or in another worker.
-    fn short(&self, class: Class) -> bool {
-        match class {
-            Class::Pinned => self.shared.contended_pinned(),
-            Class::Lane | Class::Lease => self.shared.contended(),
-        }
     }
 
     /// Idle connections.

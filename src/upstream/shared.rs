@@ -61,14 +61,9 @@ impl Shared {
         self.budget.in_use()
     }
 
-    /// Whether somebody waits for a connection while others may sit idle.
-    pub fn contended(&self) -> bool {
-        self.budget.contended()
-    }
-
-    /// The same for pinned connections.
-    pub(super) fn contended_pinned(&self) -> bool {
-        self.budget.contended_pinned()
+    /// Whether somebody waits for what a connection of `class` holds, which may sit idle.
+    pub fn contended(&self, class: Class) -> bool {
+        self.budget.contended(class)
     }
 
     /// Whether replies to requests like this one have lately been too large for a lane.
@@ -127,9 +122,11 @@ impl Shared {
 
     /// The first of the upstream's addresses that takes a connection, the current one before others.
     async fn reach(&self) -> Result<(Address, Stream), DialError> {
-        let limit = self.settings.connect_timeout;
+        let addresses = self.addresses().await?;
+        // Each gets its share of the time: one that swallows everything must not use up the others'.
+        let limit = self.settings.connect_timeout / u32::try_from(addresses.len()).unwrap_or(1).max(1);
         let mut failed = None;
-        for address in self.addresses().await? {
+        for address in addresses {
             match dial(&address, limit).await {
                 Ok(stream) => return Ok((address, stream)),
                 Err(error) => failed = failed.or(Some(error)),

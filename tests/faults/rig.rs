@@ -200,6 +200,11 @@ impl Client {
         Self(BufReader::with_capacity(64 * 1024, Socket::Tcp(stream)))
     }
 
+    /// A client at a Unix socket.
+    pub(crate) fn at(path: &std::path::Path) -> io::Result<Self> {
+        Self::unix(UnixStream::connect(path)?)
+    }
+
     fn unix(stream: UnixStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self(BufReader::new(Socket::Unix(stream))))

@@ -98,6 +98,19 @@ impl<C: Caller> Inflight<C> {
         &self.bytes[self.written..]
     }
 
+    /// What is missing of the request whose beginning is written already.
+    #[cold]
+    pub(super) fn begun(&self) -> &[u8] {
+        let mut end = 0;
+        for slot in &self.slots {
+            if end >= self.written {
+                break;
+            }
+            end += slot.len;
+        }
+        &self.bytes[self.written..end.max(self.written)]
+    }
+
     /// The socket took `n` more bytes.
     #[inline]
     pub(super) fn wrote(&mut self, n: usize) {
@@ -242,6 +255,32 @@ impl<C: Caller> Inflight<C> {
                 return None;
             }
             Some(Failure::Lost { reason: reason.to_owned() })
+        });
+    }
+
+    /// Whether a written request must not be sent again, and somebody waits for its reply.
+    pub(super) fn must_stay(&self) -> bool {
+        let mut at = 0;
+        let written = self.slots.iter().take_while(|slot| {
+            let begun = at < self.written;
+            at += slot.len;
+            begun
+        });
+        written.into_iter().any(|slot| !slot.repeatable && slot.caller.is_some())
+    }
+
+    /// The connection is given up because the reply to the front request is too large for it: that one
+    /// fails as [`Failure::TooLarge`], as do reads that `large` holds to be like it; the others are sent
+    /// again. Only when [`Self::must_stay`] says no.
+    pub(super) fn too_large(&mut self, large: impl Fn(&[u8]) -> bool) {
+        self.written = 0;
+        let all = Bytes::copy_from_slice(&self.bytes);
+        let mut front = true;
+        self.fail(|slot, end| {
+            let request = &all[end - slot.len..end];
+            let fails = slot.caller.is_none() || (slot.repeatable && (front || large(request)));
+            front = false;
+            fails.then_some(Failure::TooLarge)
         });
     }
 

@@ -31,7 +31,7 @@ fn replies_come_in_order_and_only_for_what_was_written() {
     let (mut q, _) = queue(&[(1, "aaa", true), (2, "bb", true)]);
     assert!(q.answer().is_none(), "nothing is written yet");
     q.wrote(3);
-    assert_eq!((q.front_request(), q.unwritten()), (&b"aaa"[..], &b"bb"[..]));
+    assert_eq!((q.front_request(), q.unwritten(), q.begun()), (&b"aaa"[..], &b"bb"[..], &b""[..]));
     assert_eq!(q.answer().unwrap().ticket, 1);
     assert!(q.answer().is_none(), "the second is not written");
     q.wrote(2);
@@ -53,6 +53,27 @@ fn a_lost_connection_repeats_reads_and_unsent_requests_only() {
     assert_eq!((done.ticket, &request[..]), (2, &b"set"[..]));
     assert!(matches!(failure, Failure::Lost { .. }));
     assert_eq!(q.answer().unwrap().ticket, 3);
+    assert_eq!(q.answer().unwrap().ticket, 4);
+}
+
+#[test]
+fn a_reply_too_large_to_wait_for_fails_its_like_in_their_places_and_repeats_the_rest() {
+    let (mut q, _) = queue(&[(1, "big", true), (2, "get", true), (3, "big", true), (4, "set", false)]);
+    q.wrote(12);
+    assert!(q.must_stay(), "a write is in flight");
+    let (mut q, _) = queue(&[(1, "BIG", true), (2, "get", true), (3, "big", true), (4, "set", false)]);
+    q.wrote(9);
+    assert!(!q.must_stay());
+    q.too_large(|request| request == b"big");
+    assert_eq!(q.unwritten(), b"getset");
+    assert_eq!(
+        q.settle().map(|(done, failure, request)| (done.ticket, failure, request)).unwrap(),
+        (1, Failure::TooLarge, Bytes::from("BIG"))
+    );
+    assert!(q.settle().is_none());
+    q.wrote(6);
+    assert_eq!(q.answer().unwrap().ticket, 2);
+    assert_eq!(q.settle().unwrap().0.ticket, 3);
     assert_eq!(q.answer().unwrap().ticket, 4);
 }
 
@@ -116,6 +137,7 @@ fn what_an_upstream_does_not_take_is_forgotten_in_time_and_never_sent() {
         late.iter().map(|(done, failure, _)| (done.ticket, *failure == Failure::TooLarge)).collect();
     assert_eq!(told, [(1, false), (2, false), (3, true)]);
     assert_eq!(q.unwritten(), b"lfyoung");
+    assert_eq!(q.begun(), b"lf");
     q.wrote(7);
     let answered: Vec<_> =
         std::iter::from_fn(|| q.answer()).map(|done| (done.ticket, done.caller.is_some())).collect();

@@ -58,7 +58,7 @@ impl<C: Caller> Lanes<C> {
 
     /// Forgets lanes that nobody has used for a while, and wakes idle ones if connections are short.
     pub fn tidy(&self) {
-        let (now, contended) = (Instant::now(), self.shared.contended());
+        let (now, contended) = (Instant::now(), self.shared.contended(Class::Lane));
         self.check_silent(now);
         self.open.borrow_mut().retain(|lane| {
             // Two owners are the list and the lane's task: no session holds it.
@@ -106,6 +106,8 @@ pub struct Lane<C: Caller> {
     sends: Cell<u64>,
     info: RefCell<Option<Rc<ServerInfo>>>,
     down: RefCell<Option<Down>>,
+    /// A reply is arriving that is too large to be waited for.
+    clogged: Cell<bool>,
 }
 
 /// There is no connection, and not for want of trying.
@@ -146,6 +148,7 @@ impl<C: Caller> Lane<C> {
             sends: Cell::new(0),
             info: RefCell::default(),
             down: RefCell::default(),
+            clogged: Cell::new(false),
         }
     }
 
@@ -289,6 +292,7 @@ impl<C: Caller> Lane<C> {
         } else {
             tracing::debug!(peer = %link.peer, db = self.db, "upstream lane is open");
         }
+        self.clogged.set(false);
         self.queue.borrow_mut().connected(Instant::now());
     }
 

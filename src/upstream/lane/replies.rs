@@ -180,6 +180,9 @@ impl<C: Caller> Replies<C> {
         note_large(&lane.shared, queue.front_request());
         if queue.front_repeatable() {
             if size > limits.reply_buffer {
+                // So much more would keep everybody else waiting: better another connection.
+                lane.clogged.set(self.scanner.still_needs() > limits.reply_buffer);
+                drop(queue);
                 self.drain(Failure::TooLarge, lane);
             }
             return;
@@ -213,6 +216,15 @@ impl<C: Caller> Replies<C> {
 
 /// Has requests like this one go to connections of their own from now on.
 fn note_large(shared: &Shared, request: &[u8]) {
+    with_args(request, |args| shared.note_large(args));
+}
+
+/// Whether requests like this one go to connections of their own.
+pub(super) fn is_large(shared: &Shared, request: &[u8]) -> bool {
+    with_args(request, |args| shared.is_large(args)).unwrap_or(false)
+}
+
+fn with_args<T>(request: &[u8], look: impl FnOnce(&Args<'_>) -> T) -> Option<T> {
     let limits = Limits {
         max_bulk: usize::MAX / 2,
         max_multibulk: usize::MAX / 2,
@@ -220,8 +232,6 @@ fn note_large(shared: &Shared, request: &[u8]) {
         unauthenticated: false,
     };
     let mut scanner = RequestScanner::default();
-    if scanner.scan(request, &limits).is_ok() {
-        let args: Args<'_> = scanner.args(request);
-        shared.note_large(&args);
-    }
+    scanner.scan(request, &limits).ok()?;
+    Some(look(&scanner.args(request)))
 }

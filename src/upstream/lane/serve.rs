@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-use super::replies::Replies;
+use super::replies::{Replies, is_large};
 use super::{End, Lane};
 use crate::net::WriteHalf;
 use crate::resp::Proto;
 use crate::upstream::handshake::Link;
-use crate::upstream::{Caller, Permit};
+use crate::upstream::{Caller, Class, Permit};
 
 /// A lane without a request for this long gives its connection back.
 const IDLE_CLOSE: Duration = Duration::from_secs(300);
+/// How long a busy lane keeps its connection while another waits for one.
+const TURN: Duration = Duration::from_millis(50);
 /// Asked of an idle connection to see that it is alive, and to keep the server from hanging up.
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
@@ -25,6 +27,8 @@ struct Serving {
     write: WriteHalf,
     proto: Proto,
     generation: u64,
+    /// When it was opened.
+    since: Instant,
     /// How long it may be silent before it is checked.
     check_after: Duration,
     /// How many requests had been queued when the timer last looked.
@@ -45,6 +49,7 @@ impl<C: Caller> Lane<C> {
             write: link.write,
             proto: link.proto,
             generation: link.generation,
+            since: now,
             check_after: settings.health_check_interval.min(server).max(Duration::from_millis(100)),
             sends: self.sends.get(),
             used: now,
@@ -91,13 +96,15 @@ impl<C: Caller> Lane<C> {
 
     /// Writes everything queued, or as much as the socket takes.
     fn write(&self, cx: &mut Context<'_>, serving: &Serving) -> io::Result<()> {
-        // What waits for an older server is held back until the lane has moved.
-        if serving.generation != self.shared.generation() {
-            return Ok(());
-        }
+        // What is to go elsewhere is held back until the lane has moved, but not in the middle of a request.
+        let whole = self.is_called_away(serving).is_none();
         let mut queue = self.queue.borrow_mut();
-        while !queue.unwritten().is_empty() {
-            match serving.write.try_write(queue.unwritten()) {
+        loop {
+            let next = if whole { queue.unwritten() } else { queue.begun() };
+            if next.is_empty() {
+                return Ok(());
+            }
+            match serving.write.try_write(next) {
                 Ok(n) => queue.wrote(n),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if serving.write.poll_ready(cx)?.is_pending() {
@@ -107,7 +114,20 @@ impl<C: Caller> Lane<C> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+    }
+
+    /// Why nothing more should be sent on this connection, if so.
+    #[inline]
+    fn is_called_away(&self, serving: &Serving) -> Option<&'static str> {
+        if serving.generation != self.shared.generation() {
+            return Some("the upstream has moved");
+        }
+        if self.clogged.get() {
+            return Some("a reply is too large to wait for");
+        }
+        // However busy it is: others wait for a turn, and this one has had its own.
+        let over = self.shared.contended(Class::Lane) && serving.since.elapsed() >= TURN;
+        over.then_some("its turn is over")
     }
 
     /// Tells those who have waited too long, checks an idle connection, closes an unused one.
@@ -158,17 +178,20 @@ impl<C: Caller> Lane<C> {
 
     /// Why the connection should be given up now that nothing waits on it, if it should.
     fn may_leave(&self, serving: &Serving, replies: &Replies<C>) -> Option<&'static str> {
-        let moved = serving.generation != self.shared.generation();
+        if self.clogged.get() && !self.queue.borrow().must_stay() {
+            self.queue.borrow_mut().too_large(|request| is_large(&self.shared, request));
+            return Some("a reply is too large to wait for");
+        }
         let queue = self.queue.borrow();
-        if moved && !queue.any_written() {
-            return Some("the upstream has moved");
+        if let Some(why) = self.is_called_away(serving).filter(|_| !queue.any_written()) {
+            return Some(why);
         }
         if !queue.is_empty() {
             return None;
         }
         match () {
             () if self.retired.get() => Some("unused"),
-            () if self.shared.contended() => Some("given up for another"),
+            () if self.shared.contended(Class::Lane) => Some("given up for another"),
             // It was greeted before it had a password, and now needs none: greet it again.
             () if serving.proto == Proto::Resp2 && replies.any_success => Some("its password was lifted"),
             () => None,
