@@ -54,13 +54,24 @@ fn every_problem_is_said_at_once_and_no_secret() {
         &dir,
         "maxclient = 5\nworkers = \"many\"\n[upstream]\npassword = \"hunter2\"\nsocket_timeout = \"-3\"\n[limits]\nlarge = \"1 parsec\"\n",
     );
-    let env = [("REDIS_MAX_CONNECTIONS", "lots"), ("NEARSIDE_DRAIN_TIMEOUT", "soon"), ("REDIS_URI", "redis://:swordfish@[bad")];
+    let env = [
+        ("REDIS_MAX_CONNECTIONS", "lots"),
+        ("NEARSIDE_DRAIN_TIMEOUT", "soon"),
+        ("REDIS_URI", "redis://:swordfish@[bad"),
+    ];
     let output = check(&file, &env);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(BAD_CONFIG), "{err}");
-    for words in
-        ["maxclients", "nearside.toml:1", "nearside.toml:2", "nearside.toml:5", "nearside.toml:7", "REDIS_MAX_CONNECTIONS", "NEARSIDE_DRAIN_TIMEOUT", "REDIS_URI"]
-    {
+    for words in [
+        "maxclients",
+        "nearside.toml:1",
+        "nearside.toml:2",
+        "nearside.toml:5",
+        "nearside.toml:7",
+        "REDIS_MAX_CONNECTIONS",
+        "NEARSIDE_DRAIN_TIMEOUT",
+        "REDIS_URI",
+    ] {
         assert!(err.contains(words), "{words} is not in\n{err}");
     }
     for secret in ["hunter2", "swordfish"] {
@@ -117,9 +128,17 @@ fn wait_is_not_content_with_an_upstream_that_is_away() {
     let dir = Dir::new();
     let listen = format!("unix:{}", dir.join("n").display());
     let nowhere = format!("unix://{}", dir.join("none").display());
-    let mut run = Run::start(binary().args(["--listen", &listen, "--upstream", &nowhere, "--set", "upstream.timeout=100ms"]));
+    let mut run = Run::start(binary().args([
+        "--listen",
+        &listen,
+        "--upstream",
+        &nowhere,
+        "--set",
+        "upstream.timeout=100ms",
+    ]));
     run.says("listening on");
-    let output = binary().args(["wait", "--timeout", "300ms", "--listen", &listen]).output().expect("it runs");
+    let output =
+        binary().args(["wait", "--timeout", "300ms", "--listen", &listen]).output().expect("it runs");
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("UPSTREAMDOWN"), "{}", text(&output.stderr));
 }
@@ -128,7 +147,8 @@ fn wait_is_not_content_with_an_upstream_that_is_away() {
 fn running(server: &Server, dir: &Dir, more: &[&str]) -> (Run, Talk) {
     let path = dir.join("n");
     let listen = format!("unix:{}", path.display());
-    let mut run = Run::start(binary().args(["--listen", &listen, "--upstream", &upstream(server)]).args(more));
+    let mut run =
+        Run::start(binary().args(["--listen", &listen, "--upstream", &upstream(server)]).args(more));
     run.says("listening on");
     let mut talk = Talk::connect(&Place::Unix(path));
     assert_eq!(talk.ask(&["SET", "k", "v"]), b"+OK\r\n");

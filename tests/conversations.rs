@@ -39,6 +39,7 @@ macro_rules! files {
 files! {
     attack,
     auth_given,
+    auth_limits,
     auth_none,
     auth_user,
     blocking,

@@ -15,7 +15,8 @@ pub struct Proxy {
 
 /// A configuration for tests: two workers, a TCP port that is picked, and this upstream.
 pub fn config(upstream: &Place) -> Config {
-    let mut config = Config { listen: vec![Listen::Tcp("127.0.0.1".into(), 0)], workers: 2, ..Config::default() };
+    let mut config =
+        Config { listen: vec![Listen::Tcp("127.0.0.1".into(), 0)], workers: 2, ..Config::default() };
     config.upstream.endpoint = match upstream {
         Place::Unix(path) => Endpoint::Unix(path.clone()),
         Place::Tcp(addr) => Endpoint::Tcp { host: addr.ip().to_string(), port: addr.port() },

@@ -180,7 +180,9 @@ impl Talk {
     pub fn until_closed(&mut self) -> Vec<u8> {
         match self.try_until_closed() {
             Ok(bytes) => bytes,
-            Err((error, bytes)) => panic!("not closed: {error}; there is {:?}", String::from_utf8_lossy(&bytes)),
+            Err((error, bytes)) => {
+                panic!("not closed: {error}; there is {:?}", String::from_utf8_lossy(&bytes))
+            }
         }
     }
 

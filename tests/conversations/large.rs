@@ -50,7 +50,10 @@ impl Pair {
     }
 
     fn ask(&mut self, words: &[&[u8]]) {
-        let what = words.iter().map(|word| word[..word.len().min(20)].escape_ascii().to_string() + " ").collect::<String>();
+        let what = words
+            .iter()
+            .map(|word| word[..word.len().min(20)].escape_ascii().to_string() + " ")
+            .collect::<String>();
         self.same(&what, &encode(words), 1);
     }
 }
@@ -81,13 +84,15 @@ fn values_of_every_size() {
             pair.ask(&[b"STRLEN", b"k"]);
             pair.ask(&[b"GET", b"k"]);
             pair.ask(&[b"GETRANGE", b"k", b"-3", b"-1"]);
-            pair.ask(&[b"HSET", b"h", &size.to_string().into_bytes(), &value]);
+            pair.ask(&[b"RPUSH", b"l", &value]);
+            pair.ask(&[b"HSET", b"h", b"f", &value]);
+            pair.ask(&[b"HGETALL", b"h"]);
             pair.ask(&[b"GETSET", b"k", b"small"]);
             pair.ask(&[b"ECHO", &value]);
             pair.ask(&[b"PING"]);
         }
-        pair.ask(&[b"HGETALL", b"h"]);
-        pair.ask(&[b"DEL", b"h", b"k"]);
+        pair.ask(&[b"LRANGE", b"l", b"0", b"-1"]);
+        pair.ask(&[b"DEL", b"h", b"k", b"l"]);
     }
 }
 
@@ -187,7 +192,9 @@ fn pipelines_five_thousand_deep() {
             }
             count += 1;
             if n % 1000 == 999 {
-                for words in [&[&b"MULTI"[..]][..], &[b"INCR", b"counter"], &[b"EXEC"], &[b"BLPOP", b"none", b"0.01"]] {
+                for words in
+                    [&[&b"MULTI"[..]][..], &[b"INCR", b"counter"], &[b"EXEC"], &[b"BLPOP", b"none", b"0.01"]]
+                {
                     bytes.extend(encode(words));
                     count += 1;
                 }

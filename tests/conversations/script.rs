@@ -12,6 +12,7 @@ pub(crate) struct Script {
     pub(crate) reset: Vec<String>,
     pub(crate) no_reset: bool,
     pub(crate) as_is: bool,
+    pub(crate) stepwise: bool,
     pub(crate) conversations: Vec<Conversation>,
 }
 
@@ -57,8 +58,10 @@ impl Script {
     }
 
     fn setting(&mut self, setting: &str) {
-        let words: Vec<String> =
-            words(setting.as_bytes()).into_iter().map(|word| String::from_utf8(word).expect("text")).collect();
+        let words: Vec<String> = words(setting.as_bytes())
+            .into_iter()
+            .map(|word| String::from_utf8(word).expect("text"))
+            .collect();
         let (name, rest) = words.split_first().expect("a setting has a name");
         match (name.as_str(), rest) {
             ("server", _) => self.server = rest.to_vec(),
@@ -69,6 +72,7 @@ impl Script {
             ("reset", _) => self.reset = rest.to_vec(),
             ("no-reset", []) => self.no_reset = true,
             ("as-is", []) => self.as_is = true,
+            ("stepwise", []) => self.stepwise = true,
             _ => panic!("no such setting: @{setting}"),
         }
     }

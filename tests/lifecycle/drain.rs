@@ -39,7 +39,9 @@ fn what_is_in_flight_is_answered() {
     two.say(&["DEBUG", "SLEEP", "0.3"]);
     // Read by Nearside before it drains: the server sees both connections' words.
     let mut control = server.connect();
-    eventually("the sleep has begun", || control.ask_text(&["INFO", "commandstats"]).contains("cmdstat_debug").then_some(()));
+    eventually("the sleep has begun", || {
+        control.ask_text(&["INFO", "commandstats"]).contains("cmdstat_debug").then_some(())
+    });
     proxy.handle().drain();
     assert_eq!(one.reply(), b"$4\r\nlate\r\n");
     assert_eq!(two.reply(), b"+OK\r\n");

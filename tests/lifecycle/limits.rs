@@ -57,7 +57,9 @@ fn a_subscriber_that_does_not_read_is_cut() {
     let mut publisher = server.connect();
     let message = "m".repeat(64 * 1024);
     // It takes what fits the sockets and the limit; then its upstream subscription goes with it.
-    eventually("the subscriber is gone", || (publisher.ask(&["PUBLISH", "c", &message]) == b":0\r\n").then_some(()));
+    eventually("the subscriber is gone", || {
+        (publisher.ask(&["PUBLISH", "c", &message]) == b":0\r\n").then_some(())
+    });
     let got = deaf.until_closed();
     assert!(got.len() < 64 << 20, "{}", got.len());
     assert_eq!(proxy.connect().ask(&["PING"]), b"+PONG\r\n");

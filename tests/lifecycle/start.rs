@@ -105,8 +105,8 @@ fn its_own_listener_behind_a_relay_is_noticed_too() {
     thread::spawn(move || {
         for client in relay.incoming().map_while(Result::ok) {
             let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { continue };
-            for (mut from, mut to) in
-                [(client.try_clone(), server.try_clone()), (Ok(server), Ok(client))].map(|(a, b)| (a.expect("a handle"), b.expect("a handle")))
+            for (mut from, mut to) in [(client.try_clone(), server.try_clone()), (Ok(server), Ok(client))]
+                .map(|(a, b)| (a.expect("a handle"), b.expect("a handle")))
             {
                 thread::spawn(move || {
                     let _ = std::io::copy(&mut from, &mut to);
@@ -121,7 +121,8 @@ fn its_own_listener_behind_a_relay_is_noticed_too() {
 #[test]
 fn without_an_upstream_it_brings_its_own_and_keeps_the_data() {
     let dir = Dir::new();
-    let mut config = Config { listen: vec![Listen::Tcp("127.0.0.1".into(), 0)], workers: 1, ..Config::default() };
+    let mut config =
+        Config { listen: vec![Listen::Tcp("127.0.0.1".into(), 0)], workers: 1, ..Config::default() };
     config.embedded.data_dir = dir.join("data");
     for (said, reply) in [(&["SET", "k", "v"][..], &b"+OK\r\n"[..]), (&["GET", "k"], b"$1\r\nv\r\n")] {
         let proxy = Proxy::start(config.clone());
@@ -138,7 +139,8 @@ fn without_an_upstream_it_brings_its_own_and_keeps_the_data() {
 fn switched_off_it_says_so_and_needs_no_upstream() {
     let proxy = Proxy::start(Config { enabled: false, ..config(&Place::Unix("/nowhere".into())) });
     let mut talk = proxy.connect();
-    for words in [&["GET", "k"][..], &["PING"], &["HELLO", "3"], &["NOSUCH"], &["MULTI"], &["SUBSCRIBE", "c"]] {
+    for words in [&["GET", "k"][..], &["PING"], &["HELLO", "3"], &["NOSUCH"], &["MULTI"], &["SUBSCRIBE", "c"]]
+    {
         let text = talk.ask_text(words);
         assert!(text.starts_with("-ERR ") && text.contains("ENABLE_REDIS"), "{words:?}: {text}");
     }
@@ -151,7 +153,9 @@ fn publish_and_subscribe_can_be_switched_off() {
     config.features.pubsub = false;
     let proxy = Proxy::start(config);
     let mut talk = proxy.connect();
-    for words in [&["SUBSCRIBE", "c"][..], &["PSUBSCRIBE", "c*"], &["PUBLISH", "c", "m"], &["PUBSUB", "CHANNELS"]] {
+    for words in
+        [&["SUBSCRIBE", "c"][..], &["PSUBSCRIBE", "c*"], &["PUBLISH", "c", "m"], &["PUBSUB", "CHANNELS"]]
+    {
         let text = talk.ask_text(words);
         assert!(text.contains(words[0]) && text.contains("REDIS_PUBSUB_ENABLED"), "{words:?}: {text}");
     }
