@@ -2,6 +2,8 @@
 //!
 //! Shared between the session's task and the lanes that answer it. A lane hands a reply over with a
 //! function call and flushes once per turn, straight to the socket: the session's task sleeps on.
+//!
+//! Longer than 350 lines: order, limit, memory and wake-ups of one output change the same few cells.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -192,7 +194,8 @@ impl Client {
     }
 
     pub(super) fn listen(&self, waker: &Waker) {
-        self.waiting.set(Waiting::Nothing);
+        // What is to be asked again must not wait for the client to speak.
+        self.waiting.set(if self.has_later() { Waiting::Drained } else { Waiting::Nothing });
         let mut known = self.waker.borrow_mut();
         if !known.as_ref().is_some_and(|w| w.will_wake(waker)) {
             *known = Some(waker.clone());

@@ -1,0 +1,65 @@
+//! Nearside in this process.
+
+use nearside::config::{Endpoint, Listen};
+use nearside::{Config, Error, Handle};
+
+use super::{Dir, Place, Talk};
+
+/// A running proxy; stopped when dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    handle: Option<Handle>,
+    place: Place,
+    _dir: Option<Dir>,
+}
+
+/// A configuration for tests: two workers, a TCP port that is picked, and this upstream.
+pub fn config(upstream: &Place) -> Config {
+    let mut config =
+        Config { listen: vec![Listen::Tcp("127.0.0.1".into(), 0)], workers: 2, ..Config::default() };
+    config.upstream.endpoint = match upstream {
+        Place::Unix(path) => Endpoint::Unix(path.clone()),
+        Place::Tcp(addr) => Endpoint::Tcp { host: addr.ip().to_string(), port: addr.port() },
+    };
+    config.upstream.origin = "the test".into();
+    config
+}
+
+impl Proxy {
+    /// One that listens as `config` says.
+    pub fn start(config: Config) -> Self {
+        Self::try_start(config).expect("it starts")
+    }
+
+    pub fn try_start(config: Config) -> Result<Self, Error> {
+        let handle = nearside::Proxy::start(config, std::env::var_os("PATH"))?;
+        let place = Place::of(&handle.addresses()[0]);
+        Ok(Self { handle: Some(handle), place, _dir: None })
+    }
+
+    /// One that listens on a Unix socket of its own.
+    pub fn start_unix(mut config: Config) -> Self {
+        let dir = Dir::new();
+        config.listen = vec![Listen::Unix(dir.join("n"))];
+        let mut proxy = Self::start(config);
+        proxy._dir = Some(dir);
+        proxy
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub fn handle(&self) -> &Handle {
+        self.handle.as_ref().expect("it runs")
+    }
+
+    pub fn connect(&self) -> Talk {
+        Talk::connect(&self.place)
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(mut self) {
+        self.handle.take().expect("it runs").wait();
+    }
+}

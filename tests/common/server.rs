@@ -1,0 +1,74 @@
+//! Real servers.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+
+use super::{Dir, Place, Talk, eventually};
+
+/// A running redis-server that answers; killed, and its directory removed, when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    dir: Dir,
+    port: u16,
+}
+
+impl Server {
+    /// One on a Unix socket only. `args` are further settings, such as `--requirepass x`.
+    pub fn start(args: &[&str]) -> Self {
+        Self::try_start(args, 0).expect("redis-server ends at once")
+    }
+
+    /// One on a free TCP port too.
+    pub fn start_tcp(args: &[&str]) -> Self {
+        // redis-server cannot pick a port itself, and somebody may take the one found free here.
+        eventually("a redis-server on a free port", || Self::try_start(args, free_port()))
+    }
+
+    fn try_start(args: &[&str], port: u16) -> Option<Self> {
+        let dir = Dir::new();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "s", "--save", ""]);
+        command.args(["--enable-debug-command", "yes"]).args(args);
+        command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("redis-server is in PATH");
+        let mut server = Self { child, dir, port };
+        eventually("redis-server answers", || match server.child.try_wait() {
+            Ok(Some(_)) => Some(false),
+            _ => {
+                let mut talk = Talk::try_connect(&server.place()).ok()?;
+                talk.say(&["PING"]);
+                let answer = talk.try_reply().ok()?;
+                (answer == b"+PONG\r\n" || answer.starts_with(b"-NOAUTH")).then_some(true)
+            }
+        })
+        .then_some(server)
+    }
+
+    /// Where its Unix socket is.
+    pub fn place(&self) -> Place {
+        Place::Unix(self.dir.join("s"))
+    }
+
+    /// Its TCP port; 0 if it has none.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A connection straight to it.
+    pub fn connect(&self) -> Talk {
+        Talk::connect(&self.place())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}

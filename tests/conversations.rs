@@ -1,0 +1,61 @@
+//! The same bytes to a redis-server and, through Nearside, to another like it: the same bytes back.
+//!
+//! What is said stands in `conversations/*.talk` (see the README there); each conversation is held
+//! in RESP2 and RESP3, command by command, as one pipeline in a single write, and cut at random
+//! places. `NEARSIDE_SEED` repeats a run's cuts.
+
+mod common;
+#[path = "conversations/large.rs"]
+mod large;
+#[path = "conversations/permitted.rs"]
+mod permitted;
+#[path = "conversations/runner.rs"]
+mod runner;
+#[path = "conversations/script.rs"]
+mod script;
+
+/// A test per file; each has its own pair of servers.
+macro_rules! files {
+    ($($name:ident),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            runner::run(stringify!($name), include_str!(concat!("conversations/", stringify!($name), ".talk")));
+        })*
+
+        #[test]
+        fn every_file_is_held() {
+            let listed = [$(stringify!($name)),*];
+            let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conversations");
+            for entry in std::fs::read_dir(dir).expect("the directory of this test") {
+                let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+                if let Some(stem) = name.strip_suffix(".talk") {
+                    assert!(listed.contains(&stem), "{name} is not in the list of tests/conversations.rs");
+                }
+            }
+        }
+    };
+}
+
+files! {
+    attack,
+    auth_given,
+    auth_limits,
+    auth_none,
+    auth_user,
+    blocking,
+    connection,
+    generic,
+    hashes,
+    inline,
+    lists,
+    protocol,
+    pubsub,
+    pubsub_resp3,
+    scripts,
+    server,
+    sets,
+    streams,
+    strings,
+    transactions,
+    zsets,
+}
