@@ -59,8 +59,8 @@ await run("ioredis", {
     for (const n of numbers(200)) same(await redis.publish("news", n), 2);
     await until(() => heard.length === 400);
     same(heard.filter((text) => text[0] !== "p"), numbers(200).map(String));
-    same(await subscriber.unsubscribe(), 1);
-    same(await subscriber.punsubscribe(), 0);
+    same(await subscriber.unsubscribe("news", "other"), 1);
+    same(await subscriber.punsubscribe("ne*"), 0);
     same(await subscriber.get("m"), "6");
   },
   async blocking_consumers() {

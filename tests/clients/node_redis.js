@@ -43,9 +43,9 @@ await run("node-redis", {
     await until(() => heard.length === 400);
     same(heard.filter((text) => text[0] !== "p"), numbers(200).map(String));
     if (protocol === "3") same(await subscriber.get("m"), "9"); // pushes and replies side by side
-    await subscriber.unsubscribe();
-    await subscriber.pUnsubscribe();
-    same(await subscriber.get("m"), "9");
+    await subscriber.unsubscribe("news");
+    await subscriber.pUnsubscribe("ne*");
+    same(String(await subscriber.get("m")), "9"); // node-redis may give a Buffer here
     subscriber.destroy();
   },
   async blocking_consumers_of_a_pool() {
