@@ -56,7 +56,10 @@ pub(crate) struct Arrival {
 }
 
 /// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left.
-pub(crate) fn start(index: usize, common: Common) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
+pub(crate) fn start(
+    index: usize,
+    common: Common,
+) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
     let (sender, arrivals) = mpsc::channel(QUEUE);
     let thread = std::thread::Builder::new().name(format!("nearside-{index}")).spawn(move || {
         let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
@@ -100,7 +103,8 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
 fn worker(common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
-    let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
+    let (stats, upstream, says) =
+        (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
     Worker {
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
         pool: Pool::new(Arc::clone(shared)),
@@ -157,7 +161,7 @@ impl Idle {
         let Some(timeout) = timeout else { return };
         self.seen.retain(|id, _| clients.contains_key(id));
         for client in clients.values() {
-            let seen = self.seen.entry(client.id).or_insert((client.requests(), now));
+            let seen = self.seen.entry(client.id).or_insert_with(|| (client.requests(), now));
             if seen.0 != client.requests() || !client.is_idle() || client.is_patient() {
                 *seen = (client.requests(), now);
             } else if now.duration_since(seen.1) >= timeout {

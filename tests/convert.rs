@@ -17,7 +17,7 @@ mod talks;
 
 use server::{Client, Server, binaries};
 use spans::with;
-use talks::{CLUSTER, Exactness, SCRIPTS, TALKS, lines};
+use talks::{CLUSTER, Exactness, TALKS, lines};
 
 /// Rows whose only replies on a lone idle server are errors.
 const ONLY_ERRORS: [&str; 6] = [
@@ -60,24 +60,6 @@ fn every_conversion_is_talked_about() {
     }
     let missing: Vec<_> = proven().map(|row| row.name).filter(|name| !said.contains(name)).collect();
     assert!(missing.is_empty(), "rows with a conversion and no conversation: {missing:?}");
-}
-
-/// Scripts' rows have no conversion yet. Whether one would be right is known, though: a script sees
-/// RESP2 replies whatever its caller speaks, so its own goes type by type.
-#[test]
-fn scripts_could_be_converted_type_by_type() {
-    for binary in binaries() {
-        let server = Server::start(&binary, false);
-        let resp2 = hold(&mut server.connect("2"), SCRIPTS);
-        let resp3 = hold(&mut server.connect("3"), SCRIPTS);
-        let differences: Vec<_> = lines(SCRIPTS)
-            .zip(resp2.iter().zip(&resp3))
-            .filter_map(|((exactness, words), (resp2, resp3))| {
-                difference(&format!("{words:?}"), Conversion::Generic, exactness, resp2, resp3)
-            })
-            .collect();
-        assert!(differences.is_empty(), "{binary}:\n{}", differences.join("\n"));
-    }
 }
 
 fn proven() -> impl Iterator<Item = &'static Command> {

@@ -12,13 +12,13 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::conf;
-use crate::config::Embedded as Settings;
 use super::control::Control;
 use super::error::Error;
 use super::hold::Hold;
 use super::persistence;
 use super::place::Place;
 use super::said::Said;
+use crate::config::Embedded as Settings;
 
 /// How often a child that does not listen yet, or still loads, is asked again.
 const ASK_EVERY: Duration = Duration::from_millis(10);

@@ -85,7 +85,7 @@ mod tests {
     fn settings() -> Settings {
         Settings {
             server: None,
-            data_dir: PathBuf::from("/d"),
+            data_dir: "/d".into(),
             maxmemory: 256 << 20,
             maxmemory_policy: "volatile-lru".into(),
             save: "900 1 300 10".into(),

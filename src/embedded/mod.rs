@@ -30,9 +30,9 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::config::Embedded as Settings;
 pub use self::error::Error;
 pub use self::supervise::Status;
+use crate::config::Embedded as Settings;
 
 use self::child::{Plan, Running};
 use self::hold::Hold;

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::conf;
-use crate::config::Embedded as Settings;
 use super::control::Control;
+use crate::config::Embedded as Settings;
 
 /// How often the first rewrite is asked after.
 const ASK_EVERY: Duration = Duration::from_millis(20);

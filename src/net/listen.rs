@@ -21,7 +21,9 @@ pub struct BindError {
 
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => " (another program has it: stop that, or set `listen` to another address)",
+        io::ErrorKind::AddrInUse => {
+            " (another program has it: stop that, or set `listen` to another address)"
+        }
         io::ErrorKind::PermissionDenied => " (ports below 1024 and system directories need privileges)",
         _ => "",
     }
@@ -55,10 +57,10 @@ impl Listener {
         match listen {
             Listen::Unix(path) => Ok(vec![bind_unix(path, backlog).map_err(failed)?]),
             Listen::Tcp(host, port) => {
-                let addrs: Vec<SocketAddr> = (host.as_str(), *port).to_socket_addrs().map_err(failed)?.collect();
+                let addrs = (host.as_str(), *port).to_socket_addrs().map_err(failed)?;
                 // A name such as `localhost` may have an IPv6 address on a machine without IPv6.
                 let (bound, errors): (Vec<_>, Vec<_>) =
-                    addrs.into_iter().map(|addr| bind_tcp(addr, backlog)).partition(Result::is_ok);
+                    addrs.map(|addr| bind_tcp(addr, backlog)).partition(Result::is_ok);
                 let bound: Vec<Self> = bound.into_iter().flatten().collect();
                 match errors.into_iter().find_map(Result::err) {
                     Some(source) if bound.is_empty() || source.kind() == io::ErrorKind::AddrInUse => {
@@ -74,9 +76,10 @@ impl Listener {
     /// Where clients reach it, in the form settings use.
     pub fn address(&self) -> Listen {
         match self {
-            Self::Tcp(listener) => listener
-                .local_addr()
-                .map_or_else(|_| Listen::Tcp(String::new(), 0), |a| Listen::Tcp(a.ip().to_string(), a.port())),
+            Self::Tcp(listener) => listener.local_addr().map_or_else(
+                |_| Listen::Tcp(String::new(), 0),
+                |a| Listen::Tcp(a.ip().to_string(), a.port()),
+            ),
             Self::Unix(_, file) => Listen::Unix(file.0.clone()),
         }
     }
@@ -138,7 +141,9 @@ fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Listener> {
 
 fn bind_unix(path: &Path, backlog: u32) -> io::Result<Listener> {
     // A socket file nobody answers on is what a killed process left behind.
-    if path.exists() && std::os::unix::net::UnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
+    if path.exists()
+        && std::os::unix::net::UnixStream::connect(path)
+            .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
     {
         std::fs::remove_file(path)?;
     }

@@ -1,7 +1,7 @@
 //! One connection, split into the half that is read and the half that is written.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -46,7 +46,8 @@ impl Stream {
         let _ = stream.set_nodelay(true);
         if let Some(idle) = keepalive {
             // Redis probes at a third of the idle time, three times.
-            let probes = TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
+            let probes =
+                TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
             let _ = SockRef::from(stream).set_tcp_keepalive(&probes.with_retries(3));
         }
     }
@@ -135,6 +136,14 @@ impl WriteHalf {
             Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
             Self::Unix(half) => half.as_ref().poll_write_ready(cx),
         }
+    }
+
+    /// Closes both directions at once, whoever else still holds a half.
+    pub fn shut_down(&self) {
+        let _ = match self {
+            Self::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
+            Self::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
+        };
     }
 
     /// Writes all of `bytes`, waiting as long as it takes.

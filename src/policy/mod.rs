@@ -24,7 +24,9 @@ pub enum Denied {
     #[error("ERR {0} is refused: publish/subscribe is off (REDIS_PUBSUB_ENABLED=false)")]
     Pubsub(&'static str),
     /// Keys of sessions are switched off.
-    #[error("ERR {0} is refused: the session store is off (REDIS_SESSION_STORE_ENABLED=false) and its key is a session's")]
+    #[error(
+        "ERR {0} is refused: the session store is off (REDIS_SESSION_STORE_ENABLED=false) and its key is a session's"
+    )]
     SessionStore(&'static str),
 }
 
@@ -42,7 +44,8 @@ pub struct Rules {
 impl Rules {
     /// The rules a configuration asks for.
     pub fn new(enabled: bool, features: &Features) -> Self {
-        let refused_keys = if features.session_store { Vec::new() } else { features.session_patterns.clone() };
+        let refused_keys =
+            if features.session_store { Vec::new() } else { features.session_patterns.clone() };
         let open = enabled && features.pubsub && refused_keys.is_empty();
         Self { enabled, pubsub: features.pubsub, refused_keys, open }
     }

@@ -59,7 +59,9 @@ impl Accepting {
                 turn = turn.wrapping_add(1);
                 let count = self.listeners.len();
                 for i in 0..count {
-                    if let ready @ std::task::Poll::Ready(_) = self.listeners[(turn + i) % count].poll_accept(cx) {
+                    if let ready @ std::task::Poll::Ready(_) =
+                        self.listeners[(turn + i) % count].poll_accept(cx)
+                    {
                         return ready;
                     }
                 }

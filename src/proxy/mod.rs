@@ -65,7 +65,8 @@ impl Proxy {
         let (ready, started) = std_mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
-            let result = result.and_then(|runtime| runtime.block_on(run(config, search_path, phases, &ready)));
+            let result =
+                result.and_then(|runtime| runtime.block_on(run(config, search_path, phases, &ready)));
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
@@ -182,7 +183,10 @@ fn own_upstream(config: &Config, listen: &Listen) -> Error {
 }
 
 /// Starts the server of our own where no other is configured, and makes it the upstream.
-async fn embed(config: &mut Config, search_path: Option<std::ffi::OsString>) -> Result<Option<Server>, Error> {
+async fn embed(
+    config: &mut Config,
+    search_path: Option<std::ffi::OsString>,
+) -> Result<Option<Server>, Error> {
     if config.upstream.endpoint != Endpoint::Embedded || !config.enabled {
         return Ok(None);
     }
@@ -219,7 +223,8 @@ async fn finish(
     mut phases: watch::Receiver<Phase>,
     threads: Vec<JoinHandle<()>>,
 ) {
-    let mut joined = tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| drop(thread.join())));
+    let mut joined =
+        tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| drop(thread.join())));
     if last != Phase::Stopped {
         let _ = relay.send(Phase::Draining);
         let stopped = async {

@@ -32,7 +32,7 @@ const STEP: usize = 256 * 1024;
 const FIRST_GUESS: usize = 8 * 1024;
 
 /// A worker's emptied reply buffers.
-pub type Spares = Rc<RefCell<Vec<Vec<u8>>>>;
+pub(super) type Spares = Rc<RefCell<Vec<Vec<u8>>>>;
 
 /// What the session wants to know again when a lane's reply comes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +41,8 @@ pub struct Ticket {
     pub(super) conversion: Option<Conversion>,
     /// It is an `INFO` to which our section is added.
     pub(super) info: bool,
+    /// Bytes of the request.
+    pub(super) weight: u32,
 }
 
 /// What the session's task waits for.
@@ -96,6 +98,8 @@ pub struct Client {
     starved: Cell<bool>,
     output_limit: Cell<OutputLimit>,
     outstanding: Cell<u32>,
+    /// Bytes of the requests that are outstanding.
+    weight: Cell<u64>,
     /// Running mean of reply sizes, quick to rise.
     reply_size: Cell<usize>,
     full: Cell<bool>,
@@ -127,6 +131,7 @@ impl Client {
             starved: Cell::new(false),
             output_limit: Cell::new(worker.config.client_output_buffer_limit.normal),
             outstanding: Cell::new(0),
+            weight: Cell::new(0),
             reply_size: Cell::new(FIRST_GUESS),
             full: Cell::new(false),
             touched: Cell::new(false),
@@ -167,6 +172,12 @@ impl Client {
         self.patient.get()
     }
 
+    /// Ends the connection for good: what is still in flight for it is answered to nobody.
+    pub(super) fn hang_up(&self) {
+        self.cut.set(true);
+        self.write.shut_down();
+    }
+
     pub(super) fn is_cut(&self) -> bool {
         self.cut.get()
     }
@@ -191,20 +202,22 @@ impl Client {
         self.waiting.set(Waiting::Drained);
     }
 
-    /// A request went to a lane.
+    /// A request of so many bytes went to a lane.
     #[inline]
-    pub(super) fn sent(&self) {
+    pub(super) fn sent(&self, weight: u32) {
         self.outstanding.set(self.outstanding.get() + 1);
+        self.weight.set(self.weight.get() + u64::from(weight));
     }
 
-    /// Whether another request may be in flight: bounded by count, by what its reply is likely to
-    /// weigh, and by what the client has not read yet.
+    /// Whether another request may be in flight: bounded by count, by its own weight and what its
+    /// reply is likely to weigh, and by what the client has not read yet.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
         let outstanding = self.outstanding.get();
         let expected = (outstanding as usize).saturating_mul(self.reply_size.get());
         outstanding < self.limits.session_inflight
             && expected as u64 <= self.limits.session_inflight_bytes
+            && self.weight.get() <= self.limits.session_inflight_bytes
             && !self.starved.get()
     }
 
@@ -355,7 +368,8 @@ impl Client {
         let since = if over_soft { Some(*out.over_soft.get_or_insert(now)) } else { None };
         out.over_soft = since;
         drop(out);
-        let too_long = since.is_some_and(|since| now.duration_since(since) >= limit.soft_for.max(Duration::from_millis(1)));
+        let too_long = since
+            .is_some_and(|since| now.duration_since(since) >= limit.soft_for.max(Duration::from_millis(1)));
         if over_hard || too_long {
             tracing::warn!(client = self.id, peer = %self.peer, unread, "closed: output buffer limit");
             self.cut();
@@ -364,8 +378,9 @@ impl Client {
 
     /// A request has been answered, with or without a reply.
     #[inline]
-    fn done(&self, size: usize) {
+    fn done(&self, ticket: Ticket, size: usize) {
         self.outstanding.set(self.outstanding.get() - 1);
+        self.weight.set(self.weight.get() - u64::from(ticket.weight));
         let mean = self.reply_size.get();
         self.reply_size.set(if size > mean { size } else { (mean * 7 + size) / 8 });
     }
@@ -404,7 +419,7 @@ impl Caller for Client {
 
     #[inline]
     fn answered(&self, ticket: Ticket, frame: &[u8]) {
-        self.done(frame.len());
+        self.done(ticket, frame.len());
         if self.cut.get() {
             return;
         }
@@ -421,8 +436,8 @@ impl Caller for Client {
         }
     }
 
-    fn failed(&self, _: Ticket, failure: &Failure, request: &[u8]) {
-        self.done(0);
+    fn failed(&self, ticket: Ticket, failure: &Failure, request: &[u8]) {
+        self.done(ticket, 0);
         match failure {
             Failure::TooLarge => {
                 self.out.borrow_mut().later.push_back(Later::Again(Bytes::copy_from_slice(request)));

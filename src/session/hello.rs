@@ -23,7 +23,8 @@ pub(super) struct Hello {
 pub(super) fn parse(args: &Args<'_>) -> Result<Hello, String> {
     let mut hello = Hello { proto: None, credential: None, name: None };
     if args.len() > 1 {
-        let version = super::local::integer(args.get(1)).ok_or("ERR Protocol version is not an integer or out of range")?;
+        let version = super::local::integer(args.get(1))
+            .ok_or("ERR Protocol version is not an integer or out of range")?;
         hello.proto = Some(match version {
             2 => Proto::Resp2,
             3 => Proto::Resp3,
@@ -42,7 +43,10 @@ pub(super) fn parse(args: &Args<'_>) -> Result<Hello, String> {
             hello.name = Some(Bytes::copy_from_slice(name));
             at += 2;
         } else {
-            return Err(format!("ERR Syntax error in HELLO option '{}'", String::from_utf8_lossy(args.get(at))));
+            return Err(format!(
+                "ERR Syntax error in HELLO option '{}'",
+                String::from_utf8_lossy(args.get(at))
+            ));
         }
     }
     Ok(hello)

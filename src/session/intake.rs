@@ -138,16 +138,16 @@ impl Intake {
     }
 
     /// Passes on what there is of a request passed on in pieces; `true` once it is whole.
-    pub(super) fn pass(&mut self, rest: &mut Remainder, limits: &Limits, out: &mut BytesMut) -> Result<bool, ProtocolError> {
+    pub(super) fn pass(
+        &mut self,
+        rest: &mut Remainder,
+        limits: &Limits,
+        out: &mut BytesMut,
+    ) -> Result<bool, ProtocolError> {
         let (n, whole) = rest.advance(&self.kept, limits)?;
         out.extend_from_slice(&self.kept[..n]);
         self.skip(n);
         Ok(whole)
-    }
-
-    /// Whether bytes wait that have not been consumed.
-    pub(super) fn has_kept(&self) -> bool {
-        !self.kept.is_empty()
     }
 
     fn skip(&mut self, n: usize) {

@@ -6,8 +6,8 @@ use super::hello;
 use super::path::Path;
 use crate::command::Local;
 use crate::config::Secret;
-use crate::resp::request::Args;
 use crate::resp::reply;
+use crate::resp::request::Args;
 use crate::upstream::{Credential, Failure};
 
 const OK: &[u8] = b"+OK\r\n";
@@ -21,7 +21,9 @@ pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<V
             Ok(hello) => hello::answer(path, hello),
             Err(text) => Some(error(&text)),
         },
-        Local::Select => (count == 2 && integer(args.get(1)) == Some(i64::from(path.db))).then(|| OK.to_vec()),
+        Local::Select => {
+            (count == 2 && integer(args.get(1)) == Some(i64::from(path.db))).then(|| OK.to_vec())
+        }
         Local::Reset if count == 1 => {
             path.reset();
             Some(b"+RESET\r\n".to_vec())
@@ -39,9 +41,13 @@ pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<V
             encoded(|out| reply::bulk(&path.name, out))
         }),
         Local::ClientId if count == 2 => Some(format!(":{}\r\n", path.client.id).into_bytes()),
-        Local::ClientInfo if count == 2 => Some(encoded(|out| reply::text(path.proto, &info_line(path), out))),
+        Local::ClientInfo if count == 2 => {
+            Some(encoded(|out| reply::text(path.proto, &info_line(path), out)))
+        }
         Local::ClientSetinfo if count == 4 => set_info(path, args),
-        Local::ClientNoEvict | Local::ClientNoTouch if count == 3 && (args.is(2, "ON") || args.is(2, "OFF")) => {
+        Local::ClientNoEvict | Local::ClientNoTouch
+            if count == 3 && (args.is(2, "ON") || args.is(2, "OFF")) =>
+        {
             Some(OK.to_vec())
         }
         Local::Nearside => nearside(path, args),
@@ -59,7 +65,8 @@ pub(super) fn failure(failure: &Failure, out: &mut Vec<u8>) {
 
 /// Appends the error for a command that makes no sense through a proxy.
 pub(super) fn refused(name: &str, out: &mut Vec<u8>) {
-    let text = format!("ERR {name} is refused: replication goes to the upstream itself, not through Nearside");
+    let text =
+        format!("ERR {name} is refused: replication goes to the upstream itself, not through Nearside");
     reply::error(&text, out);
 }
 
@@ -70,7 +77,8 @@ pub(super) fn is_ours_alone(args: &Args<'_>) -> bool {
 
 /// Whether this `INFO` asks for our section too.
 pub(super) fn includes_ours(args: &Args<'_>) -> bool {
-    args.len() == 1 || (1..args.len()).any(|i| ["default", "all", "everything", "nearside"].iter().any(|s| args.is(i, s)))
+    args.len() == 1
+        || (1..args.len()).any(|i| ["default", "all", "everything", "nearside"].iter().any(|s| args.is(i, s)))
 }
 
 /// A decimal integer as Redis reads one.
@@ -100,7 +108,12 @@ fn set_info(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
     let (field, label) = match () {
         () if args.is(2, "LIB-NAME") => (0, "lib-name"),
         () if args.is(2, "LIB-VER") => (1, "lib-ver"),
-        () => return Some(error(&format!("ERR Unrecognized option '{}'", String::from_utf8_lossy(args.get(2))))),
+        () => {
+            return Some(error(&format!(
+                "ERR Unrecognized option '{}'",
+                String::from_utf8_lossy(args.get(2))
+            )));
+        }
     };
     if check_name(value).is_err() {
         return Some(error(&format!("ERR {label} cannot contain spaces, newlines or special characters.")));
@@ -142,7 +155,13 @@ fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
 }
 
 fn help() -> Vec<u8> {
-    let lines = ["NEARSIDE <subcommand>. Subcommands are:", "INFO", "    What this proxy says of itself.", "HELP", "    Print this help."];
+    let lines = [
+        "NEARSIDE <subcommand>. Subcommands are:",
+        "INFO",
+        "    What this proxy says of itself.",
+        "HELP",
+        "    Print this help.",
+    ];
     let mut out = format!("*{}\r\n", lines.len()).into_bytes();
     for line in lines {
         out.extend_from_slice(format!("+{line}\r\n").as_bytes());

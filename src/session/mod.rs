@@ -17,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -78,6 +79,13 @@ enum Next {
     Close,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Lanes may still hold the client's other half, for replies that are on their way.
+        self.client().hang_up();
+    }
+}
+
 /// One client's session: a task's worth of state.
 #[derive(Debug)]
 pub struct Session {
@@ -110,6 +118,7 @@ impl Session {
         }
     }
 
+    /// The client's end of the session.
     fn client(&self) -> &Rc<Client> {
         &self.path.client
     }
@@ -118,12 +127,13 @@ impl Session {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         let client = Rc::clone(self.client());
         client.listen(cx.waker());
+        self.path.arrived = Instant::now();
         loop {
-            if client.poll_flush(cx).is_err() || client.is_cut() {
-                return Poll::Ready(Next::Close);
-            }
             if let Some(again) = client.next_again() {
                 return Poll::Ready(Next::Again(again));
+            }
+            if client.poll_flush(cx).is_err() || client.is_cut() {
+                return Poll::Ready(Next::Close);
             }
             if self.ended || self.path.worker.draining.get() {
                 if self.finished() {

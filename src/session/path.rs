@@ -51,6 +51,8 @@ pub(super) struct Path {
     pub(super) library: [Bytes; 2],
     lane: Option<Rc<Lane<Client>>>,
     limits: Limits,
+    /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
+    pub(super) arrived: Instant,
 }
 
 impl Path {
@@ -70,6 +72,7 @@ impl Path {
             library: [Bytes::new(), Bytes::new()],
             lane: None,
             limits,
+            arrived: Instant::now(),
             worker,
             client,
         }
@@ -169,10 +172,12 @@ impl Path {
         if !self.client.has_room() {
             return Verdict::Room;
         }
-        self.client.sent();
+        let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
+        self.client.sent(weight);
         let client = Rc::clone(&self.client);
-        let ticket = Ticket { conversion, info };
-        self.lane().send(&client, ticket, args.bytes(), command.repeatable(), Instant::now());
+        let ticket = Ticket { conversion, info, weight };
+        let arrived = self.arrived;
+        self.lane().send(&client, ticket, args.bytes(), command.repeatable(), arrived);
         Verdict::Done
     }
 
@@ -184,7 +189,6 @@ impl Path {
         let mut out = Vec::new();
         answer(self, &mut out);
         self.client.say(&out);
-        self.client.flush_now();
         Verdict::Done
     }
 

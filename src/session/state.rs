@@ -121,7 +121,8 @@ fn session(which: Local, args: &Args<'_>) -> Expect {
             db.map_or(Expect::Reply, Expect::Select)
         }
         Local::Auth => {
-            let (user, password) = if args.len() > 2 { (Some(args.get(1)), args.get(2)) } else { (None, args.get(1)) };
+            let (user, password) =
+                if args.len() > 2 { (Some(args.get(1)), args.get(2)) } else { (None, args.get(1)) };
             Expect::Auth(Box::new(super::local::credential(user, password)))
         }
         Local::Hello => hello::parse(args).map_or(Expect::Reply, |hello| Expect::Hello(Box::new(hello))),

@@ -116,7 +116,10 @@ mod tests {
     async fn lanes_leave_one_connection_for_leases() {
         let budget = Budget::new(3, 1);
         let limit = Duration::from_secs(1);
-        let lanes = [budget.acquire(Class::Lane, limit).await.unwrap(), budget.acquire(Class::Lane, limit).await.unwrap()];
+        let lanes = [
+            budget.acquire(Class::Lane, limit).await.unwrap(),
+            budget.acquire(Class::Lane, limit).await.unwrap(),
+        ];
         assert!(matches!(budget.acquire(Class::Lane, limit).await, Err(Failure::Busy { .. })));
         let lease = budget.acquire(Class::Lease, limit).await.unwrap();
         assert!(matches!(budget.acquire(Class::Lease, limit).await, Err(Failure::Busy { .. })));

@@ -15,7 +15,9 @@ pub enum Failure {
         reason: String,
     },
     /// Never sent: every connection is in use. May be repeated safely.
-    #[error("no upstream connection became free within {waited:?} ({limit} is reached); the command was not sent")]
+    #[error(
+        "no upstream connection became free within {waited:?} ({limit} is reached); the command was not sent"
+    )]
     Busy {
         /// How long was waited.
         waited: Duration,
@@ -26,7 +28,9 @@ pub enum Failure {
     #[error("{0}")]
     Refused(String),
     /// Sent, and the connection was lost before the reply: it may have been executed or not.
-    #[error("upstream connection lost before the reply ({reason}); the command may or may not have been executed")]
+    #[error(
+        "upstream connection lost before the reply ({reason}); the command may or may not have been executed"
+    )]
     Lost {
         /// What ended the connection.
         reason: String,
@@ -41,7 +45,9 @@ pub enum Failure {
     #[error("the reply is too large for a shared connection")]
     TooLarge,
     /// Executed, but its reply is larger than there is memory for.
-    #[error("the command was executed, but its reply exceeds the memory limit for buffers (limits.memory) and was dropped")]
+    #[error(
+        "the command was executed, but its reply exceeds the memory limit for buffers (limits.memory) and was dropped"
+    )]
     Dropped,
 }
 

@@ -32,7 +32,8 @@ pub struct ServerInfo {
 impl ServerInfo {
     /// The fields of a `HELLO` reply in the order and form they came in.
     pub fn fields(reply: &Bytes) -> Vec<(Bytes, Bytes)> {
-        let Some(start) = reply.iter().position(|&b| b == b'\n').filter(|_| matches!(reply[0], b'%' | b'*')) else {
+        let Some(start) = reply.iter().position(|&b| b == b'\n').filter(|_| matches!(reply[0], b'%' | b'*'))
+        else {
             return Vec::new();
         };
         let mut values = Vec::new();
@@ -178,7 +179,9 @@ mod tests {
 
     #[test]
     fn a_hello_reply_keeps_its_order_and_its_bytes() {
-        let reply = Bytes::from_static(b"%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n$7\r\nmodules\r\n*0\r\n");
+        let reply = Bytes::from_static(
+            b"%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n$7\r\nmodules\r\n*0\r\n",
+        );
         let fields = ServerInfo::fields(&reply);
         assert_eq!(fields[1], (Bytes::from_static(b"proto"), Bytes::from_static(b":3\r\n")));
         assert_eq!(fields[2].1, Bytes::from_static(b"*0\r\n"));

@@ -95,10 +95,12 @@ impl Lease {
             let talk = self.exchange(&words, replies);
             let limit = shared.settings.socket_timeout;
             let heard = tokio::time::timeout(limit, talk).await;
-            heard.map_err(|_| shared.unreachable(&"no reply on a pooled connection"))?.map_err(|e| match e {
-                Failure::Lost { reason } => shared.unreachable(&reason),
-                other => other,
-            })?;
+            heard.map_err(|_| shared.unreachable(&"no reply on a pooled connection"))?.map_err(
+                |e| match e {
+                    Failure::Lost { reason } => shared.unreachable(&reason),
+                    other => other,
+                },
+            )?;
         }
         self.state = wanted.clone();
         Ok(())
@@ -116,7 +118,9 @@ impl Lease {
                     Fed::Whole(n) => {
                         let reply = buf.split_to(seen + n);
                         if let Some(text) = reply.strip_prefix(b"-") {
-                            return Err(Failure::Refused(String::from_utf8_lossy(text).trim_end().to_owned()));
+                            return Err(Failure::Refused(
+                                String::from_utf8_lossy(text).trim_end().to_owned(),
+                            ));
                         }
                         break;
                     }

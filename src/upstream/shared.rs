@@ -1,9 +1,9 @@
 //! What all workers of one upstream decide together.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -98,7 +98,12 @@ impl Shared {
 
     /// Connects, greets and selects. Names are resolved anew; the current server is kept while its
     /// name still has that address, and replaced for all workers when it has not.
-    pub(super) async fn connect(&self, proto: Proto, db: u32, credential: &Credential) -> Result<Link, Failure> {
+    pub(super) async fn connect(
+        &self,
+        proto: Proto,
+        db: u32,
+        credential: &Credential,
+    ) -> Result<Link, Failure> {
         let connecting = async {
             let (address, stream) = self.reach().await.map_err(|e| self.unreachable(&e))?;
             let generation = self.settle(address);
@@ -109,9 +114,9 @@ impl Shared {
             })
         };
         let limit = self.settings.connect_timeout;
-        tokio::time::timeout(limit, connecting)
-            .await
-            .unwrap_or_else(|_| Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)"))))
+        tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
+            Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)")))
+        })
     }
 
     /// The first of the upstream's addresses that takes a connection, the current one before others.
@@ -124,7 +129,7 @@ impl Shared {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.unwrap_or_else(|| DialError::Nowhere))
+        Err(failed.unwrap_or(DialError::Nowhere))
     }
 
     /// Whether the upstream is the very proxy that asks, known by its `nonce`. A server that cannot be
@@ -150,7 +155,8 @@ impl Shared {
             Endpoint::Unix(path) => Ok(vec![Address::Unix(path.clone())]),
             Endpoint::Embedded => Ok(Vec::new()),
             Endpoint::Tcp { host, port } => {
-                let mut found: Vec<Address> = resolve(host, *port).await?.into_iter().map(Address::Tcp).collect();
+                let mut found: Vec<Address> =
+                    resolve(host, *port).await?.into_iter().map(Address::Tcp).collect();
                 let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 found.sort_by_key(|address| Some(address) != current.as_ref());
                 Ok(found)
@@ -161,11 +167,11 @@ impl Shared {
     /// A connection to `address` exists: it is the current server's. Answers its generation.
     fn settle(&self, address: Address) -> u64 {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref() != Some(&address) {
-            if let Some(old) = current.replace(address) {
-                tracing::warn!(%old, new = ?*current, "the upstream has moved");
-                self.generation.fetch_add(1, Ordering::AcqRel);
-            }
+        if current.as_ref() != Some(&address)
+            && let Some(old) = current.replace(address)
+        {
+            tracing::warn!(%old, new = ?*current, "the upstream has moved");
+            self.generation.fetch_add(1, Ordering::AcqRel);
         }
         self.generation()
     }

@@ -10,13 +10,11 @@ pub(crate) const TALKS: &[&str] = &[
     include_str!("talks/streams.txt"),
     include_str!("talks/server.txt"),
     include_str!("talks/newer.txt"),
+    include_str!("talks/scripts.txt"),
 ];
 
 /// The talk a cluster node is asked.
 pub(crate) const CLUSTER: &str = include_str!("talks/cluster.txt");
-
-/// What scripts reply.
-pub(crate) const SCRIPTS: &str = include_str!("talks/scripts.txt");
 
 /// How exactly two replies must agree.
 #[derive(Clone, Copy, PartialEq, Eq)]

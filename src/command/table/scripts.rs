@@ -1,16 +1,17 @@
-//! Scripts and functions.
+//! Scripts and functions. A script sees RESP2 replies whatever its caller speaks, and its own reply
+//! goes type by type (proven in `tests/convert/talks/scripts.txt`).
 
 use super::row::*;
 
 pub(super) const ROWS: &[Command] = &of(
     Family::Script,
     [
-        row("EVAL", -3, Keys::Declared { at: 2 }, Lane, Unknown, Unproven),
-        row("EVALSHA", -3, Keys::Declared { at: 2 }, Lane, Unknown, Unproven),
-        row("EVALSHA_RO", -3, Keys::Declared { at: 2 }, Lane, Read, Unproven),
-        row("EVAL_RO", -3, Keys::Declared { at: 2 }, Lane, Read, Unproven),
-        row("FCALL", -3, Keys::Declared { at: 2 }, Lane, Unknown, Unproven),
-        row("FCALL_RO", -3, Keys::Declared { at: 2 }, Lane, Read, Unproven),
+        row("EVAL", -3, Keys::Declared { at: 2 }, Lane, Unknown, GENERIC),
+        row("EVALSHA", -3, Keys::Declared { at: 2 }, Lane, Unknown, GENERIC),
+        row("EVALSHA_RO", -3, Keys::Declared { at: 2 }, Lane, Read, GENERIC),
+        row("EVAL_RO", -3, Keys::Declared { at: 2 }, Lane, Read, GENERIC),
+        row("FCALL", -3, Keys::Declared { at: 2 }, Lane, Unknown, GENERIC),
+        row("FCALL_RO", -3, Keys::Declared { at: 2 }, Lane, Read, GENERIC),
         row("FUNCTION", -2, NO_KEYS, Container, Unknown, Unproven),
         row("FUNCTION|DELETE", 3, NO_KEYS, Lane, Elsewhere, GENERIC),
         row("FUNCTION|DUMP", 2, NO_KEYS, Lane, None, GENERIC),

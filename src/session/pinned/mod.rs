@@ -50,7 +50,9 @@ fn needs(session: &mut Session) -> (Class, bool) {
             if blocks || session.path.worker.shared.is_large(&args) {
                 return (Class::Pinned, false);
             }
-            command.map_or((Class::Lease, false), |c| (class(c), matches!(c.route, Route::Pin(_) | Route::Session(_))))
+            command.map_or((Class::Lease, false), |c| {
+                (class(c), matches!(c.route, Route::Pin(_) | Route::Session(_)))
+            })
         }
         _ => (Class::Pinned, true),
     }
@@ -58,7 +60,9 @@ fn needs(session: &mut Session) -> (Class, bool) {
 
 fn class(command: &Command) -> Class {
     match command.route {
-        Route::Pin(Pin::Multi | Pin::Exec | Pin::Discard | Pin::Watch | Pin::Unwatch | Pin::Wait) => Class::Lease,
+        Route::Pin(Pin::Multi | Pin::Exec | Pin::Discard | Pin::Watch | Pin::Unwatch | Pin::Wait) => {
+            Class::Lease
+        }
         Route::Pin(_) => Class::Pinned,
         _ => Class::Lease,
     }

@@ -105,7 +105,12 @@ impl<'a> Relay<'a> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, limit: Duration, mut timer: Pin<&mut Sleep>) -> Poll<Result<(), Stop>> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: Duration,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Poll<Result<(), Stop>> {
         self.client.listen(cx.waker());
         for _ in 0..ROUNDS_PER_TURN {
             let mut moved = self.take_requests();

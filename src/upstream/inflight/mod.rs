@@ -66,7 +66,15 @@ impl<C: Caller> Inflight<C> {
     ) {
         self.bytes.extend_from_slice(request);
         let len = request.len();
-        self.slots.push_back(Slot { caller, ticket, len, since: now, repeatable, repeated: false, failed: None });
+        self.slots.push_back(Slot {
+            caller,
+            ticket,
+            len,
+            since: now,
+            repeatable,
+            repeated: false,
+            failed: None,
+        });
     }
 
     /// No request waits.

@@ -22,6 +22,8 @@ use super::inflight::{Done, Inflight};
 use super::{Caller, Class, Credential, Failure, Permit, ServerInfo, Shared};
 use crate::resp::Proto;
 
+/// A lane that no session has held for this long is closed.
+const FREE_CLOSE: Duration = Duration::from_secs(30);
 /// How often waiting requests are looked at while there is no connection.
 const WAITING_TICK: Duration = Duration::from_millis(20);
 
@@ -46,25 +48,26 @@ impl<C: Caller> Lanes<C> {
         if let Some(lane) = open.iter().find(|lane| lane.db == db && lane.credential == *credential) {
             return Rc::clone(lane);
         }
-        let lane = Rc::new(Lane::new(Arc::clone(&self.shared), db, credential.clone(), Rc::clone(&self.scratch)));
+        let lane =
+            Rc::new(Lane::new(Arc::clone(&self.shared), db, credential.clone(), Rc::clone(&self.scratch)));
         open.push(Rc::clone(&lane));
         tokio::task::spawn_local(Rc::clone(&lane).run());
         lane
     }
 
-    /// Forgets lanes that nobody uses, and wakes idle ones if connections are short.
+    /// Forgets lanes that nobody has used for a while, and wakes idle ones if connections are short.
     pub fn tidy(&self) {
-        let contended = self.shared.contended();
+        let (now, contended) = (Instant::now(), self.shared.contended());
         self.open.borrow_mut().retain(|lane| {
             // Two owners are the list and the lane's task: no session holds it.
-            let unused = Rc::strong_count(lane) <= 2 && lane.queue.borrow().is_empty();
-            if unused {
-                lane.retired.set(true);
-            }
-            if unused || contended {
+            let free = Rc::strong_count(lane) <= 2 && lane.queue.borrow().is_empty();
+            let since = if free { lane.free_since.get().unwrap_or(now) } else { now };
+            lane.free_since.set(free.then_some(since));
+            lane.retired.set(free && (contended || now.duration_since(since) >= FREE_CLOSE));
+            if lane.retired.get() || contended {
                 lane.signal();
             }
-            !unused
+            !lane.retired.get()
         });
     }
 
@@ -88,6 +91,8 @@ pub struct Lane<C: Caller> {
     waker: RefCell<Option<Waker>>,
     signalled: Cell<bool>,
     retired: Cell<bool>,
+    /// Since when no session has held it.
+    free_since: Cell<Option<Instant>>,
     /// Requests queued so far; tells a quiet lane from a busy one.
     sends: Cell<u64>,
     info: RefCell<Option<Rc<ServerInfo>>>,
@@ -105,6 +110,7 @@ impl<C: Caller> Lane<C> {
             waker: RefCell::default(),
             signalled: Cell::new(false),
             retired: Cell::new(false),
+            free_since: Cell::new(None),
             sends: Cell::new(0),
             info: RefCell::default(),
             down: RefCell::default(),
@@ -207,9 +213,14 @@ impl<C: Caller> Lane<C> {
         let limit = self.shared.settings.timeout;
         let now = Instant::now();
         let (wait, failure) = match &*self.down.borrow() {
-            Some((since, failure)) if now.duration_since(*since) >= limit => (Duration::ZERO, failure.clone()),
+            Some((since, failure)) if now.duration_since(*since) >= limit => {
+                (Duration::ZERO, failure.clone())
+            }
             Some((_, failure)) => (limit, failure.clone()),
-            None => (limit, self.shared.unreachable(&format!("no connection within {limit:?} (upstream.timeout)"))),
+            None => (
+                limit,
+                self.shared.unreachable(&format!("no connection within {limit:?} (upstream.timeout)")),
+            ),
         };
         self.queue.borrow_mut().give_up(now, wait, &failure);
         self.settle();

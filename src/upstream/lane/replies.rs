@@ -70,7 +70,8 @@ impl<C: Caller> Replies<C> {
                 let read = ready!(self.read.poll_into(cx, &mut scratch));
                 read.map(|n| (n, self.take(&scratch, lane)))
             } else {
-                let room = usize::try_from(self.scanner.still_needs()).unwrap_or(MAX_READ).clamp(MIN_READ, MAX_READ);
+                let room =
+                    usize::try_from(self.scanner.still_needs()).unwrap_or(MAX_READ).clamp(MIN_READ, MAX_READ);
                 self.partial.reserve(room);
                 let read = ready!(self.read.poll_into(cx, &mut self.partial));
                 let whole = std::mem::take(&mut self.partial);
@@ -202,7 +203,12 @@ impl<C: Caller> Replies<C> {
 
 /// Has requests like this one go to connections of their own from now on.
 fn note_large(shared: &Shared, request: &[u8]) {
-    let limits = Limits { max_bulk: usize::MAX / 2, max_multibulk: usize::MAX / 2, large: usize::MAX, unauthenticated: false };
+    let limits = Limits {
+        max_bulk: usize::MAX / 2,
+        max_multibulk: usize::MAX / 2,
+        large: usize::MAX,
+        unauthenticated: false,
+    };
     let mut scanner = RequestScanner::default();
     if scanner.scan(request, &limits).is_ok() {
         let args: Args<'_> = scanner.args(request);

@@ -138,7 +138,11 @@ impl<C: Caller> Lane<C> {
             if !queue.is_empty() {
                 // The last check is still unanswered, or so is what has timed out: leave it at that.
                 let silent = now.duration_since(serving.spoke);
-                return if silent > 2 * limit + serving.check_after { Err("it answers nothing".into()) } else { Ok(limit / 2) };
+                return if silent > 2 * limit + serving.check_after {
+                    Err("it answers nothing".into())
+                } else {
+                    Ok(limit / 2)
+                };
             }
             queue.push(None, C::Ticket::default(), PING, true, now);
             serving.spoke = now;

@@ -1,6 +1,7 @@
 use super::*;
 
-const LIMITS: Limits = Limits { max_bulk: 512 << 20, max_multibulk: 1 << 20, large: 1 << 20, unauthenticated: false };
+const LIMITS: Limits =
+    Limits { max_bulk: 512 << 20, max_multibulk: 1 << 20, large: 1 << 20, unauthenticated: false };
 
 fn scan_all(input: &[u8], limits: &Limits) -> Result<(Progress, Vec<Vec<u8>>, Vec<u8>), ProtocolError> {
     let mut scanner = RequestScanner::default();
