@@ -1,7 +1,7 @@
 //! Real clients through Nearside: each driver in `tests/clients` against a redis-server and a Nearside
 //! of its own. `make test` installs the clients and says in the environment where they are.
 
-#![allow(clippy::unwrap_used)] // helpers outside #[test] functions, too
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers outside #[test] functions, too
 
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::net::UnixStream;
