@@ -71,6 +71,8 @@ struct Out {
     buf: Vec<u8>,
     sent: usize,
     later: VecDeque<Later>,
+    /// Bytes of the replies in `later`.
+    behind: usize,
     /// Since when the soft limit is exceeded.
     over_soft: Option<Instant>,
 }
@@ -96,6 +98,8 @@ pub struct Client {
     reserved: Cell<usize>,
     /// There was no more of it: the client is not read from until it has read some.
     starved: Cell<bool>,
+    /// A read waits to be asked again, and every reply after it waits behind.
+    again: Cell<bool>,
     output_limit: Cell<OutputLimit>,
     outstanding: Cell<u32>,
     /// Bytes of the requests that are outstanding.
@@ -129,6 +133,7 @@ impl Client {
             shared: Arc::clone(&worker.shared),
             reserved: Cell::new(0),
             starved: Cell::new(false),
+            again: Cell::new(false),
             output_limit: Cell::new(worker.config.client_output_buffer_limit.normal),
             outstanding: Cell::new(0),
             weight: Cell::new(0),
@@ -219,6 +224,7 @@ impl Client {
             && expected as u64 <= self.limits.session_inflight_bytes
             && self.weight.get() <= self.limits.session_inflight_bytes
             && !self.starved.get()
+            && !self.again.get()
     }
 
     /// Which limit on unread replies applies.
@@ -247,32 +253,37 @@ impl Client {
             out.buf = spare;
         }
         add(&mut out.buf);
-        let unread = out.buf.len() - out.sent;
-        if unread > self.reserved.get() + STEP {
-            self.reserve(unread);
+        self.account(&out);
+    }
+
+    #[inline]
+    fn account(&self, out: &Out) {
+        let owed = out.buf.len() - out.sent + out.behind;
+        if owed > self.reserved.get() + STEP {
+            self.reserve(owed);
         }
     }
 
     /// Accounts for unread replies beyond the first step. A client that pipelines deep before it
     /// reads is read from as long as there is memory, as it would be by Redis.
     #[cold]
-    fn reserve(&self, unread: usize) {
-        let more = unread - self.reserved.get();
+    fn reserve(&self, owed: usize) {
+        let more = owed - self.reserved.get();
         if self.shared.reserve(more) {
-            self.reserved.set(unread);
+            self.reserved.set(owed);
         } else {
             self.starved.set(true);
         }
     }
 
     /// Gives back what the client has read.
-    fn release(&self, unread: usize) {
-        let keep = if unread > STEP { unread } else { 0 };
+    fn release(&self, owed: usize) {
+        let keep = if owed > STEP { owed } else { 0 };
         if self.reserved.get() > keep {
             self.shared.release(self.reserved.get() - keep);
             self.reserved.set(keep);
         }
-        self.starved.set(self.starved.get() && unread > STEP);
+        self.starved.set(self.starved.get() && owed > STEP);
     }
 
     /// Bytes the client has not taken yet.
@@ -284,6 +295,12 @@ impl Client {
     /// Whether it has taken everything there is for it.
     pub fn is_flushed(&self) -> bool {
         self.unread() == 0
+    }
+
+    /// Whether it is cut for what it leaves unread.
+    pub(super) fn has_output_limit(&self) -> bool {
+        let limit = self.output_limit.get();
+        limit.hard > 0 || limit.soft > 0
     }
 
     /// Whether so little is unread that more may be fetched for it.
@@ -298,15 +315,20 @@ impl Client {
         }
         let out = &mut *self.out.borrow_mut();
         loop {
-            match out.later.pop_front()? {
+            let next = out.later.pop_front();
+            self.again.set(!out.later.is_empty());
+            match next? {
                 Later::Again(request) => return Some(request),
-                Later::Replies(replies) => out.buf.extend_from_slice(&replies),
+                Later::Replies(replies) => {
+                    out.behind -= replies.len();
+                    out.buf.extend_from_slice(&replies);
+                }
             }
         }
     }
 
     pub(super) fn has_later(&self) -> bool {
-        !self.out.borrow().later.is_empty()
+        self.again.get()
     }
 
     /// Writes what the socket takes, now.
@@ -324,7 +346,7 @@ impl Client {
         }
         let unread = out.buf.len() - out.sent;
         if self.reserved.get() > 0 || self.starved.get() {
-            self.release(unread);
+            self.release(unread + out.behind);
         }
         if unread == 0 {
             let mut emptied = std::mem::take(&mut out.buf);
@@ -335,7 +357,8 @@ impl Client {
                 emptied.clear();
                 spares.push(emptied);
             }
-        } else if out.sent > HIGH_WATER {
+        } else if out.sent > HIGH_WATER && out.sent > unread / 2 {
+            // Not sooner: to move what is left for every piece that goes would cost its square.
             let sent = std::mem::take(&mut out.sent);
             out.buf.drain(..sent);
         }
@@ -391,13 +414,16 @@ impl Client {
         if !self.has_later() {
             return self.append(add);
         }
-        let mut out = self.out.borrow_mut();
+        let out = &mut *self.out.borrow_mut();
         if !matches!(out.later.back(), Some(Later::Replies(_))) {
             out.later.push_back(Later::Replies(Vec::new()));
         }
         if let Some(Later::Replies(replies)) = out.later.back_mut() {
+            let before = replies.len();
             add(replies);
+            out.behind += replies.len() - before;
         }
+        self.account(out);
     }
 
     fn speak_last(&self) {
@@ -441,9 +467,19 @@ impl Caller for Client {
         match failure {
             Failure::TooLarge => {
                 self.out.borrow_mut().later.push_back(Later::Again(Bytes::copy_from_slice(request)));
+                self.again.set(true);
             }
             other => self.deliver(|out| super::local::failure(other, out)),
         }
+    }
+
+    fn takes(&self, len: usize) -> bool {
+        let out = self.out.borrow();
+        let owed = out.buf.len() - out.sent + out.behind + len;
+        if owed > self.reserved.get() + STEP {
+            self.reserve(owed);
+        }
+        owed <= self.reserved.get() + STEP
     }
 
     #[inline]

@@ -91,7 +91,17 @@ impl Intake {
     /// One read to the end of what is kept; `false` at the end of the stream.
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.kept.reserve(MIN_READ);
-        Poll::Ready(matches!(ready!(self.read.poll_into(cx, &mut self.kept)), Ok(n) if n > 0))
+        let read = self.read.poll_into(cx, &mut self.kept);
+        if self.kept.is_empty() {
+            // Who has nothing to say, maybe for hours, holds no buffer.
+            self.kept = BytesMut::new();
+        }
+        Poll::Ready(matches!(ready!(read), Ok(n) if n > 0))
+    }
+
+    /// Bytes read and not consumed.
+    pub(super) fn kept(&self) -> usize {
+        self.kept.len()
     }
 
     /// Looks at the request at the front without taking it. Empty requests are skipped.

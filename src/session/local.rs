@@ -15,6 +15,9 @@ const OK: &[u8] = b"+OK\r\n";
 /// The answer to a session command, if it can be given here. `None`: the upstream has to be asked,
 /// because it must verify something, or because the command is wrong in a way it words best.
 pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<Vec<u8>> {
+    if path.must_authenticate() && which != Local::Hello && which != Local::Reset {
+        return None;
+    }
     let count = args.len();
     match which {
         Local::Hello => match hello::parse(args) {

@@ -84,7 +84,7 @@ impl Path {
     }
 
     /// Whether the upstream wants a password that nobody has given yet.
-    fn must_authenticate(&self) -> bool {
+    pub(super) fn must_authenticate(&self) -> bool {
         let refused = |lane: &Rc<Lane<Client>>| lane.link_info().is_some_and(|info| info.hello.is_empty());
         self.credential.password.is_none() && self.lane.as_ref().is_some_and(refused)
     }
@@ -127,6 +127,7 @@ impl Path {
             Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
             Ok(_permit) => match command {
                 Some(command) => self.route_known(command, args),
+                None if is_attack(args) => Verdict::Close,
                 None => self.pin(),
             },
         };
@@ -206,4 +207,10 @@ impl Path {
         let busy = self.client.outstanding() > 0 || self.client.has_later();
         if busy { Verdict::Drained } else { Verdict::Pin }
     }
+}
+
+/// Whether these are another protocol's words, which a browser was made to send here. Redis hangs up
+/// without an answer (CVE-2016-10517), and so must what stands in front of it.
+pub(super) fn is_attack(args: &Args<'_>) -> bool {
+    args.is(0, "POST") || args.is(0, "Host:")
 }

@@ -54,6 +54,30 @@ impl Held {
     /// connection sticky, which must wait until every reply is in.
     pub(super) fn forward(&mut self, command: Option<&Command>, args: &Args<'_>) -> Option<Expect> {
         let route = command.filter(|c| c.arity_ok(args.len())).map(|c| c.route);
+        self.forward_as(route, command, args)
+    }
+
+    /// Like [`Self::forward`], for a request so large that it goes on before it is whole: `args` is what
+    /// there is of it. What may depend on the rest holds for good.
+    pub(super) fn forward_partial(&mut self, command: Option<&Command>, args: &Args<'_>) -> Option<Expect> {
+        match command.map(|c| c.route) {
+            Some(
+                Route::Pin(Pin::Multi | Pin::Exec | Pin::Discard | Pin::Unwatch | Pin::Wait)
+                | Route::Session(_),
+            ) => {
+                self.sticky = true;
+                None
+            }
+            route => self.forward_as(route, command, args),
+        }
+    }
+
+    fn forward_as(
+        &mut self,
+        route: Option<Route>,
+        command: Option<&Command>,
+        args: &Args<'_>,
+    ) -> Option<Expect> {
         if self.multi {
             return self.forward_in_multi(route);
         }
@@ -75,7 +99,11 @@ impl Held {
                 self.sticky = true;
                 None
             }
-            Some(Route::Session(which)) => Some(session(which, args)),
+            Some(Route::Session(which)) => {
+                // A transaction it would have ended is dealt with above; it forgets watched keys too.
+                self.watching &= which != Local::Reset;
+                Some(session(which, args))
+            }
             _ if command.is_some_and(|c| c.blocks(args)) => Some(Expect::Blocking),
             _ => Some(Expect::Reply),
         }
@@ -180,6 +208,35 @@ mod tests {
         assert!(held.watching);
         forward(&mut held, "MULTI x"); // wrong arity: the upstream says so, nothing begins
         assert!(!held.multi);
+    }
+
+    #[test]
+    fn what_goes_on_before_it_is_whole_holds_what_it_may_change() {
+        let bytes = encode(&[b"WATCH"]);
+        let limits = Limits { max_bulk: 1024, max_multibulk: 64, large: 1024, unauthenticated: false };
+        let mut scanner = RequestScanner::default();
+        scanner.scan(&bytes, &limits).unwrap();
+        let args = scanner.args(&bytes);
+        let mut held = Held::default();
+        assert!(matches!(held.forward_partial(lookup(&args), &args), Some(Expect::Watch { before: false })));
+        assert!(held.watching);
+        for name in [&b"SUBSCRIBE"[..], b"AUTH", b"EXEC"] {
+            let bytes = encode(&[name]);
+            let mut scanner = RequestScanner::default();
+            scanner.scan(&bytes, &limits).unwrap();
+            let args = scanner.args(&bytes);
+            let mut held = Held::default();
+            assert!(held.forward_partial(lookup(&args), &args).is_none());
+            assert!(held.sticky);
+        }
+    }
+
+    #[test]
+    fn reset_lets_go_of_watched_keys() {
+        let mut held = Held::default();
+        forward(&mut held, "WATCH k");
+        assert!(matches!(forward(&mut held, "RESET"), Some(Expect::Reset)));
+        assert!(!held.any());
     }
 
     #[test]

@@ -14,11 +14,14 @@ use super::Failure;
 pub enum Class {
     /// Shared by a worker's sessions. One connection less than the budget, so that leases never starve.
     Lane,
-    /// Lent to one session and returned.
+    /// Lent to one session and returned. One connection less than the budget, so that lanes never starve.
     Lease,
     /// Kept by a session for as long as its client likes: blocked, subscribed, monitoring, streaming.
     Pinned,
 }
+
+/// How long a pinned connection is waited for: workers look after their idle ones four times a second.
+const PINNED_WAIT: Duration = Duration::from_millis(600);
 
 /// The right to hold one connection; dropping it gives the right back.
 #[derive(Debug)]
@@ -39,10 +42,12 @@ impl Permit {
 pub(super) struct Budget {
     connections: Arc<Semaphore>,
     lanes: Arc<Semaphore>,
+    leases: Arc<Semaphore>,
     pinned: Arc<Semaphore>,
     max_connections: usize,
     max_pinned: usize,
     waiting: AtomicUsize,
+    waiting_pinned: AtomicUsize,
 }
 
 impl Budget {
@@ -51,10 +56,12 @@ impl Budget {
         Self {
             connections: Arc::new(Semaphore::new(max_connections)),
             lanes: Arc::new(Semaphore::new(max_connections - 1)),
+            leases: Arc::new(Semaphore::new(max_connections - 1)),
             pinned: Arc::new(Semaphore::new(max_pinned)),
             max_connections,
             max_pinned,
             waiting: AtomicUsize::new(0),
+            waiting_pinned: AtomicUsize::new(0),
         }
     }
 
@@ -63,26 +70,51 @@ impl Budget {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// A permit, waiting at most `limit` for one of [`Class::Lane`] or [`Class::Lease`], in order of
-    /// arrival; pinned ones are there or not. Cancelling gives the place in the queue up.
+    /// Whether somebody waits for a pinned connection, so that idle ones should be closed.
+    pub(super) fn contended_pinned(&self) -> bool {
+        self.waiting_pinned.load(Ordering::Relaxed) > 0
+    }
+
+    /// A permit, waiting at most `limit` for one, in order of arrival; for a pinned one only until
+    /// every worker has had time to close those that lie idle. Cancelling gives the place up.
     pub(super) async fn acquire(&self, class: Class, limit: Duration) -> Result<Permit, Failure> {
-        let busy = |waited, name, value| Failure::Busy { waited, limit: format!("{name} = {value}") };
-        if class == Class::Pinned {
-            let held = Arc::clone(&self.pinned).try_acquire_owned().ok();
-            let held = held.ok_or_else(|| busy(Duration::ZERO, "upstream.max_pinned", self.max_pinned))?;
-            return Ok(Permit { _held: [Some(held), None], class });
+        let (kind, limit, waiting, name, value) = match class {
+            Class::Lane => {
+                (&self.lanes, limit, &self.waiting, "upstream.max_connections", self.max_connections)
+            }
+            Class::Lease => {
+                (&self.leases, limit, &self.waiting, "upstream.max_connections", self.max_connections)
+            }
+            Class::Pinned => (
+                &self.pinned,
+                limit.min(PINNED_WAIT),
+                &self.waiting_pinned,
+                "upstream.max_pinned",
+                self.max_pinned,
+            ),
+        };
+        let all = (class != Class::Pinned).then_some(&self.connections);
+        let at_once = |s: &Arc<Semaphore>| Arc::clone(s).try_acquire_owned().ok();
+        if let Some(first) = at_once(kind) {
+            match all.map(at_once) {
+                None => return Ok(Permit { _held: [Some(first), None], class }),
+                Some(Some(second)) => return Ok(Permit { _held: [Some(first), Some(second)], class }),
+                Some(None) => {}
+            }
         }
-        let _waiting = Waiting::new(&self.waiting);
+        let _waiting = Waiting::new(waiting);
         let both = async {
-            let lane = match class {
-                Class::Lane => Arc::clone(&self.lanes).acquire_owned().await.ok(),
-                _ => None,
-            };
-            [lane, Arc::clone(&self.connections).acquire_owned().await.ok()]
+            let first = Arc::clone(kind).acquire_owned().await.ok();
+            match all {
+                None => [first, None],
+                Some(all) => [first, Arc::clone(all).acquire_owned().await.ok()],
+            }
         };
         let held = timeout(limit, both).await;
-        let held = held.map_err(|_| busy(limit, "upstream.max_connections", self.max_connections))?;
-        Ok(Permit { _held: held, class })
+        held.map_or_else(
+            |_| Err(Failure::Busy { waited: limit, limit: format!("{name} = {value}") }),
+            |held| Ok(Permit { _held: held, class }),
+        )
     }
 
     /// Connections of lanes and leases that exist, and pinned ones.
@@ -131,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pinned_connections_are_counted_apart_and_never_waited_for() {
+    async fn pinned_connections_are_counted_apart_and_hardly_waited_for() {
         let budget = Budget::new(2, 1);
         let held = budget.acquire(Class::Pinned, Duration::from_secs(9)).await.unwrap();
         let error = budget.acquire(Class::Pinned, Duration::from_secs(9)).await.unwrap_err();

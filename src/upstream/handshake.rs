@@ -88,6 +88,14 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
                 "ERR the upstream does not speak RESP3 (Redis 6 or Valkey is needed): {text}"
             )));
         }
+        // These pass by themselves.
+        Some(reason)
+            if ["ERR max number of clients", "LOADING", "MASTERDOWN"]
+                .iter()
+                .any(|s| reason.starts_with(s)) =>
+        {
+            return Err(Failure::Lost { reason });
+        }
         Some(text) => return Err(Failure::Refused(text)),
     };
     let authenticated = error_text(&answer).is_none();

@@ -50,6 +50,10 @@ pub trait Caller: std::fmt::Debug + 'static {
     /// There will be no reply to `request`. Must not wait, nor send on a lane.
     fn failed(&self, ticket: Self::Ticket, failure: &Failure, request: &[u8]);
 
+    /// Whether there is memory for a reply of `len` bytes, which is a large one. If not, a read is
+    /// failed as [`Failure::TooLarge`] instead of answered.
+    fn takes(&self, len: usize) -> bool;
+
     /// Called once per turn after the above, before the next read: pass on what has gathered.
     fn flush(self: &Rc<Self>);
 

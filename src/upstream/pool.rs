@@ -43,7 +43,7 @@ impl Pool {
         let idle = &mut *self.idle.borrow_mut();
         let of_class = idle.iter().filter(|l| l.permit.class() == lease.permit.class()).count();
         let full = lease.permit.class() == Class::Pinned && of_class >= MAX_IDLE_PINNED;
-        let short = lease.permit.class() == Class::Lease && self.shared.contended();
+        let short = self.short(lease.permit.class());
         if lease.tainted || full || short || lease.generation != self.shared.generation() {
             return;
         }
@@ -54,14 +54,22 @@ impl Pool {
     /// Closes what has been idle too long, what the server would soon hang up on, and everything that
     /// counts against the budget when somebody waits for a connection.
     pub fn tidy(&self) {
-        let (now, short) = (Instant::now(), self.shared.contended());
+        let now = Instant::now();
         let generation = self.shared.generation();
         self.idle.borrow_mut().retain(|lease| {
             let limit = lease.idle_limit.map_or(IDLE_CLOSE, |t| (t / 2).min(IDLE_CLOSE));
             now.duration_since(lease.returned) < limit
                 && lease.generation == generation
-                && !(short && lease.permit.class() == Class::Lease)
+                && !self.short(lease.permit.class())
         });
+    }
+
+    /// Whether somebody waits for a connection of this class, here or in another worker.
+    fn short(&self, class: Class) -> bool {
+        match class {
+            Class::Pinned => self.shared.contended_pinned(),
+            Class::Lane | Class::Lease => self.shared.contended(),
+        }
     }
 
     /// Idle connections.

@@ -66,6 +66,11 @@ impl Shared {
         self.budget.contended()
     }
 
+    /// The same for pinned connections.
+    pub(super) fn contended_pinned(&self) -> bool {
+        self.budget.contended_pinned()
+    }
+
     /// Whether replies to requests like this one have lately been too large for a lane.
     #[inline]
     pub fn is_large(&self, args: &Args<'_>) -> bool {

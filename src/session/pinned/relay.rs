@@ -182,8 +182,9 @@ impl<'a> Relay<'a> {
     }
 
     fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        // A subscriber is not waited for: it is cut at its limit, as Redis would.
-        if !self.client.is_reading() && !self.held.sticky {
+        // Who has a limit, as a subscriber has, is not waited for: it is cut there, as Redis would.
+        let cut_instead = self.held.sticky && self.client.has_output_limit();
+        if !self.client.is_reading() && !cut_instead {
             return Ok(false);
         }
         let Some(lease) = &mut self.lease else { return Ok(false) };
@@ -221,8 +222,13 @@ impl<'a> Relay<'a> {
     }
 
     fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        // What has been read and cannot go yet is enough.
-        if self.leaving || self.closing || self.to_upstream.len() >= HIGH_WATER || self.holds_a_request() {
+        if self.leaving || self.closing || self.to_upstream.len() >= HIGH_WATER {
+            return Ok(false);
+        }
+        // What has been read and cannot go yet is enough, unless nothing but more reading would tell
+        // that a blocked client has left.
+        let listens = self.blocked() && self.session.intake.kept() < HIGH_WATER;
+        if self.holds_a_request() && !listens {
             return Ok(false);
         }
         match self.session.intake.poll_more(cx) {

@@ -8,6 +8,7 @@ use crate::resp::reply;
 use crate::resp::scan::request::ProtocolError;
 use crate::session::intake::Front;
 use crate::session::local;
+use crate::session::path::is_attack;
 use crate::session::state::Expect;
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -69,6 +70,10 @@ impl Relay<'_> {
         let command = lookup(&args);
         if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
             return self.deny(&denied.to_string());
+        }
+        if command.is_none() && is_attack(&args) {
+            self.closing = true;
+            return false;
         }
         let route = command.map(|c| c.route);
         if self.held.sticky {
@@ -189,8 +194,15 @@ impl Relay<'_> {
             return false;
         }
         if !self.held.sticky {
-            let blocks = command.is_some_and(|c| c.blocks(&args)) && !self.held.multi;
-            self.expect.push_back(if blocks { Expect::Blocking } else { Expect::Reply });
+            let before = self.held;
+            match self.held.forward_partial(command, &args) {
+                None if !self.expect.is_empty() => {
+                    self.held = before;
+                    return false;
+                }
+                None => self.stick(command.map(|c| c.route)),
+                Some(expect) => self.expect.push_back(expect),
+            }
         }
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
         self.count();

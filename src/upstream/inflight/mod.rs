@@ -115,6 +115,12 @@ impl<C: Caller> Inflight<C> {
         self.slots.front().is_some_and(|slot| slot.repeatable)
     }
 
+    /// Whether the next reply is a read's, and whoever asked has no memory for its `len` bytes now.
+    pub(super) fn front_refuses(&self, len: usize) -> bool {
+        let refuses = |slot: &Slot<C>| slot.caller.as_ref().is_some_and(|caller| !caller.takes(len));
+        self.slots.front().is_some_and(|slot| slot.repeatable && refuses(slot))
+    }
+
     /// A reply has come for the front request; `None` if nothing written awaits one.
     #[inline]
     pub(super) fn answer(&mut self) -> Option<Done<C>> {
@@ -149,20 +155,44 @@ impl<C: Caller> Inflight<C> {
         self.slots.iter().find(|slot| slot.caller.is_some()).map(|slot| slot.since)
     }
 
-    /// Written requests older than `limit`: their callers are told; their replies, if they come, are
-    /// thrown away. They stay in their place.
-    pub(super) fn time_out(&mut self, now: Instant, limit: Duration) -> Vec<(Done<C>, Bytes)> {
+    /// When the front request was queued or written, if its reply can still come.
+    pub(super) fn front_since(&self) -> Option<Instant> {
+        self.slots.front().filter(|slot| slot.failed.is_none()).map(|slot| slot.since)
+    }
+
+    /// Requests older than `limit`: their callers are told. What was written stays in its place, and
+    /// its reply, if it comes, is thrown away; what was not is forgotten, and fails as `unsent`.
+    pub(super) fn time_out(
+        &mut self,
+        now: Instant,
+        limit: Duration,
+        unsent: impl Fn() -> Failure,
+    ) -> Vec<(Done<C>, Failure, Bytes)> {
         let mut late = Vec::new();
-        let mut at = 0;
-        for slot in &mut self.slots {
-            if now.saturating_duration_since(slot.since) < limit {
-                break;
-            }
+        let (mut at, mut kept, mut kept_bytes) = (0, 0, 0);
+        let count = self.slots.iter().take_while(|s| now.saturating_duration_since(s.since) >= limit).count();
+        for slot in self.slots.iter_mut().take(count) {
+            let sent = at < self.written;
             if let Some(caller) = slot.caller.take() {
                 let request = Bytes::copy_from_slice(&self.bytes[at..at + slot.len]);
-                late.push((Done { caller: Some(caller), ticket: slot.ticket }, request));
+                let failure = match &slot.failed {
+                    Some((failure, _)) => failure.clone(),
+                    None if sent => Failure::TimedOut { after: limit },
+                    None => unsent(),
+                };
+                late.push((Done { caller: Some(caller), ticket: slot.ticket }, failure, request));
             }
             at += slot.len;
+            if sent {
+                (kept, kept_bytes) = (kept + 1, at);
+            }
+        }
+        if at > kept_bytes {
+            let gone = self.slots.drain(kept..count).filter(|slot| slot.failed.is_some()).count();
+            self.failed -= gone;
+            let rest = self.bytes.split_off(at);
+            self.bytes.truncate(kept_bytes);
+            self.bytes.extend_from_slice(&rest);
         }
         late
     }

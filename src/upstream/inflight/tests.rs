@@ -8,6 +8,9 @@ impl Caller for Name {
     type Ticket = u32;
     fn answered(&self, _: u32, _: &[u8]) {}
     fn failed(&self, _: u32, _: &Failure, _: &[u8]) {}
+    fn takes(&self, _: usize) -> bool {
+        true
+    }
     fn flush(self: &Rc<Self>) {}
     fn touched(&self) -> bool {
         false
@@ -69,15 +72,34 @@ fn a_timed_out_request_keeps_its_place_so_that_its_late_reply_is_nobody_elses() 
     let (mut q, now) = queue(&[(1, "slow", false)]);
     q.wrote(4);
     let limit = Duration::from_secs(1);
-    assert!(q.time_out(now, limit).is_empty());
+    assert!(q.time_out(now, limit, || Failure::TooLarge).is_empty());
     let later = now + limit;
     q.push(Some(Rc::new(Name)), 2, b"next", false, later);
     q.wrote(4);
-    let late = q.time_out(later, limit);
-    assert_eq!((late.len(), late[0].0.ticket, &late[0].1[..]), (1, 1, &b"slow"[..]));
-    assert!(q.time_out(later, limit).is_empty(), "told once");
+    let late = q.time_out(later, limit, || Failure::TooLarge);
+    assert_eq!((late.len(), late[0].0.ticket, &late[0].2[..]), (1, 1, &b"slow"[..]));
+    assert_eq!(late[0].1, Failure::TimedOut { after: limit });
+    assert!(q.time_out(later, limit, || Failure::TooLarge).is_empty(), "told once");
     assert!(q.answer().unwrap().caller.is_none());
     assert_eq!(q.answer().unwrap().ticket, 2);
+}
+
+#[test]
+fn what_an_upstream_does_not_take_is_forgotten_in_time_and_never_sent() {
+    let (mut q, now) = queue(&[(1, "set", false), (2, "half", false), (3, "never", false)]);
+    q.wrote(3 + 2);
+    let limit = Duration::from_secs(1);
+    q.push(Some(Rc::new(Name)), 4, b"young", false, now + limit);
+    let late = q.time_out(now + limit, limit, || Failure::TooLarge);
+    let told: Vec<_> =
+        late.iter().map(|(done, failure, _)| (done.ticket, *failure == Failure::TooLarge)).collect();
+    assert_eq!(told, [(1, false), (2, false), (3, true)]);
+    assert_eq!(q.unwritten(), b"lfyoung");
+    q.wrote(7);
+    let answered: Vec<_> =
+        std::iter::from_fn(|| q.answer()).map(|done| (done.ticket, done.caller.is_some())).collect();
+    assert_eq!(answered, [(1, false), (2, false), (4, true)]);
+    assert!(q.is_empty());
 }
 
 #[test]

@@ -96,7 +96,26 @@ pub struct Lane<C: Caller> {
     /// Requests queued so far; tells a quiet lane from a busy one.
     sends: Cell<u64>,
     info: RefCell<Option<Rc<ServerInfo>>>,
-    down: RefCell<Option<(Instant, Failure)>>,
+    down: RefCell<Option<Down>>,
+}
+
+/// There is no connection, and not for want of trying.
+#[derive(Debug)]
+struct Down {
+    /// Since when.
+    since: Instant,
+    /// When the last attempt failed.
+    last: Instant,
+    /// How.
+    failure: Failure,
+}
+
+/// Why a connection has ended.
+#[derive(Debug)]
+struct End {
+    reason: String,
+    /// The lane has given it up itself, for another: no reason to pause.
+    ours: bool,
 }
 
 impl<C: Caller> Lane<C> {
@@ -146,20 +165,30 @@ impl<C: Caller> Lane<C> {
         let settings = &self.shared.settings;
         let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
         while self.work().await {
-            match self.connect().await {
+            let pause = match self.connect().await {
                 Ok((link, permit)) => {
                     let greeted = Instant::now();
                     self.up(&link);
-                    let reason = self.serve(link, permit).await;
-                    self.ended(&reason);
+                    let end = self.serve(link, permit).await;
+                    self.ended(&end);
                     // A server that greets and hangs up is not a reason to hammer it.
                     if greeted.elapsed() > settings.reconnect_max {
                         backoff.reset();
                     }
+                    !end.ours
                 }
-                Err(failure) => self.unreachable(failure),
-            }
-            if !self.queue.borrow().is_empty() {
+                // It was nobody's turn but others': the place in the queue is taken again at once.
+                Err(failure @ Failure::Busy { .. }) => {
+                    self.fail_waiting(settings.timeout, &failure);
+                    false
+                }
+                Err(failure) => {
+                    self.unreachable(failure);
+                    true
+                }
+            };
+            // Requests or not: who asks again at once after an error must not make attempts more.
+            if pause {
                 self.while_waiting(sleep(backoff.pause())).await;
             }
         }
@@ -167,7 +196,7 @@ impl<C: Caller> Lane<C> {
 
     /// Waits for a request; `false` when the lane is no longer wanted.
     async fn work(&self) -> bool {
-        std::future::poll_fn(|cx| {
+        let wanted = std::future::poll_fn(|cx| {
             self.listen(cx.waker());
             match (self.queue.borrow().is_empty(), self.retired.get()) {
                 (false, _) => Poll::Ready(true),
@@ -175,7 +204,14 @@ impl<C: Caller> Lane<C> {
                 (true, false) => Poll::Pending,
             }
         })
-        .await
+        .await;
+        // A failure of long ago says nothing of now: this request waits for an attempt of its own.
+        let recent = 2 * self.shared.settings.reconnect_max;
+        let mut down = self.down.borrow_mut();
+        if down.as_ref().is_some_and(|down| down.last.elapsed() > recent) {
+            *down = None;
+        }
+        wanted
     }
 
     /// From here on [`Self::signal`] wakes this task.
@@ -188,11 +224,10 @@ impl<C: Caller> Lane<C> {
     }
 
     async fn connect(&self) -> Result<(Link, Permit), Failure> {
-        let attempt = async {
-            let permit = self.shared.permit(Class::Lane).await?;
-            Ok((self.shared.connect(Proto::Resp3, self.db, &self.credential).await?, permit))
-        };
-        self.while_waiting(attempt).await
+        // Whoever gives up meanwhile is told by the permit's own timeout that connections are short.
+        let permit = self.shared.permit(Class::Lane).await?;
+        let link = self.while_waiting(self.shared.connect(Proto::Resp3, self.db, &self.credential)).await?;
+        Ok((link, permit))
     }
 
     /// Runs `attempt`; meanwhile requests that have waited too long fail.
@@ -210,36 +245,44 @@ impl<C: Caller> Lane<C> {
     /// Requests fail that have waited longer than `upstream.timeout`, and all at once when the
     /// upstream has been away for longer than that: a dead upstream must not cost every request its wait.
     fn give_up(&self) {
+        if self.queue.borrow().is_empty() {
+            return;
+        }
         let limit = self.shared.settings.timeout;
-        let now = Instant::now();
         let (wait, failure) = match &*self.down.borrow() {
-            Some((since, failure)) if now.duration_since(*since) >= limit => {
-                (Duration::ZERO, failure.clone())
+            // Waiting does not mend a wrong password.
+            Some(down) if down.since.elapsed() >= limit || matches!(down.failure, Failure::Refused(_)) => {
+                (Duration::ZERO, down.failure.clone())
             }
-            Some((_, failure)) => (limit, failure.clone()),
+            Some(down) => (limit, down.failure.clone()),
             None => (
                 limit,
                 self.shared.unreachable(&format!("no connection within {limit:?} (upstream.timeout)")),
             ),
         };
-        self.queue.borrow_mut().give_up(now, wait, &failure);
+        self.fail_waiting(wait, &failure);
+    }
+
+    /// Requests that have waited for a connection for as long as `wait` fail.
+    fn fail_waiting(&self, wait: Duration, failure: &Failure) {
+        self.queue.borrow_mut().give_up(Instant::now(), wait, failure);
         self.settle();
     }
 
     fn up(&self, link: &Link) {
         *self.info.borrow_mut() = Some(Rc::clone(&link.info));
-        if let Some((since, _)) = self.down.borrow_mut().take() {
-            tracing::info!(peer = %link.peer, db = self.db, after = ?since.elapsed(), "upstream lane is back");
+        if let Some(down) = self.down.borrow_mut().take() {
+            tracing::info!(peer = %link.peer, db = self.db, after = ?down.since.elapsed(), "upstream lane is back");
         } else {
             tracing::debug!(peer = %link.peer, db = self.db, "upstream lane is open");
         }
         self.queue.borrow_mut().connected(Instant::now());
     }
 
-    fn ended(&self, reason: &str) {
+    fn ended(&self, End { reason, ours }: &End) {
         *self.info.borrow_mut() = None;
         let waiting = self.queue.borrow().len();
-        if waiting > 0 {
+        if waiting > 0 && !ours {
             tracing::warn!(db = self.db, reason, waiting, "upstream lane lost");
         } else {
             tracing::debug!(db = self.db, reason, "upstream lane closed");
@@ -253,17 +296,11 @@ impl<C: Caller> Lane<C> {
         if down.is_none() {
             tracing::warn!(db = self.db, %failure, "upstream lane cannot be opened");
         }
-        let refused = matches!(failure, Failure::Refused(_));
-        let since = down.as_ref().map_or_else(Instant::now, |(since, _)| *since);
-        *down = Some((since, failure.clone()));
+        let last = Instant::now();
+        let since = down.as_ref().map_or(last, |down| down.since);
+        *down = Some(Down { since, last, failure });
         drop(down);
-        // Waiting does not mend a wrong password.
-        if refused {
-            self.queue.borrow_mut().give_up(Instant::now(), Duration::ZERO, &failure);
-            self.settle();
-        } else {
-            self.give_up();
-        }
+        self.give_up();
     }
 
     /// Tells the callers at the front of the queue whose requests have failed.

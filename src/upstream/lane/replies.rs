@@ -19,6 +19,9 @@ const MIN_READ: usize = 16 * 1024;
 /// Most room asked for at once, however much a reply declares.
 const MAX_READ: usize = 256 * 1024;
 
+/// A reply from this size on is given only to a caller that has memory for it.
+const WEIGHTY: usize = 16 * 1024;
+
 /// What happens to the reply that is arriving.
 #[derive(Debug, Default)]
 enum Fate {
@@ -140,6 +143,12 @@ impl<C: Caller> Replies<C> {
         self.release(&lane.shared);
         self.any_success |= reply.first() != Some(&b'-');
         let mut queue = lane.queue.borrow_mut();
+        let fate = match fate {
+            Fate::Gather if reply.len() >= WEIGHTY && queue.front_refuses(reply.len()) => {
+                Fate::Drain(Failure::TooLarge)
+            }
+            fate => fate,
+        };
         let request = match &fate {
             Fate::Gather => Vec::new(),
             Fate::Drain(_) => queue.front_request().to_vec(),

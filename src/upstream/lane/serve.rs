@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-use super::Lane;
 use super::replies::Replies;
+use super::{End, Lane};
 use crate::net::WriteHalf;
 use crate::resp::Proto;
 use crate::upstream::handshake::Link;
-use crate::upstream::{Caller, Failure, Permit};
+use crate::upstream::{Caller, Permit};
 
 /// A lane without a request for this long gives its connection back.
 const IDLE_CLOSE: Duration = Duration::from_secs(300);
@@ -37,7 +37,7 @@ struct Serving {
 
 impl<C: Caller> Lane<C> {
     /// Serves until the connection ends; answers why. The permit is held as long.
-    pub(super) async fn serve(&self, link: Link, _permit: Permit) -> String {
+    pub(super) async fn serve(&self, link: Link, _permit: Permit) -> End {
         let settings = &self.shared.settings;
         let server = link.info.timeout.map_or(Duration::MAX, |t| t / 2);
         let now = Instant::now();
@@ -52,9 +52,9 @@ impl<C: Caller> Lane<C> {
         };
         let mut replies = Replies::new(link.read);
         let mut timer = pin!(sleep(settings.socket_timeout.min(serving.check_after)));
-        let reason = poll_fn(|cx| self.poll_serve(cx, &mut serving, &mut replies, timer.as_mut())).await;
+        let end = poll_fn(|cx| self.poll_serve(cx, &mut serving, &mut replies, timer.as_mut())).await;
         replies.close(&self.shared);
-        reason
+        end
     }
 
     fn poll_serve(
@@ -63,27 +63,28 @@ impl<C: Caller> Lane<C> {
         serving: &mut Serving,
         replies: &mut Replies<C>,
         mut timer: Pin<&mut Sleep>,
-    ) -> Poll<String> {
+    ) -> Poll<End> {
+        let lost = |reason| Poll::Ready(End { reason, ours: false });
         self.listen(cx.waker());
         let reading = replies.poll(cx, self);
         replies.touched.drain(..).for_each(|caller| caller.flush());
         if let Poll::Ready(reason) = reading {
-            return Poll::Ready(reason);
+            return lost(reason);
         }
         if let Err(error) = self.write(cx, serving) {
-            return Poll::Ready(error.to_string());
+            return lost(error.to_string());
         }
         while timer.as_mut().poll(cx).is_ready() {
             match self.on_timer(serving) {
                 Ok(next) => timer.as_mut().reset((Instant::now() + next).into()),
-                Err(reason) => return Poll::Ready(reason),
+                Err(end) => return Poll::Ready(end),
             }
             if let Err(error) = self.write(cx, serving) {
-                return Poll::Ready(error.to_string());
+                return lost(error.to_string());
             }
         }
         match self.may_leave(serving, replies) {
-            Some(reason) => Poll::Ready(reason.to_owned()),
+            Some(reason) => Poll::Ready(End { reason: reason.to_owned(), ours: true }),
             None => Poll::Pending,
         }
     }
@@ -111,13 +112,17 @@ impl<C: Caller> Lane<C> {
 
     /// Tells those who have waited too long, checks an idle connection, closes an unused one.
     /// Answers when to look again.
-    fn on_timer(&self, serving: &mut Serving) -> Result<Duration, String> {
+    fn on_timer(&self, serving: &mut Serving) -> Result<Duration, End> {
         let now = Instant::now();
         let limit = self.shared.settings.socket_timeout;
-        let late = self.queue.borrow_mut().time_out(now, limit);
-        for (done, request) in late {
+        let unsent = || {
+            self.shared
+                .unreachable(&format!("it has taken no request for {limit:?} (upstream.socket_timeout)"))
+        };
+        let late = self.queue.borrow_mut().time_out(now, limit, unsent);
+        for (done, failure, request) in late {
             if let Some(caller) = done.caller {
-                caller.failed(done.ticket, &Failure::TimedOut { after: limit }, &request);
+                caller.failed(done.ticket, &failure, &request);
                 caller.touched();
                 caller.flush();
             }
@@ -127,27 +132,28 @@ impl<C: Caller> Lane<C> {
             (serving.used, serving.spoke) = (now, now);
         }
         let mut queue = self.queue.borrow_mut();
+        // Its host may have lost its power: the system would notice only after a quarter of an hour.
+        let silent = 2 * limit + serving.check_after;
+        if queue.front_since().is_some_and(|since| now.duration_since(since) > silent) {
+            return Err(End { reason: format!("it has answered nothing for {silent:?}"), ours: false });
+        }
         if let Some(oldest) = queue.oldest() {
             let due = (oldest + limit).saturating_duration_since(now);
             return Ok(due.min(serving.check_after).max(Duration::from_millis(1)));
         }
         if now.duration_since(serving.used) >= IDLE_CLOSE {
-            return Err("idle".into());
+            return Err(End { reason: "idle".into(), ours: true });
         }
         if now.duration_since(serving.spoke) >= serving.check_after / 2 {
             if !queue.is_empty() {
                 // The last check is still unanswered, or so is what has timed out: leave it at that.
-                let silent = now.duration_since(serving.spoke);
-                return if silent > 2 * limit + serving.check_after {
-                    Err("it answers nothing".into())
-                } else {
-                    Ok(limit / 2)
-                };
+                return Ok(limit / 2);
             }
             queue.push(None, C::Ticket::default(), PING, true, now);
             serving.spoke = now;
         }
-        Ok((serving.check_after / 2).max(Duration::from_millis(50)))
+        // Whatever is queued from now on is looked at when it is due, not when the next check is.
+        Ok((serving.check_after / 2).min(limit).max(Duration::from_millis(50)))
     }
 
     /// Why the connection should be given up now that nothing waits on it, if it should.

@@ -77,8 +77,8 @@ pub enum Progress {
 }
 
 /// Finds one request after another. Give it a buffer that starts with the request's first byte;
-/// after [`Progress::Partial`] give it the same bytes and more; after anything else call
-/// [`RequestScanner::reset`]. Its span list is kept between requests: no allocation per request.
+/// after [`Progress::Partial`] give it the same bytes and more; after [`Progress::Whole`] it answers
+/// the same again until [`RequestScanner::reset`], which is also due after anything else. Its span list is kept between requests: no allocation per request.
 #[derive(Debug, Default)]
 pub struct RequestScanner {
     at: usize,
@@ -123,7 +123,7 @@ impl RequestScanner {
                 return Ok(progress);
             }
         }
-        if self.irregular {
+        if self.irregular && self.rewritten.is_empty() {
             self.rewrite(buf);
         }
         Ok(Progress::Whole { len: self.at })
@@ -233,6 +233,10 @@ impl RequestScanner {
     }
 
     fn inline(&mut self, buf: &[u8], limits: &Limits) -> Result<Progress, ProtocolError> {
+        // Found before, and looked at again: what follows it is another request.
+        if !self.rewritten.is_empty() {
+            return Ok(Progress::Whole { len: self.at });
+        }
         let Some(newline) = buf[self.at..].iter().position(|&b| b == b'\n') else {
             if buf.len() > MAX_LINE {
                 return Err(ProtocolError::BigInline);

@@ -1,0 +1,12 @@
+//! What goes wrong: upstreams that die, freeze or lie, clients that misbehave, and sizes.
+
+#![allow(clippy::unwrap_used)] // tests may
+
+mod rig;
+
+mod hostile;
+mod large;
+mod leases;
+mod liar;
+mod soak;
+mod upstream;
