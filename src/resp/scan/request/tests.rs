@@ -139,7 +139,9 @@ fn any_bytes_give_the_same_answer_cut_or_whole() {
 
 #[test]
 fn a_whole_request_may_be_looked_at_again() {
-    for (bytes, name) in [(&b"PING\r\nGET k\r\n"[..], &b"PING"[..]), (b"*1\r\n$4\r\nPINGxx*1\r\n$1\r\nX\r\n", b"PING")] {
+    for (bytes, name) in
+        [(&b"PING\r\nGET k\r\n"[..], &b"PING"[..]), (b"*1\r\n$4\r\nPINGxx*1\r\n$1\r\nX\r\n", b"PING")]
+    {
         let mut scanner = RequestScanner::default();
         let first = scanner.scan(bytes, &LIMITS);
         assert_eq!(scanner.scan(bytes, &LIMITS), first);
