@@ -36,7 +36,7 @@ test: test-tools lint
 	done; \
 	NEARSIDE_VALKEY_SERVER="$$valkey" NEARSIDE_REDIS8_SERVER="$$redis8" \
 	NEARSIDE_TEST_PYTHON="$$python" NEARSIDE_TEST_NODE="$$(command -v node)" \
-		cargo test --locked || { echo "test: FAILED"; exit 1; }
+		cargo test --locked --no-fail-fast || { echo "test: FAILED"; exit 1; }
 	@echo "test: all passed"
 
 # What the tests need besides Rust.
