@@ -26,3 +26,8 @@ mod worker;
 
 pub use config::Config;
 pub use proxy::{Error, Handle, Proxy};
+
+/// Keeps the example in the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

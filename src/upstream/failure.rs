@@ -16,7 +16,8 @@ pub enum Failure {
     },
     /// Never sent: every connection is in use. May be repeated safely.
     #[error(
-        "no upstream connection became free within {waited:?} ({limit} is reached); the command was not sent"
+        "no upstream connection {} ({limit} is reached); the command was not sent",
+        free(*waited)
     )]
     Busy {
         /// How long was waited.
@@ -62,4 +63,8 @@ impl Failure {
             Self::Refused(_) | Self::TooLarge | Self::Dropped => "ERR",
         }
     }
+}
+
+fn free(waited: Duration) -> String {
+    if waited.is_zero() { "is free".into() } else { format!("became free within {waited:?}") }
 }

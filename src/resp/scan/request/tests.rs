@@ -3,7 +3,9 @@ use super::*;
 const LIMITS: Limits =
     Limits { max_bulk: 512 << 20, max_multibulk: 1 << 20, large: 1 << 20, unauthenticated: false };
 
-fn scan_all(input: &[u8], limits: &Limits) -> Result<(Progress, Vec<Vec<u8>>, Vec<u8>), ProtocolError> {
+type Scanned = (Progress, Vec<Vec<u8>>, Vec<u8>);
+
+fn scan_all(input: &[u8], limits: &Limits) -> Result<Scanned, ProtocolError> {
     let mut scanner = RequestScanner::default();
     let progress = scanner.scan(input, limits)?;
     let args = scanner.args(input);

