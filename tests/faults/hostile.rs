@@ -82,7 +82,7 @@ fn a_request_may_come_byte_by_byte_and_its_reply_follow_a_half_close() {
 fn who_leaves_while_blocked_loses_nothing_for_others() {
     let redis = Redis::start(&[]);
     let near = Near::before(&redis);
-    let blocked = || redis.from_proxy().iter().filter(|line| line.contains("flags=b")).count();
+    let blocked = || redis.of_proxy().iter().filter(|line| line.contains("flags=b")).count();
     // With nothing, something that waits, and more than may overtake behind the blocking command.
     for behind in [vec![], vec!["CLIENT ID"], vec!["GET k"; 200]] {
         for half in [true, false] {
@@ -135,7 +135,7 @@ fn who_leaves_in_the_middle_costs_nobody_anything() {
     let mut client = near.client();
     assert_eq!(client.ask("INCR n"), ":1", "no transaction ran");
     until("no lease leaks", || {
-        redis.from_proxy().iter().all(|line| line.contains("multi=-1") && !line.contains("sub=1"))
+        redis.of_proxy().iter().all(|line| line.contains("multi=-1") && !line.contains("sub=1"))
     });
     for _ in 0..20 {
         assert_eq!(client.ask("MULTI"), "+OK");
@@ -204,7 +204,7 @@ fn a_monitor_that_does_not_read_costs_no_memory_here() {
     }
     // What is not read here is the upstream's to hold, and to limit.
     let held = redis
-        .from_proxy()
+        .of_proxy()
         .iter()
         .filter_map(|line| line.split("omem=").nth(1)?.split(' ').next()?.parse::<usize>().ok())
         .max();

@@ -33,7 +33,7 @@ fn many_databases_share_few_connections() {
         });
         let (used, _) = near.connections();
         assert!(used <= cap, "{used} of {cap}");
-        assert!(redis.from_proxy().len() <= cap, "cap {cap}");
+        assert!(redis.of_proxy().len() <= cap, "cap {cap}");
     }
 }
 
@@ -144,6 +144,6 @@ fn nothing_leaks_from_mixed_use() {
     });
     until("nothing is pinned", || near.connections().1 == 0);
     until("lanes only", || {
-        near.connections().0 <= 4 && redis.from_proxy().iter().all(|l| l.contains("resp=3"))
+        near.connections().0 <= 4 && redis.of_proxy().iter().all(|l| l.contains("resp=3"))
     });
 }

@@ -109,7 +109,7 @@ impl Redis {
     }
 
     /// Its connections from the proxy, as lines of `CLIENT LIST`.
-    pub(crate) fn from_proxy(&self) -> Vec<String> {
+    pub(crate) fn of_proxy(&self) -> Vec<String> {
         let list = self.direct().ask("CLIENT LIST");
         list.lines().filter(|line| line.contains("name=nearside")).map(str::to_owned).collect()
     }

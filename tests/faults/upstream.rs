@@ -105,7 +105,7 @@ fn a_transaction_that_loses_its_connection_ends_with_its_client() {
         if stage[0] != "BLPOP l 0" {
             stage.iter().for_each(|_| drop(client.reply()));
         }
-        until("it has its connection", || near.connections() != (0, 0) && !redis.from_proxy().is_empty());
+        until("it has its connection", || near.connections() != (0, 0) && !redis.of_proxy().is_empty());
         redis.kill();
         redis.revive();
         if stage[0] == "BLPOP l 0" {
@@ -130,7 +130,7 @@ fn late_replies_of_a_frozen_upstream_are_nobodys() {
     for (i, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.ask(&format!("SET k{i} {i}")), "+OK");
     }
-    let before = redis.from_proxy()[0].split(' ').next().unwrap().to_owned();
+    let before = redis.of_proxy()[0].split(' ').next().unwrap().to_owned();
     redis.signal("-STOP");
     for (i, client) in clients.iter_mut().enumerate() {
         let reply = client.ask(&format!("GET k{i}"));
@@ -142,7 +142,7 @@ fn late_replies_of_a_frozen_upstream_are_nobodys() {
     for (i, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.ask(&format!("GET k{i}")), i.to_string());
     }
-    assert!(redis.from_proxy()[0].starts_with(&before), "the lane stayed up");
+    assert!(redis.of_proxy()[0].starts_with(&before), "the lane stayed up");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_blocked_client_and_a_subscriber_outlive_the_socket_timeout() {
     let (mut blocked, mut subscribed) = (near.client(), near.client());
     blocked.send("BLPOP l 0");
     assert_eq!(subscribed.ask("SUBSCRIBE c"), "[subscribe c :1]");
-    until("it blocks", || redis.from_proxy().iter().any(|line| line.contains("flags=b")));
+    until("it blocks", || redis.of_proxy().iter().any(|line| line.contains("flags=b")));
     sleep(ms(500));
     let mut other = near.client();
     assert_eq!(other.ask("RPUSH l x"), ":1");
