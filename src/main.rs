@@ -74,10 +74,12 @@ fn run(loaded: Loaded) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for address in handle.addresses() {
-        tracing::info!(%upstream, workers, "listening on {address}");
-    }
-    if let Err(error) = signals(&handle) {
+    let announce = || {
+        for address in handle.addresses() {
+            tracing::info!(%upstream, workers, "listening on {address}");
+        }
+    };
+    if let Err(error) = signals(&handle, announce) {
         tracing::error!(%error, "cannot listen for signals");
     }
     handle.wait();
@@ -85,11 +87,13 @@ fn run(loaded: Loaded) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Waits for SIGTERM or SIGINT and drains; a second one ends the program at once.
-fn signals(handle: &nearside::Handle) -> std::io::Result<()> {
+/// Waits for SIGTERM or SIGINT and drains; a second one ends the program at once. `announce` is called
+/// once a signal is no longer fatal: who reads that it listens may stop it.
+fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let name = runtime.block_on(async {
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        announce();
         Ok::<_, std::io::Error>(tokio::select! {
             _ = term.recv() => "SIGTERM",
             _ = int.recv() => "SIGINT",
