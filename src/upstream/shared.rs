@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Budget, Class, Permit};
 use super::handshake::{Greeting, Link, greet};
@@ -15,6 +16,11 @@ use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
+
+/// Large replies that may be starting at once, on all workers: one is copied while one is sent.
+const LARGE_STARTS: usize = 2;
+/// How long a request may wait for its turn to get a large reply; turns take milliseconds.
+const LARGE_WAIT: Duration = Duration::from_secs(60);
 
 /// How long the upstream may take to show that it is this proxy.
 const PROBE: Duration = Duration::from_secs(1);
@@ -27,6 +33,8 @@ pub struct Shared {
     pub(super) limits: Limits,
     budget: Budget,
     large: Large,
+    /// Large replies that may be starting at once.
+    starts: Arc<Semaphore>,
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
     buffered: AtomicUsize,
@@ -38,6 +46,7 @@ impl Shared {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
             large: Large::new(limits.large_memory),
+            starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             settings,
             limits,
             current: Mutex::new(None),
@@ -75,6 +84,17 @@ impl Shared {
     /// Requests like this one get replies too large for a lane.
     pub fn note_large(&self, args: &Args<'_>) {
         self.large.note(args);
+    }
+
+    /// The turn of a request with a large reply; it holds the turn until the reply begins. Redis copies
+    /// a reply whole before it sends a byte of it: a hundred at once would stop it for seconds.
+    pub async fn large_turn(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        let turn = tokio::time::timeout(LARGE_WAIT, Arc::clone(&self.starts).acquire_owned()).await;
+        let busy = || Failure::Busy {
+            waited: LARGE_WAIT,
+            limit: format!("{LARGE_STARTS} large replies starting at once"),
+        };
+        turn.ok().and_then(Result::ok).ok_or_else(busy)
     }
 
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.

@@ -9,6 +9,7 @@ mod replies;
 mod requests;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::intake::Front;
 use super::{Session, local};
@@ -19,18 +20,28 @@ use relay::{End, Relay};
 /// Serves the session on a connection of its own, starting with the request at its front or with
 /// `again`, a read whose reply was too large for the lane.
 pub(super) async fn run(session: &mut Session, again: Option<Bytes>) {
-    let (class, steps) = if again.is_some() { (Class::Pinned, false) } else { needs(session) };
-    let wanted = session.path.wanted();
-    let taken = session.path.worker.pool.take(class, &wanted).await;
-    match taken {
-        Ok(lease) => served(session, lease, again).await,
-        Err(failure) => failed(session, &failure, again.is_some(), steps),
+    let needs = if again.is_some() { Needs::LARGE } else { needs(session) };
+    match prepare(session, &needs).await {
+        Ok((lease, turn)) => served(session, lease, turn, again).await,
+        Err(failure) => failed(session, &failure, again.is_some(), needs.steps),
     }
 }
 
-async fn served(session: &mut Session, lease: Lease, again: Option<Bytes>) {
+/// A connection, and for a large reply the turn to ask for it.
+async fn prepare(session: &Session, needs: &Needs) -> Result<(Lease, Option<OwnedSemaphorePermit>), Failure> {
+    let worker = &session.path.worker;
+    let turn = if needs.large { Some(worker.shared.large_turn().await?) } else { None };
+    Ok((worker.pool.take(needs.class, &session.path.wanted()).await?, turn))
+}
+
+async fn served(
+    session: &mut Session,
+    lease: Lease,
+    turn: Option<OwnedSemaphorePermit>,
+    again: Option<Bytes>,
+) {
     let worker = std::rc::Rc::clone(&session.path.worker);
-    let mut relay = Relay::new(session, lease, again);
+    let mut relay = Relay::new(session, lease, turn, again);
     match relay.run().await {
         End::Done(lease) => worker.pool.give_back(lease),
         End::Lost => {}
@@ -38,23 +49,35 @@ async fn served(session: &mut Session, lease: Lease, again: Option<Bytes>) {
     }
 }
 
-/// What kind of connection the request at the front needs, and whether what follows it would mean
-/// something else without it.
-fn needs(session: &mut Session) -> (Class, bool) {
+/// What the request at the front needs.
+struct Needs {
+    /// The kind of connection.
+    class: Class,
+    /// Its reply is known to be large.
+    large: bool,
+    /// What follows it would mean something else without it.
+    steps: bool,
+}
+
+impl Needs {
+    const LARGE: Self = Self { class: Class::Pinned, large: true, steps: false };
+}
+
+fn needs(session: &mut Session) -> Needs {
     let limits = session.path.limits();
     match session.intake.front(&limits) {
         Ok(Front::Whole) => {
             let args = session.intake.args();
             let command = lookup(&args);
-            let blocks = command.is_some_and(|c| c.blocks(&args));
-            if blocks || session.path.worker.shared.is_large(&args) {
-                return (Class::Pinned, false);
+            if session.path.worker.shared.is_large(&args) {
+                return Needs::LARGE;
             }
-            command.map_or((Class::Lease, false), |c| {
-                (class(c), matches!(c.route, Route::Pin(_) | Route::Session(_)))
-            })
+            let blocks = command.is_some_and(|c| c.blocks(&args));
+            let class = if blocks { Class::Pinned } else { command.map_or(Class::Lease, class) };
+            let steps = command.is_some_and(|c| matches!(c.route, Route::Pin(_) | Route::Session(_)));
+            Needs { class, large: false, steps }
         }
-        _ => (Class::Pinned, true),
+        _ => Needs { class: Class::Pinned, large: false, steps: true },
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::replies::Replies;
@@ -54,6 +55,8 @@ pub(super) struct Relay<'a> {
     pub(super) lease: Option<Lease>,
     pub(super) to_upstream: BytesMut,
     from_upstream: BytesMut,
+    /// The turn to ask for a large reply, until it begins.
+    turn: Option<OwnedSemaphorePermit>,
     pub(super) replies: Replies,
     pub(super) expect: VecDeque<Expect>,
     pub(super) held: Held,
@@ -68,7 +71,12 @@ pub(super) struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    pub(super) fn new(session: &'a mut Session, lease: Lease, again: Option<Bytes>) -> Self {
+    pub(super) fn new(
+        session: &'a mut Session,
+        lease: Lease,
+        turn: Option<OwnedSemaphorePermit>,
+        again: Option<Bytes>,
+    ) -> Self {
         let client = Rc::clone(session.client());
         Self {
             session,
@@ -78,6 +86,7 @@ impl<'a> Relay<'a> {
             leaving: again.is_some(),
             to_upstream: again.map_or_else(BytesMut::new, BytesMut::from),
             from_upstream: BytesMut::new(),
+            turn,
             replies: Replies::default(),
             held: Held::default(),
             streaming: None,
@@ -203,6 +212,7 @@ impl<'a> Relay<'a> {
     }
 
     fn pass_replies(&mut self) -> Result<(), Stop> {
+        self.turn = None;
         let bytes = std::mem::take(&mut self.from_upstream);
         let mut at = 0;
         while at < bytes.len() {

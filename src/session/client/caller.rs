@@ -1,0 +1,90 @@
+//! What lanes tell a client: answers, failures, the end of a turn.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::owed::STEP;
+use super::{Client, Later, Ticket, Waiting};
+use crate::resp::convert::convert;
+use crate::resp::reply;
+use crate::upstream::{Caller, Failure};
+
+impl Client {
+    /// A request has been answered, with or without a reply.
+    #[inline]
+    fn done(&self, ticket: Ticket, size: usize) {
+        self.outstanding.set(self.outstanding.get() - 1);
+        self.weight.set(self.weight.get() - u64::from(ticket.weight));
+        let mean = self.reply_size.get();
+        self.reply_size.set(if size > mean { size } else { (mean * 7 + size) / 8 });
+    }
+}
+
+impl Caller for Client {
+    type Ticket = Ticket;
+
+    #[inline]
+    fn answered(&self, ticket: Ticket, frame: &[u8]) {
+        self.done(ticket, frame.len());
+        if self.cut.get() {
+            return;
+        }
+        if ticket.info {
+            let longer = reply::with_section(frame, &(self.section.0)());
+            return self.deliver(|out| match ticket.conversion {
+                None => out.extend_from_slice(&longer),
+                Some(how) => convert(how, &longer, out),
+            });
+        }
+        match ticket.conversion {
+            None => self.deliver(|out| out.extend_from_slice(frame)),
+            Some(how) => self.deliver(|out| convert(how, frame, out)),
+        }
+    }
+
+    fn failed(&self, ticket: Ticket, failure: &Failure, request: &[u8]) {
+        self.done(ticket, 0);
+        match failure {
+            Failure::TooLarge => {
+                self.out.borrow_mut().later.push_back(Later::Again(Bytes::copy_from_slice(request)));
+                self.again.set(true);
+            }
+            other => self.deliver(|out| crate::session::local::failure(other, out)),
+        }
+    }
+
+    fn takes(&self, len: usize) -> bool {
+        let out = self.out.borrow();
+        let owed = out.buf.len() - out.sent + out.behind + len;
+        if owed > self.reserved.get() + STEP {
+            self.reserve(owed);
+        }
+        owed <= self.reserved.get() + STEP
+    }
+
+    #[inline]
+    fn flush(self: &Rc<Self>) {
+        self.touched.set(false);
+        self.speak_last();
+        self.flush_now();
+        let ready = match self.waiting.get() {
+            // Nothing but what must be asked again.
+            Waiting::Nothing => self.again.get() && self.outstanding.get() == 0,
+            Waiting::Room => self.has_room() || self.outstanding.get() == 0,
+            Waiting::Drained => self.outstanding.get() == 0,
+        };
+        if ready {
+            self.wake();
+        }
+        if self.output_limit.get().hard > 0 {
+            self.check_limit(Instant::now());
+        }
+    }
+
+    #[inline]
+    fn touched(&self) -> bool {
+        !self.touched.replace(true)
+    }
+}

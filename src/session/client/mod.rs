@@ -1,0 +1,234 @@
+//! What a client is owed: its replies, in order, under a limit, written as soon as they are there.
+//!
+//! Shared between the session's task and the lanes that answer it. A lane hands a reply over with a
+//! function call and flushes once per turn, straight to the socket: the session's task sleeps on.
+
+mod caller;
+mod owed;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Section, Worker};
+use crate::config::{Limits, OutputLimit};
+use crate::net::{Peer, WriteHalf};
+use crate::resp::convert::Conversion;
+use crate::upstream::Shared;
+
+/// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
+const FIRST_GUESS: usize = 8 * 1024;
+
+/// A worker's emptied reply buffers.
+pub(super) type Spares = Rc<RefCell<Vec<Vec<u8>>>>;
+
+/// What the session wants to know again when a lane's reply comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ticket {
+    /// How the reply is put for a RESP2 client; `None`: as it is.
+    pub(super) conversion: Option<Conversion>,
+    /// It is an `INFO` to which our section is added.
+    pub(super) info: bool,
+    /// Bytes of the request.
+    pub(super) weight: u32,
+}
+
+/// What the session's task waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Waiting {
+    #[default]
+    Nothing,
+    /// Room for more requests in flight.
+    Room,
+    /// Every reply that is owed.
+    Drained,
+}
+
+/// What follows a reply that has to be asked for again.
+#[derive(Debug)]
+enum Later {
+    /// The request whose reply did not fit the lane.
+    Again(Bytes),
+    /// Replies that came after it.
+    Replies(Vec<u8>),
+}
+
+/// Bytes on their way to the client.
+#[derive(Debug, Default)]
+struct Out {
+    buf: Vec<u8>,
+    sent: usize,
+    later: VecDeque<Later>,
+    /// Bytes of the replies in `later`.
+    behind: usize,
+    /// Since when the soft limit is exceeded.
+    over_soft: Option<Instant>,
+}
+
+/// The client's end of the session.
+#[derive(Debug)]
+pub struct Client {
+    /// Its id, unique in this process; what `CLIENT ID` answers.
+    pub id: u64,
+    /// Its address.
+    pub peer: Peer,
+    /// Our address as it sees it.
+    pub local: Peer,
+    /// When it connected.
+    pub since: Instant,
+    write: WriteHalf,
+    out: RefCell<Out>,
+    spares: Spares,
+    section: Section,
+    limits: Rc<Limits>,
+    shared: Arc<Shared>,
+    /// Memory for buffers taken for what is unread, bytes.
+    reserved: Cell<usize>,
+    /// There was no more of it: the client is not read from until it has read some.
+    starved: Cell<bool>,
+    /// A read waits to be asked again, and every reply after it waits behind.
+    again: Cell<bool>,
+    output_limit: Cell<OutputLimit>,
+    outstanding: Cell<u32>,
+    /// Bytes of the requests that are outstanding.
+    weight: Cell<u64>,
+    /// Running mean of reply sizes, quick to rise.
+    reply_size: Cell<usize>,
+    full: Cell<bool>,
+    touched: Cell<bool>,
+    cut: Cell<bool>,
+    waiting: Cell<Waiting>,
+    waker: RefCell<Option<Waker>>,
+    last_words: RefCell<Vec<u8>>,
+    /// It waits for somebody else's doing, blocked or subscribed: idleness is its business.
+    pub(super) patient: Cell<bool>,
+    /// Requests received; what tells an idle client from a busy one.
+    pub(super) requests: Cell<u64>,
+}
+
+impl Client {
+    pub(super) fn new(id: u64, peer: Peer, local: Peer, write: WriteHalf, worker: &Worker) -> Self {
+        Self {
+            id,
+            peer,
+            local,
+            since: Instant::now(),
+            write,
+            out: RefCell::default(),
+            spares: Rc::clone(&worker.spares),
+            section: worker.info.clone(),
+            limits: Rc::clone(&worker.limits),
+            shared: Arc::clone(&worker.shared),
+            reserved: Cell::new(0),
+            starved: Cell::new(false),
+            again: Cell::new(false),
+            output_limit: Cell::new(worker.config.client_output_buffer_limit.normal),
+            outstanding: Cell::new(0),
+            weight: Cell::new(0),
+            reply_size: Cell::new(FIRST_GUESS),
+            full: Cell::new(false),
+            touched: Cell::new(false),
+            cut: Cell::new(false),
+            waiting: Cell::default(),
+            waker: RefCell::default(),
+            last_words: RefCell::default(),
+            patient: Cell::new(false),
+            requests: Cell::new(0),
+        }
+    }
+
+    /// Ends the connection; its task notices in its next turn.
+    pub fn cut(&self) {
+        self.cut.set(true);
+        self.wake();
+    }
+
+    /// Has the session's task look at the world again.
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Requests received so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// Whether it is owed nothing.
+    pub fn is_idle(&self) -> bool {
+        self.outstanding.get() == 0 && self.is_flushed()
+    }
+
+    /// Whether it is blocked or subscribed, and so not idle however silent.
+    pub fn is_patient(&self) -> bool {
+        self.patient.get()
+    }
+
+    /// Ends the connection for good: what is still in flight for it is answered to nobody.
+    pub(super) fn hang_up(&self) {
+        self.cut.set(true);
+        self.write.shut_down();
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.get()
+    }
+
+    pub(super) fn outstanding(&self) -> u32 {
+        self.outstanding.get()
+    }
+
+    pub(super) fn listen(&self, waker: &Waker) {
+        // What is to be asked again must not wait for the client to speak.
+        self.waiting.set(if self.has_later() { Waiting::Drained } else { Waiting::Nothing });
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    pub(super) fn wake_when_roomy(&self) {
+        self.waiting.set(Waiting::Room);
+    }
+
+    pub(super) fn wake_when_drained(&self) {
+        self.waiting.set(Waiting::Drained);
+    }
+
+    /// A request of so many bytes went to a lane.
+    #[inline]
+    pub(super) fn sent(&self, weight: u32) {
+        self.outstanding.set(self.outstanding.get() + 1);
+        self.weight.set(self.weight.get() + u64::from(weight));
+    }
+
+    /// Whether another request may be in flight: bounded by count, by its own weight and what its
+    /// reply is likely to weigh, and by what the client has not read yet.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        let outstanding = self.outstanding.get();
+        let expected = (outstanding as usize).saturating_mul(self.reply_size.get());
+        outstanding < self.limits.session_inflight
+            && expected as u64 <= self.limits.session_inflight_bytes
+            && self.weight.get() <= self.limits.session_inflight_bytes
+            && !self.starved.get()
+            && !self.again.get()
+    }
+
+    /// Which limit on unread replies applies.
+    pub(super) fn set_output_limit(&self, limit: OutputLimit) {
+        self.output_limit.set(limit);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shared.release(self.reserved.get());
+    }
+}

@@ -1,0 +1,211 @@
+//! The output itself: replies gathered, accounted for, written, and held to their limits.
+
+use std::io;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Client, Later, Out};
+
+/// A reply buffer larger than this is given back once it is empty.
+const KEEP: usize = 16 * 1024;
+/// Most reply buffers a worker keeps for reuse.
+const SPARES: usize = 64;
+/// Unread reply bytes at which no more is fetched for a client from a connection of its own.
+const HIGH_WATER: usize = 256 * 1024;
+/// Unread reply bytes are taken from the memory for buffers in steps of this size.
+pub(super) const STEP: usize = 256 * 1024;
+impl Client {
+    /// A reply of our own, in its place: nothing else may be owed.
+    pub(in crate::session) fn say(&self, reply: &[u8]) {
+        debug_assert!(self.outstanding.get() == 0);
+        self.append(|out| out.extend_from_slice(reply));
+    }
+
+    /// A reply of our own after everything that is owed, the last one.
+    pub(in crate::session) fn say_last(&self, reply: &str) {
+        self.last_words.borrow_mut().extend_from_slice(reply.as_bytes());
+        self.speak_last();
+    }
+
+    /// Adds to what goes to the client, and holds it to its limit.
+    pub(in crate::session) fn append(&self, add: impl FnOnce(&mut Vec<u8>)) {
+        let mut out = self.out.borrow_mut();
+        if out.buf.capacity() == 0
+            && let Some(spare) = self.spares.borrow_mut().pop()
+        {
+            out.buf = spare;
+        }
+        add(&mut out.buf);
+        self.account(&out);
+    }
+
+    #[inline]
+    fn account(&self, out: &Out) {
+        let owed = out.buf.len() - out.sent + out.behind;
+        if owed > self.reserved.get() + STEP {
+            self.reserve(owed);
+        }
+    }
+
+    /// Accounts for unread replies beyond the first step. A client that pipelines deep before it
+    /// reads is read from as long as there is memory, as it would be by Redis.
+    #[cold]
+    pub(in crate::session) fn reserve(&self, owed: usize) {
+        let more = owed - self.reserved.get();
+        if self.shared.reserve(more) {
+            self.reserved.set(owed);
+        } else {
+            self.starved.set(true);
+        }
+    }
+
+    /// Gives back what the client has read.
+    fn release(&self, owed: usize) {
+        let keep = if owed > STEP { owed } else { 0 };
+        if self.reserved.get() > keep {
+            self.shared.release(self.reserved.get() - keep);
+            self.reserved.set(keep);
+        }
+        self.starved.set(self.starved.get() && owed > STEP);
+    }
+
+    /// Bytes the client has not taken yet.
+    pub(in crate::session) fn unread(&self) -> usize {
+        let out = self.out.borrow();
+        out.buf.len() - out.sent
+    }
+
+    /// Whether it has taken everything there is for it.
+    pub fn is_flushed(&self) -> bool {
+        self.unread() == 0
+    }
+
+    /// Whether it is cut for what it leaves unread.
+    pub(in crate::session) fn has_output_limit(&self) -> bool {
+        let limit = self.output_limit.get();
+        limit.hard > 0 || limit.soft > 0
+    }
+
+    /// Whether so little is unread that more may be fetched for it.
+    pub(in crate::session) fn is_reading(&self) -> bool {
+        self.unread() < HIGH_WATER
+    }
+
+    /// The next read to ask again, once everything before it is answered.
+    pub(in crate::session) fn next_again(&self) -> Option<Bytes> {
+        if self.outstanding.get() > 0 {
+            return None;
+        }
+        let out = &mut *self.out.borrow_mut();
+        loop {
+            let next = out.later.pop_front();
+            self.again.set(!out.later.is_empty());
+            match next? {
+                Later::Again(request) => return Some(request),
+                Later::Replies(replies) => {
+                    out.behind -= replies.len();
+                    out.buf.extend_from_slice(&replies);
+                }
+            }
+        }
+    }
+
+    pub(in crate::session) fn has_later(&self) -> bool {
+        self.again.get()
+    }
+
+    /// Writes what the socket takes, now.
+    pub(in crate::session) fn flush_now(&self) {
+        let mut out = self.out.borrow_mut();
+        while out.sent < out.buf.len() {
+            match self.write.try_write(&out.buf[out.sent..]) {
+                Ok(n) => out.sent += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.cut.set(true);
+                    break;
+                }
+            }
+        }
+        let unread = out.buf.len() - out.sent;
+        if self.reserved.get() > 0 || self.starved.get() {
+            self.release(unread + out.behind);
+        }
+        if unread == 0 {
+            let mut emptied = std::mem::take(&mut out.buf);
+            (out.sent, out.over_soft) = (0, None);
+            drop(out);
+            let mut spares = self.spares.borrow_mut();
+            if emptied.capacity() <= KEEP && spares.len() < SPARES && emptied.capacity() > 0 {
+                emptied.clear();
+                spares.push(emptied);
+            }
+        } else if out.sent > HIGH_WATER && out.sent > unread / 2 {
+            // Not sooner: to move what is left for every piece that goes would cost its square.
+            let sent = std::mem::take(&mut out.sent);
+            out.buf.drain(..sent);
+        }
+        // The task waits for the socket, and is not read from meanwhile.
+        if (unread > 0) != self.full.replace(unread > 0) || self.cut.get() {
+            self.wake();
+        }
+    }
+
+    /// Writes what is left; ready or not, the session may go on. Fails once the socket has.
+    pub(in crate::session) fn poll_flush(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        while !self.is_flushed() && !self.cut.get() {
+            match self.write.poll_ready(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(ready) => ready?,
+            }
+            self.flush_now();
+        }
+        self.full.set(false);
+        Ok(())
+    }
+
+    /// Cuts a client that has left more unread than it may, or for too long.
+    pub fn check_limit(&self, now: Instant) {
+        let limit = self.output_limit.get();
+        let mut out = self.out.borrow_mut();
+        let unread = (out.buf.len() - out.sent) as u64;
+        let over_hard = limit.hard > 0 && unread > limit.hard;
+        let over_soft = limit.soft > 0 && unread > limit.soft;
+        let since = if over_soft { Some(*out.over_soft.get_or_insert(now)) } else { None };
+        out.over_soft = since;
+        drop(out);
+        let too_long = since
+            .is_some_and(|since| now.duration_since(since) >= limit.soft_for.max(Duration::from_millis(1)));
+        if over_hard || too_long {
+            tracing::warn!(client = self.id, peer = %self.peer, unread, "closed: output buffer limit");
+            self.cut();
+        }
+    }
+
+    /// Where the next reply goes: out, or behind what is to be asked again.
+    #[inline]
+    pub(in crate::session) fn deliver(&self, add: impl FnOnce(&mut Vec<u8>)) {
+        if !self.has_later() {
+            return self.append(add);
+        }
+        let out = &mut *self.out.borrow_mut();
+        if !matches!(out.later.back(), Some(Later::Replies(_))) {
+            out.later.push_back(Later::Replies(Vec::new()));
+        }
+        if let Some(Later::Replies(replies)) = out.later.back_mut() {
+            let before = replies.len();
+            add(replies);
+            out.behind += replies.len() - before;
+        }
+        self.account(out);
+    }
+
+    pub(in crate::session) fn speak_last(&self) {
+        if self.outstanding.get() == 0 && !self.last_words.borrow().is_empty() {
+            let words = std::mem::take(&mut *self.last_words.borrow_mut());
+            self.deliver(|out| out.extend_from_slice(&words));
+        }
+    }
+}
