@@ -8,14 +8,22 @@ mod relay;
 mod replies;
 mod requests;
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
 
 use super::intake::Front;
 use super::{Session, local};
 use crate::command::{Command, Pin, Route, lookup};
 use crate::upstream::{Class, Failure, Lease};
 use relay::{End, Relay};
+
+/// How many times `upstream.timeout` a large reply is worth waiting for a connection.
+const LARGE_PATIENCE: u32 = 4;
+/// Pause between such attempts.
+const LARGE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Serves the session on a connection of its own, starting with the request at its front or with
 /// `again`, a read whose reply was too large for the lane.
@@ -30,8 +38,19 @@ pub(super) async fn run(session: &mut Session, again: Option<Bytes>) {
 /// A connection, and for a large reply the turn to ask for it.
 async fn prepare(session: &Session, needs: &Needs) -> Result<(Lease, Option<OwnedSemaphorePermit>), Failure> {
     let worker = &session.path.worker;
-    let turn = if needs.large { Some(worker.shared.large_turn().await?) } else { None };
-    Ok((worker.pool.take(needs.class, &session.path.wanted()).await?, turn))
+    let wanted = session.path.wanted();
+    if !needs.large {
+        return Ok((worker.pool.take(needs.class, &wanted).await?, None));
+    }
+    let turn = worker.shared.large_turn().await?;
+    // A server that copies large replies answers nobody for a while: it has not gone.
+    let patience = Instant::now() + LARGE_PATIENCE * worker.config.upstream.timeout;
+    loop {
+        match worker.pool.take(needs.class, &wanted).await {
+            Err(Failure::Unreachable { .. }) if Instant::now() < patience => sleep(LARGE_PAUSE).await,
+            taken => return Ok((taken?, Some(turn))),
+        }
+    }
 }
 
 async fn served(

@@ -218,12 +218,16 @@ impl<C: Caller> Inflight<C> {
         self.fail(|slot, _| waited(slot).then(|| failure.clone()));
     }
 
-    /// Takes over the requests of callers all of whose requests may be sent again, and none of which
-    /// is the one in front that holds up the others. Their replies here are thrown away.
-    pub(super) fn take_innocent(&mut self) -> Vec<(Done<C>, Bytes)> {
-        let mut tied: Vec<*const C> = Vec::new();
+    /// Takes over the requests of callers all of whose requests may be sent again and are `innocent`, and
+    /// none of which is the one in front that holds up the others. Their replies here are thrown away.
+    pub(super) fn take_innocent(&mut self, innocent: impl Fn(&[u8]) -> bool) -> Vec<(Done<C>, Bytes)> {
+        let (mut tied, mut at): (Vec<*const C>, _) = (Vec::new(), 0);
         for (i, slot) in self.slots.iter().enumerate() {
-            if let Some(caller) = slot.caller.as_ref().filter(|_| i == 0 || !slot.repeatable) {
+            let request = &self.bytes[at..at + slot.len];
+            at += slot.len;
+            if let Some(caller) = &slot.caller
+                && (i == 0 || !slot.repeatable || !innocent(request))
+            {
                 tied.push(Rc::as_ptr(caller));
             }
         }

@@ -8,6 +8,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::replies::is_alike;
 use super::{Lane, Lanes};
 use crate::resp::Proto;
 use crate::upstream::{Caller, Failure};
@@ -19,17 +20,19 @@ impl<C: Caller> Lanes<C> {
     /// Looks for lanes that have not answered anything since the last look, and has them checked.
     pub(super) fn check_silent(&self, now: Instant) {
         for lane in self.open.borrow().iter() {
-            let answers = lane.answers.get();
-            let silent = lane.answers_seen.replace(answers) == answers;
+            let heard = lane.heard.get();
+            let silent = lane.heard_before.replace(heard) == heard;
             let waited =
                 lane.queue.borrow().front_since().is_some_and(|since| now.duration_since(since) > SUSPECT);
             if silent && waited && lane.link_info().is_some() && !lane.suspected.replace(true) {
-                tokio::task::spawn_local(Rc::clone(lane).check(answers));
+                tokio::task::spawn_local(Rc::clone(lane).check(heard));
             }
         }
         let aside: Vec<Rc<Lane<C>>> = self.open.borrow_mut().extract_if(.., |lane| lane.is_aside()).collect();
         for lane in aside {
-            let moved = lane.queue.borrow_mut().take_innocent();
+            let front = lane.queue.borrow().front_request().to_vec();
+            // What is of the same kind as what holds the lane up would hold the next one up as well.
+            let moved = lane.queue.borrow_mut().take_innocent(|request| !is_alike(&front, request));
             if moved.is_empty() {
                 continue;
             }
@@ -52,10 +55,13 @@ impl<C: Caller> Lane<C> {
 
     /// Asks the server on a connection of its own. It may say that it is busy: then others are told so
     /// at once, as they would be on their own connections.
-    async fn check(self: Rc<Self>, answers: u64) {
+    async fn check(self: Rc<Self>, heard: u64) {
+        let since = Instant::now();
         let asked = self.shared.connect(Proto::Resp3, self.db, &self.credential).await;
+        // A server that takes its time with everybody is slow, not stuck: another lane would be no better.
+        let prompt = since.elapsed() < SUSPECT;
         let alive = matches!(asked, Ok(_) | Err(Failure::Refused(_)));
-        if alive && self.answers.get() == answers && self.link_info().is_some() {
+        if prompt && alive && self.heard.get() == heard && self.link_info().is_some() {
             tracing::warn!(db = self.db, waiting = self.queue.borrow().len(), "lane is stuck: set aside");
             self.aside.set(true);
             self.retired.set(true);

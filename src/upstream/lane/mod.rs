@@ -97,9 +97,9 @@ pub struct Lane<C: Caller> {
     aside: Cell<bool>,
     /// A check whether it is stuck is under way.
     suspected: Cell<bool>,
-    /// Replies so far, and as of the last look.
-    answers: Cell<u64>,
-    answers_seen: Cell<u64>,
+    /// Reads that brought something so far, and as of the last look.
+    heard: Cell<u64>,
+    heard_before: Cell<u64>,
     /// Since when no session has held it.
     free_since: Cell<Option<Instant>>,
     /// Requests queued so far; tells a quiet lane from a busy one.
@@ -142,8 +142,8 @@ impl<C: Caller> Lane<C> {
             retired: Cell::new(false),
             aside: Cell::new(false),
             suspected: Cell::new(false),
-            answers: Cell::new(0),
-            answers_seen: Cell::new(0),
+            heard: Cell::new(0),
+            heard_before: Cell::new(0),
             free_since: Cell::new(None),
             sends: Cell::new(0),
             info: RefCell::default(),

@@ -84,7 +84,7 @@ impl<C: Caller> Replies<C> {
                 Err(error) => return Poll::Ready(error.to_string()),
                 Ok((0, _)) => return Poll::Ready("closed by the upstream".into()),
                 Ok((_, Err(reason))) => return Poll::Ready(reason),
-                Ok((_, Ok(()))) => {}
+                Ok((_, Ok(()))) => lane.heard.set(lane.heard.get() + 1),
             }
         }
         cx.waker().wake_by_ref();
@@ -141,7 +141,6 @@ impl<C: Caller> Replies<C> {
         }
         let fate = std::mem::take(&mut self.fate);
         self.release(&lane.shared);
-        lane.answers.set(lane.answers.get() + 1);
         self.any_success |= reply.first() != Some(&b'-');
         let mut queue = lane.queue.borrow_mut();
         let fate = match fate {
@@ -219,9 +218,11 @@ fn note_large(shared: &Shared, request: &[u8]) {
     with_args(request, |args| shared.note_large(args));
 }
 
-/// Whether requests like this one go to connections of their own.
-pub(super) fn is_large(shared: &Shared, request: &[u8]) -> bool {
-    with_args(request, |args| shared.is_large(args)).unwrap_or(false)
+/// Whether `request` is the same command as `large`, whose reply was too large: what came in one
+/// burst with it is asked for one by one, lest the next connection clogs as well.
+pub(super) fn is_alike(large: &[u8], request: &[u8]) -> bool {
+    let name = |request| with_args(request, |args| args.get(0).to_ascii_uppercase());
+    name(large) == name(request)
 }
 
 fn with_args<T>(request: &[u8], look: impl FnOnce(&Args<'_>) -> T) -> Option<T> {

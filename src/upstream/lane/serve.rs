@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-use super::replies::{Replies, is_large};
+use super::replies::{Replies, is_alike};
 use super::{End, Lane};
 use crate::net::WriteHalf;
 use crate::resp::Proto;
@@ -179,7 +179,8 @@ impl<C: Caller> Lane<C> {
     /// Why the connection should be given up now that nothing waits on it, if it should.
     fn may_leave(&self, serving: &Serving, replies: &Replies<C>) -> Option<&'static str> {
         if self.clogged.get() && !self.queue.borrow().must_stay() {
-            self.queue.borrow_mut().too_large(|request| is_large(&self.shared, request));
+            let front = self.queue.borrow().front_request().to_vec();
+            self.queue.borrow_mut().too_large(|request| is_alike(&front, request));
             return Some("a reply is too large to wait for");
         }
         let queue = self.queue.borrow();
