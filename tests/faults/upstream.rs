@@ -3,7 +3,7 @@
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::rig::{Near, Redis, config, ms, until};
+use crate::rig::{Near, Redis, config, encode, ms, until};
 use nearside::config::{Endpoint, Secret};
 
 #[test]
@@ -248,4 +248,20 @@ fn a_dead_address_is_said_within_the_connect_timeout() {
     assert!(reply.starts_with("-UPSTREAMDOWN "), "{reply}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert!(client.is_closed(), "what follows a failed MULTI must not run");
+}
+
+#[test]
+fn a_script_that_never_ends_holds_up_nobody_on_the_same_lane() {
+    let redis = Redis::start(&["--lua-time-limit", "10"]);
+    let mut settings = config(redis.endpoint());
+    settings.workers = 1;
+    let near = Near::start(settings);
+    let (mut stuck, mut other) = (near.client(), near.client());
+    assert_eq!(other.ask("PING"), "+PONG");
+    stuck.write(&encode(&[b"EVAL", b"while true do end", b"0"]));
+    // Asked behind the script, on its connection, or already on another: the server's own answer.
+    until("others hear that it is busy", || other.ask("PING").starts_with("-BUSY"));
+    assert_eq!(other.ask("SCRIPT KILL"), "+OK");
+    assert!(stuck.reply().contains("killed by user"));
+    until("all is well again", || other.ask("PING") == "+PONG");
 }
