@@ -159,32 +159,36 @@ impl Talk {
         self.write.write_all(words).await.map_err(lost)
     }
 
-    /// The next reply, whole.
     async fn hear(&mut self) -> Result<Bytes, Failure> {
-        let mut scanner = ReplyScanner::default();
-        let mut seen = 0;
-        loop {
-            match scanner.feed(&self.buf[seen..]).map_err(|e| Failure::Lost { reason: e.to_string() })? {
-                Fed::Whole(n) => return Ok(self.buf.split_to(seen + n).freeze()),
-                Fed::Partial => seen = self.buf.len(),
-            }
-            if seen > MAX_REPLY {
-                return Err(Failure::Lost { reason: "its greeting has no end".into() });
-            }
-            self.buf.reserve(1024);
-            if poll_fn(|cx| self.read.poll_into(cx, &mut self.buf)).await.map_err(lost)? == 0 {
-                return Err(Failure::Lost { reason: "it closed the connection during the greeting".into() });
-            }
+        hear(&mut self.read, &mut self.buf).await
+    }
+}
+
+/// The next reply, whole; what was read beyond it stays in `buf`. For small replies only.
+pub(super) async fn hear(read: &mut ReadHalf, buf: &mut BytesMut) -> Result<Bytes, Failure> {
+    let mut scanner = ReplyScanner::default();
+    let mut seen = 0;
+    loop {
+        match scanner.feed(&buf[seen..]).map_err(|e| Failure::Lost { reason: e.to_string() })? {
+            Fed::Whole(n) => return Ok(buf.split_to(seen + n).freeze()),
+            Fed::Partial => seen = buf.len(),
+        }
+        if seen > MAX_REPLY {
+            return Err(Failure::Lost { reason: "its greeting has no end".into() });
+        }
+        buf.reserve(1024);
+        if poll_fn(|cx| read.poll_into(cx, buf)).await.map_err(lost)? == 0 {
+            return Err(Failure::Lost { reason: "it closed the connection during the greeting".into() });
         }
     }
 }
 
-fn lost(error: io::Error) -> Failure {
+pub(super) fn lost(error: io::Error) -> Failure {
     Failure::Lost { reason: error.to_string() }
 }
 
 /// The text of an error reply, without its `-`.
-fn error_text(reply: &[u8]) -> Option<String> {
+pub(super) fn error_text(reply: &[u8]) -> Option<String> {
     let text = reply.strip_prefix(b"-")?;
     Some(String::from_utf8_lossy(text).trim_end().to_owned())
 }

@@ -8,12 +8,11 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-use super::handshake::Link;
+use super::handshake::{Link, error_text, hear, lost};
 use super::{Credential, Failure, Permit, Shared};
 use crate::net::{ReadHalf, WriteHalf};
 use crate::resp::Proto;
 use crate::resp::request::encode;
-use crate::resp::scan::reply::{Fed, ReplyScanner};
 
 /// The state a session wants its connection in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,29 +106,11 @@ impl Lease {
     }
 
     async fn exchange(&mut self, words: &[u8], replies: usize) -> Result<(), Failure> {
-        let lost = |e: io::Error| Failure::Lost { reason: e.to_string() };
         self.write.write_all(words).await.map_err(lost)?;
-        let mut buf = BytesMut::with_capacity(1024);
-        let mut scanner = ReplyScanner::default();
+        let mut buf = BytesMut::new();
         for _ in 0..replies {
-            let mut seen = 0;
-            loop {
-                match scanner.feed(&buf[seen..]).map_err(|e| Failure::Lost { reason: e.to_string() })? {
-                    Fed::Whole(n) => {
-                        let reply = buf.split_to(seen + n);
-                        if let Some(text) = reply.strip_prefix(b"-") {
-                            return Err(Failure::Refused(
-                                String::from_utf8_lossy(text).trim_end().to_owned(),
-                            ));
-                        }
-                        break;
-                    }
-                    Fed::Partial => seen = buf.len(),
-                }
-                buf.reserve(1024);
-                if poll_fn(|cx| self.read.poll_into(cx, &mut buf)).await.map_err(lost)? == 0 {
-                    return Err(Failure::Lost { reason: "closed by the upstream".into() });
-                }
+            if let Some(text) = error_text(&hear(&mut self.read, &mut buf).await?) {
+                return Err(Failure::Refused(text));
             }
         }
         Ok(())

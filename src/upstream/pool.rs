@@ -64,11 +64,6 @@ impl Pool {
         });
     }
 
-    /// Idle connections.
-    pub fn idle(&self) -> usize {
-        self.idle.borrow().len()
-    }
-
     /// The idle lease that needs the least to become what is wanted.
     fn pick(&self, class: Class, wanted: &Wanted) -> Option<Lease> {
         let mut idle = self.idle.borrow_mut();

@@ -72,13 +72,6 @@ impl<C: Caller> Lanes<C> {
             !lane.retired.get()
         });
     }
-
-    /// Lanes with a connection, and requests in flight on all of them.
-    pub fn gauges(&self) -> (usize, usize) {
-        let open = self.open.borrow();
-        let connected = open.iter().filter(|lane| lane.link_info().is_some()).count();
-        (connected, open.iter().map(|lane| lane.queue.borrow().len()).sum())
-    }
 }
 
 /// See the module. Shared by the sessions of one worker; dropping the last handle closes nothing by
