@@ -68,6 +68,10 @@ struct Out {
     behind: usize,
     /// Since when the soft limit is exceeded.
     over_soft: Option<Instant>,
+    /// Pushes that wait for the end of a reply that is passed on in pieces.
+    pushes: Vec<u8>,
+    /// Such a reply is half through.
+    in_reply: bool,
 }
 
 /// The client's end of the session.

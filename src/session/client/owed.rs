@@ -41,9 +41,35 @@ impl Client {
         self.account(&out);
     }
 
+    /// A message that answers no request: goes out between two replies, and is written now. The
+    /// limit on unread output holds for it as for replies.
+    pub(in crate::session) fn push(&self, message: &[u8]) {
+        let mut out = self.out.borrow_mut();
+        if out.in_reply {
+            out.pushes.extend_from_slice(message);
+            return self.account(&out);
+        }
+        drop(out);
+        self.append(|out| out.extend_from_slice(message));
+        self.flush_now();
+        if !self.is_flushed() {
+            self.check_limit(Instant::now());
+        }
+    }
+
+    /// Whether a reply that is passed on in pieces is half through; messages wait for its end.
+    pub(in crate::session) fn set_in_reply(&self, in_reply: bool) {
+        let out = &mut *self.out.borrow_mut();
+        out.in_reply = in_reply;
+        if !in_reply && !out.pushes.is_empty() {
+            let pushes = std::mem::take(&mut out.pushes);
+            out.buf.extend_from_slice(&pushes);
+        }
+    }
+
     #[inline]
     fn account(&self, out: &Out) {
-        let owed = out.buf.len() - out.sent + out.behind;
+        let owed = out.buf.len() - out.sent + out.behind + out.pushes.len();
         if owed > self.reserved.get() + STEP {
             self.reserve(owed);
         }

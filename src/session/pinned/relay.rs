@@ -103,6 +103,7 @@ impl<'a> Relay<'a> {
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
         self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.normal);
         self.client.patient.set(false);
+        self.client.set_in_reply(false);
         match stop {
             Ok(()) => match (self.closing, self.lease.take()) {
                 (false, Some(lease)) => End::Done(lease),
@@ -227,6 +228,7 @@ impl<'a> Relay<'a> {
             }
         }
         self.from_upstream = bytes;
+        self.client.set_in_reply(!self.replies.at_start());
         self.client.check_limit(Instant::now());
         Ok(())
     }
