@@ -225,6 +225,15 @@ impl Client {
         self.write(&request(line));
     }
 
+    /// How long it waits for anything; 60 s by itself.
+    pub(crate) fn patience(&mut self, limit: Duration) {
+        let set = match self.0.get_mut() {
+            Socket::Tcp(s) => s.set_read_timeout(Some(limit)),
+            Socket::Unix(s) => s.set_read_timeout(Some(limit)),
+        };
+        set.expect("a timeout");
+    }
+
     /// Another handle to the same socket, to write while this one reads.
     pub(crate) fn writer(&self) -> TcpStream {
         match self.0.get_ref() {
