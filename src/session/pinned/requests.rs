@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::class;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::reply;
@@ -10,6 +11,7 @@ use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::path::is_attack;
 use crate::session::state::{Expect, Turn};
+use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
 const OVERSTAY: u32 = 64;
@@ -97,10 +99,22 @@ impl Relay<'_> {
                 local::refused(command.map_or("", |c| c.name), &mut out);
                 return self.answer_here(out.into());
             }
-            _ if !self.held.any() && self.taken >= OVERSTAY => return false,
+            _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
         self.send(command)
+    }
+
+    /// Whether the next request, which needs a connection of `class`, may have this one. Who is free to
+    /// leave and would occupy a connection meant for something shorter comes again for another.
+    fn may_stay(&self, class: Class) -> bool {
+        let here = self.lease.as_ref().map(Lease::class);
+        let fits = match here {
+            Some(Class::Pinned) => true,
+            Some(Class::Control) => false,
+            _ => class == Class::Lease,
+        };
+        self.held.any() || (self.taken < OVERSTAY && (fits || self.taken == 0))
     }
 
     /// Sends the request at the front, unless it must wait for the replies before it.
