@@ -16,6 +16,7 @@ use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
+use crate::telemetry::{Connections, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
 const LARGE_STARTS: usize = 2;
@@ -38,6 +39,8 @@ pub struct Shared {
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
     buffered: AtomicUsize,
+    /// What has become of the connections that are lent.
+    pub lending: Lending,
 }
 
 impl Shared {
@@ -52,6 +55,7 @@ impl Shared {
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
+            lending: Lending::default(),
         }
     }
 
@@ -65,8 +69,8 @@ impl Shared {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Connections in use: lanes and leases, and pinned ones.
-    pub fn connections(&self) -> (usize, usize) {
+    /// Connections there are, by what they do.
+    pub fn connections(&self) -> Connections {
         self.budget.in_use()
     }
 
@@ -113,7 +117,21 @@ impl Shared {
     }
 
     pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {
-        self.budget.acquire(class, self.settings.timeout).await
+        let permit = self.budget.acquire(class, self.settings.timeout).await;
+        if permit.is_err() && class != Class::Lane {
+            self.lending.waits_failed.fetch_add(1, Ordering::Relaxed);
+        }
+        permit
+    }
+
+    /// The right to open a lease that nobody asks for yet, if there is more than enough.
+    pub(super) fn spare_permit(&self) -> Option<Permit> {
+        self.budget.spare()
+    }
+
+    /// Idle connections of `class`.
+    pub(super) fn idle(&self, class: Class) -> &AtomicUsize {
+        self.budget.idle(class)
     }
 
     /// Connects, greets and selects. Names are resolved anew; the current server is kept while its
