@@ -101,6 +101,11 @@ impl Shared {
         turn.ok().and_then(Result::ok).ok_or_else(busy)
     }
 
+    /// An element was popped for a client that had gone.
+    pub fn note_lost_pop(&self) {
+        self.lending.popped_elements_lost.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
     pub fn reserve(&self, bytes: usize) -> bool {
         let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
