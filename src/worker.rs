@@ -74,7 +74,7 @@ pub(crate) fn start(
 type Clients = Rc<RefCell<HashMap<u64, Rc<Client>>>>;
 
 async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>) {
-    let worker = Rc::new(worker(&common));
+    let worker = Rc::new(worker(index, &common));
     let clients: Clients = Rc::default();
     let mut phase = common.phase.clone();
     let mut tick = interval(TIDY);
@@ -86,6 +86,9 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             _ = tick.tick() => {
                 worker.lanes.tidy();
                 worker.pool.tidy();
+                if !worker.draining.get() {
+                    worker.pool.keep_warm();
+                }
                 idle.look(&clients.borrow(), common.config.timeout);
             }
             Ok(()) = phase.changed() => {
@@ -100,24 +103,30 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     }
 }
 
-fn worker(common: &Common) -> Worker {
+fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
     let (stats, upstream, says) =
         (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
     Worker {
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(shared)),
+        pool: Pool::new(Arc::clone(shared), idle_share(index, config)),
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
-        info: Section(Rc::new(move || section(&stats, &says, upstream.connections()))),
+        info: Section(Rc::new(move || section(&stats, &says, upstream.connections(), &upstream.lending))),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
     }
+}
+
+/// How many of `upstream.min_idle` connections worker `index` keeps.
+fn idle_share(index: usize, config: &Config) -> usize {
+    let (all, workers) = (if config.enabled { config.upstream.min_idle } else { 0 }, config.workers.max(1));
+    all / workers + usize::from(index < all % workers)
 }
 
 /// Starts a client's session; the client leaves the list when it ends.

@@ -65,7 +65,7 @@ async fn served(
     let worker = std::rc::Rc::clone(&session.path.worker);
     let mut relay = Relay::new(session, lease, turn, again);
     match relay.run().await {
-        End::Done(lease) => worker.pool.give_back(lease),
+        End::Done(lease) => worker.pool.give_back(lease.clean()),
         End::Lost => {}
         End::Closed => session.ended = true,
     }
