@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::config::Config;
 use crate::net::Accepted;
 use crate::policy::Rules;
-use crate::session::{Client, Section, Session, Worker};
+use crate::session::{Client, Feed, Monitors, Section, Session, Worker};
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
@@ -45,6 +45,7 @@ pub(crate) struct Common {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) nonce: Arc<str>,
+    pub(crate) monitors: Arc<Monitors>,
     pub(crate) phase: watch::Receiver<Phase>,
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn start(
 type Clients = Rc<RefCell<HashMap<u64, Rc<Client>>>>;
 
 async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>) {
-    let worker = Rc::new(worker(&common));
+    let worker = Rc::new(worker(index, &common));
     let clients: Clients = Rc::default();
     let mut phase = common.phase.clone();
     let mut tick = interval(TIDY);
@@ -83,6 +84,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
+            () = worker.monitors.arrived() => worker.monitors.deliver(),
             _ = tick.tick() => {
                 worker.lanes.tidy();
                 worker.pool.tidy();
@@ -100,7 +102,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     }
 }
 
-fn worker(common: &Common) -> Worker {
+fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
     let (stats, upstream, says) =
@@ -114,6 +116,7 @@ fn worker(common: &Common) -> Worker {
         spares: Rc::default(),
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
+        monitors: Feed::new(&common.monitors, index, config),
         info: Section(Rc::new(move || section(&stats, &says, upstream.connections()))),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
