@@ -38,6 +38,7 @@ pub struct Shared {
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
     buffered: AtomicUsize,
+    lost_pops: AtomicU64,
 }
 
 impl Shared {
@@ -52,6 +53,7 @@ impl Shared {
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
+            lost_pops: AtomicU64::new(0),
         }
     }
 
@@ -95,6 +97,16 @@ impl Shared {
             limit: format!("{LARGE_STARTS} large replies starting at once"),
         };
         turn.ok().and_then(Result::ok).ok_or_else(busy)
+    }
+
+    /// An element was popped for a client that had gone.
+    pub fn note_lost_pop(&self) {
+        self.lost_pops.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Elements popped for clients that had gone, so far.
+    pub fn lost_pops(&self) -> u64 {
+        self.lost_pops.load(Ordering::Relaxed)
     }
 
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
