@@ -91,6 +91,7 @@ impl Path {
 
     /// Back to what a client is when it connects (`RESET`).
     pub(super) fn reset(&mut self) {
+        self.worker.monitors.remove(&self.client);
         self.proto = Proto::Resp2;
         self.name = Bytes::new();
         self.become_user(self.worker.shared.credential());

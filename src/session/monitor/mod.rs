@@ -125,6 +125,8 @@ impl Feed {
                 tracing::warn!(client = client.id, peer = %client.peer, "closed: MONITOR lines were lost");
                 client.cut();
             } else if !waiting.lines.is_empty() {
+                // A stay on a connection of its own may have ended since, and changed it.
+                client.set_output_limit(self.limits.pubsub);
                 client.push(&waiting.lines);
             }
         }
