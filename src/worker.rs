@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::config::Config;
 use crate::net::Accepted;
 use crate::policy::Rules;
-use crate::session::{Client, Section, Session, Worker};
+use crate::session::{Client, Feed, Monitors, Section, Session, Worker};
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
@@ -45,6 +45,7 @@ pub(crate) struct Common {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) nonce: Arc<str>,
+    pub(crate) monitors: Arc<Monitors>,
     pub(crate) phase: watch::Receiver<Phase>,
 }
 
@@ -83,6 +84,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
+            () = worker.monitors.arrived() => worker.monitors.deliver(),
             _ = tick.tick() => {
                 worker.lanes.tidy();
                 worker.pool.tidy();
@@ -117,6 +119,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         spares: Rc::default(),
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
+        monitors: Feed::new(&common.monitors, index, config),
         info: Section(Rc::new(move || section(&stats, &says, upstream.connections(), &upstream.lending))),
         shared: Arc::clone(shared),
         config: Arc::clone(config),

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::{BindError, Listener};
+use crate::session::Monitors;
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
 use crate::worker::{self, Arrival, Common, Phase};
@@ -203,6 +204,7 @@ fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<
         config: Arc::clone(config),
         shared: Arc::new(Shared::new(config.upstream.clone(), config.limits.clone())),
         stats: Arc::new(Stats::new(config.workers)),
+        monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         phase,
     };

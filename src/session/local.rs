@@ -145,6 +145,17 @@ fn info_line(path: &Path) -> String {
     )
 }
 
+/// Whether this `NEARSIDE MONITOR` is one.
+pub(super) fn is_monitor_upstream(args: &Args<'_>) -> bool {
+    args.len() == 3 && args.is(2, "UPSTREAM")
+}
+
+/// Appends the error for a `NEARSIDE` that is none.
+pub(super) fn unknown_nearside(out: &mut Vec<u8>) {
+    let text = "ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP.";
+    reply::error(text, out);
+}
+
 fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
     Some(match args.len() {
         // A proxy that hears its own question has itself for an upstream.
@@ -153,7 +164,7 @@ fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
         3 if args.is(1, "PROBE") => return None,
         2 if args.is(1, "INFO") => encoded(|out| reply::text(path.proto, &(path.worker.info.0)(), out)),
         2 if args.is(1, "HELP") => help(),
-        _ => error("ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP."),
+        _ => encoded(unknown_nearside),
     })
 }
 
@@ -162,6 +173,8 @@ fn help() -> Vec<u8> {
         "NEARSIDE <subcommand>. Subcommands are:",
         "INFO",
         "    What this proxy says of itself.",
+        "MONITOR UPSTREAM",
+        "    What the upstream's MONITOR shows; MONITOR shows what clients send to this proxy.",
         "HELP",
         "    Print this help.",
     ];

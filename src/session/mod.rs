@@ -9,6 +9,7 @@ mod client;
 mod hello;
 mod intake;
 mod local;
+mod monitor;
 mod path;
 mod pinned;
 mod state;
@@ -29,6 +30,7 @@ use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
 use intake::{Intake, Read};
+pub use monitor::{Feed, Monitors};
 use path::{Path, Verdict};
 
 /// What the sessions of one worker share.
@@ -54,6 +56,8 @@ pub struct Worker {
     pub nonce: Arc<str>,
     /// What sets sizes in motion: copied out of the configuration for the path of a request.
     pub limits: Rc<Limits>,
+    /// Who monitors, here and on the other workers.
+    pub monitors: Feed,
     /// The `# Nearside` section of `INFO`, composed where the figures are.
     pub info: Section,
 }
@@ -83,6 +87,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Lanes may still hold the client's other half, for replies that are on their way.
         self.client().hang_up();
+        self.path.worker.monitors.remove(self.client());
     }
 }
 

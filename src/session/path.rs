@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::client::{Client, Ticket};
-use super::{Worker, local};
-use crate::command::{Command, Local, Route, lookup};
+use super::{Worker, local, monitor};
+use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -91,6 +91,7 @@ impl Path {
 
     /// Back to what a client is when it connects (`RESET`).
     pub(super) fn reset(&mut self) {
+        self.worker.monitors.remove(&self.client);
         self.proto = Proto::Resp2;
         self.name = Bytes::new();
         self.become_user(self.worker.shared.credential());
@@ -126,6 +127,7 @@ impl Path {
         let verdict = match self.worker.rules.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
             Ok(_permit) => match command {
+                Some(command) if self.worker.monitors.any() => self.route_monitored(command, args),
                 Some(command) => self.route_known(command, args),
                 None if is_attack(args) => Verdict::Close,
                 None => self.pin(),
@@ -133,6 +135,19 @@ impl Path {
         };
         if verdict.consumed() {
             self.client.requests.set(self.client.requests.get() + 1);
+        }
+        verdict
+    }
+
+    /// Somebody monitors, this client itself perhaps.
+    #[cold]
+    fn route_monitored(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
+        if self.worker.monitors.refuses(&self.client, command, args) {
+            return self.here(|_, out| reply::error(monitor::KEYSPACE, out));
+        }
+        let verdict = self.route_known(command, args);
+        if verdict.consumed() {
+            self.worker.monitors.show(self, Some(command), args, true);
         }
         verdict
     }
@@ -153,6 +168,9 @@ impl Path {
             },
             Route::Session(which) => self.session(which, args),
             Route::Refused => self.here(|_, out| local::refused(command.name, out)),
+            Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
+                self.here(|_, out| local::unknown_nearside(out))
+            }
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
     }
