@@ -9,7 +9,7 @@ mod reply;
 pub mod table;
 
 pub use keys::{KeyIter, Keys, Positions};
-pub use lookup::{all, lookup};
+pub use lookup::{all, lookup, number, numbered};
 pub use reply::Resp2;
 
 use crate::resp::{convert::Conversion, request::Args};
@@ -122,6 +122,7 @@ pub enum Local {
     ClientNoEvict,
     ClientNoTouch,
     ClientCapa,
+    ClientList,
     /// Nearside's own command.
     Nearside,
 }

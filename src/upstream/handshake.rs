@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use redis_protocol::resp3::decode::complete::decode;
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
-use super::{Credential, Failure};
+use super::{ClientLine, Credential, Failure};
 use crate::config::Secret;
 use crate::net::{Peer, ReadHalf, Stream, WriteHalf};
 use crate::resp::Proto;
@@ -28,6 +28,8 @@ pub struct ServerInfo {
     pub hello: Vec<(Bytes, Bytes)>,
     /// The server closes connections idle for longer (`CONFIG GET timeout`); `None` never, or unknown.
     pub timeout: Option<Duration>,
+    /// How it prints a client in `CLIENT LIST`; `None` if it would not say.
+    pub line: Option<ClientLine>,
 }
 
 impl ServerInfo {
@@ -81,6 +83,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         words.extend(encode(&[b"SELECT", db.as_bytes()]));
     }
     words.extend(encode(&[b"CONFIG", b"GET", b"timeout"]));
+    words.extend(encode(&[b"CLIENT", b"INFO"]));
     talk.say(&words).await?;
     let answer = talk.hear().await?;
     let proto = match error_text(&answer) {
@@ -109,13 +112,14 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         refused = error_text(&selected).filter(|_| authenticated);
     }
     let timeout = server_timeout(&talk.hear().await?);
+    let line = ClientLine::learn(&talk.hear().await?);
     if let Some(text) = refused {
         if !text.starts_with("NOPERM") || greeting.base == greeting.credential {
             return Err(Failure::Refused(text));
         }
         select_as_base(&mut talk, greeting).await?;
     }
-    let info = ServerInfo { hello: ServerInfo::fields(&answer), timeout };
+    let info = ServerInfo { hello: ServerInfo::fields(&answer), timeout, line };
     Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::budget::{Budget, Class, Permit};
 use super::handshake::{Greeting, Link, greet};
 use super::large::Large;
-use super::{Credential, Failure};
+use super::{ClientLine, Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
@@ -38,6 +38,8 @@ pub struct Shared {
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
     buffered: AtomicUsize,
+    /// How the upstream prints a client.
+    line: Mutex<Arc<ClientLine>>,
 }
 
 impl Shared {
@@ -52,6 +54,7 @@ impl Shared {
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
+            line: Mutex::default(),
         }
     }
 
@@ -97,6 +100,11 @@ impl Shared {
         turn.ok().and_then(Result::ok).ok_or_else(busy)
     }
 
+    /// How the upstream prints a client in `CLIENT LIST`, as far as it has said.
+    pub fn client_line(&self) -> Arc<ClientLine> {
+        Arc::clone(&self.line.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
     pub fn reserve(&self, bytes: usize) -> bool {
         let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
@@ -129,15 +137,27 @@ impl Shared {
             let generation = self.settle(address);
             let base = self.credential();
             let greeting = Greeting { proto, db, credential, base: &base };
-            greet(stream, &greeting, generation).await.map_err(|e| match e {
+            let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,
-            })
+            })?;
+            self.learn(greeted.info.line.as_ref());
+            Ok(greeted)
         };
         let limit = self.settings.connect_timeout;
         tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
             Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)")))
         })
+    }
+
+    /// A server has shown how it prints a client.
+    fn learn(&self, line: Option<&ClientLine>) {
+        let mut known = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = line
+            && **known != *line
+        {
+            *known = Arc::new(line.clone());
+        }
     }
 
     /// The first of the upstream's addresses that takes a connection, the current one before others.

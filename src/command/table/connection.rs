@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Command] = &of(
         row("CLIENT|IMPORT-SOURCE", 3, NO_KEYS, Pin(Pin::ReadOnly), None, Unproven),
         row("CLIENT|INFO", 2, NO_KEYS, Session(Local::ClientInfo), None, Unproven),
         row("CLIENT|KILL", -3, NO_KEYS, Control, Elsewhere, GENERIC),
-        row("CLIENT|LIST", -2, NO_KEYS, Lane, None, GENERIC),
+        row("CLIENT|LIST", -2, NO_KEYS, Session(Local::ClientList), None, Unproven),
         row("CLIENT|NO-EVICT", 3, NO_KEYS, Session(Local::ClientNoEvict), None, Unproven),
         row("CLIENT|NO-TOUCH", 3, NO_KEYS, Session(Local::ClientNoTouch), None, Unproven),
         row("CLIENT|PAUSE", -3, NO_KEYS, Control, Elsewhere, GENERIC),
