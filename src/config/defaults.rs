@@ -74,7 +74,6 @@ impl Default for Limits {
         Self {
             max_bulk: 512 * MIB,
             max_multibulk: 1_048_576,
-            max_nesting: 128,
             large: MIB,
             large_memory: Duration::from_secs(60),
             reply_buffer: 8 * MIB,

@@ -176,8 +176,6 @@ pub struct Limits {
     pub max_bulk: u64,
     /// Most arguments a request may have. Default 1048576.
     pub max_multibulk: u64,
-    /// Deepest nesting of a reply. Default 128.
-    pub max_nesting: u32,
     /// A request or reply above it leaves the shared lane. Default 1 MiB.
     pub large: u64,
     /// How long a key and command are remembered as large and go to their own connection. Default 60 s.

@@ -118,7 +118,8 @@ pub(super) const UPSTREAM: &[Setting] = &[
         "upstream.max_connections",
         Field::Count(|c| &mut c.upstream.max_connections, 0, 100_000),
         "Connections to the upstream, of all workers together; at least 2. Those held by blocked, \
-            subscribed or monitoring clients are counted apart.",
+            subscribed or monitoring clients are counted apart, and so are 2 more for what must get \
+            through when all are busy (SCRIPT KILL, CLIENT KILL, SHUTDOWN and the like).",
     )
     .env(&["REDIS_MAX_CONNECTIONS"])
     .flag("--max-connections"),
@@ -213,11 +214,6 @@ pub(super) const LIMITS: &[Setting] = &[
         "limits.max_multibulk",
         Field::Long(|c| &mut c.limits.max_multibulk, 1, i32::MAX as u64),
         "Most arguments of a request.",
-    ),
-    live(
-        "limits.max_nesting",
-        Field::Number(|c| &mut c.limits.max_nesting, 8, 10_000),
-        "Deepest nesting of a reply.",
     ),
     live(
         "limits.large",

@@ -18,8 +18,13 @@ pub enum Class {
     Lease,
     /// Kept by a session for as long as its client likes: blocked, subscribed, monitoring, streaming.
     Pinned,
+    /// For the few commands that must get through when every other connection is busy (`SCRIPT KILL`,
+    /// `CLIENT UNPAUSE`, `SHUTDOWN`): a number of its own, for the moment each takes.
+    Control,
 }
 
+/// Control connections of the whole proxy: one to use and one for whoever comes meanwhile.
+const CONTROL: usize = 2;
 /// How long a pinned connection is waited for: workers look after their idle ones four times a second.
 const PINNED_WAIT: Duration = Duration::from_millis(600);
 
@@ -63,13 +68,15 @@ impl Kind {
     }
 }
 
-/// All workers' upstream connections together (`max_connections`, `max_pinned`).
+/// All workers' upstream connections together (`max_connections`, `max_pinned`, and a
+/// few for control).
 #[derive(Debug)]
 pub(super) struct Budget {
     connections: Kind,
     lanes: Kind,
     leases: Kind,
     pinned: Kind,
+    control: Kind,
 }
 
 impl Budget {
@@ -80,6 +87,7 @@ impl Budget {
             lanes: Kind::new(most - 1),
             leases: Kind::new(most - 1),
             pinned: Kind::new(max_pinned),
+            control: Kind::new(CONTROL),
         }
     }
 
@@ -90,6 +98,7 @@ impl Budget {
             Class::Lane => waiting(&self.connections) || waiting(&self.lanes),
             Class::Lease => waiting(&self.connections) || waiting(&self.leases),
             Class::Pinned => waiting(&self.pinned),
+            Class::Control => waiting(&self.control),
         }
     }
 
@@ -100,6 +109,7 @@ impl Budget {
             Class::Lane => (&self.lanes, Some(&self.connections), limit, "upstream.max_connections"),
             Class::Lease => (&self.leases, Some(&self.connections), limit, "upstream.max_connections"),
             Class::Pinned => (&self.pinned, None, limit.min(PINNED_WAIT), "upstream.max_pinned"),
+            Class::Control => (&self.control, None, limit, "control connections"),
         };
         let both = async {
             let first = kind.acquire().await;
@@ -170,5 +180,25 @@ mod tests {
         assert_eq!(budget.in_use(), (0, 1));
         drop(held);
         assert!(budget.acquire(Class::Pinned, Duration::ZERO).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn control_gets_through_when_everything_else_is_taken() {
+        let budget = Budget::new(2, 1);
+        let limit = Duration::from_secs(1);
+        let _all = [
+            budget.acquire(Class::Lane, limit).await.unwrap(),
+            budget.acquire(Class::Lease, limit).await.unwrap(),
+            budget.acquire(Class::Pinned, limit).await.unwrap(),
+        ];
+        let held = [
+            budget.acquire(Class::Control, limit).await.unwrap(),
+            budget.acquire(Class::Control, limit).await.unwrap(),
+        ];
+        let error = budget.acquire(Class::Control, limit).await.unwrap_err();
+        assert!(error.to_string().contains("control connections = 2"), "{error}");
+        assert_eq!(budget.in_use(), (2, 1));
+        drop(held);
+        assert!(budget.acquire(Class::Control, limit).await.is_ok());
     }
 }

@@ -48,6 +48,14 @@ impl ServerInfo {
         let named = values.chunks_exact(2);
         named.filter_map(|pair| Some((string(&pair[0])?, pair[1].clone()))).collect()
     }
+
+    /// The upstream's own id of the connection; 0 if it did not say.
+    pub fn id(&self) -> i64 {
+        let number =
+            |value: &Bytes| std::str::from_utf8(value.strip_prefix(b":")?).ok()?.trim_end().parse().ok();
+        let named = self.hello.iter().find(|(name, _)| &name[..] == b"id");
+        named.and_then(|(_, value)| number(value)).unwrap_or(0)
+    }
 }
 
 /// What is asked of a new connection.
@@ -227,6 +235,17 @@ mod tests {
         let fields = ServerInfo::fields(&reply);
         assert_eq!(fields[1], (Bytes::from_static(b"proto"), Bytes::from_static(b":3\r\n")));
         assert_eq!(fields[2].1, Bytes::from_static(b"*0\r\n"));
+    }
+
+    #[test]
+    fn a_connection_knows_its_id_at_the_server() {
+        let of = |reply: &'static [u8]| {
+            let info = ServerInfo { hello: ServerInfo::fields(&Bytes::from_static(reply)), timeout: None };
+            info.id()
+        };
+        assert_eq!(of(b"%2\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:17\r\n"), 17);
+        assert_eq!(of(b"*4\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:5\r\n"), 5);
+        assert_eq!(of(b"-NOAUTH first\r\n"), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use super::handshake::{Link, error_text, hear, lost};
-use super::{Credential, Failure, Permit, Shared};
+use super::{Class, Credential, Failure, Permit, Shared};
 use crate::net::{ReadHalf, WriteHalf};
 use crate::resp::Proto;
 use crate::resp::request::encode;
@@ -35,6 +35,8 @@ pub struct Lease {
     pub(super) generation: u64,
     pub(super) returned: Instant,
     pub(super) idle_limit: Option<std::time::Duration>,
+    /// The upstream's id of the connection; 0 if it has not said, as before a password it wants.
+    pub id: i64,
     /// What state it is in; the session keeps it true when it changes it.
     pub state: Wanted,
     /// It carries state that cannot be undone: it is closed instead of returned.
@@ -50,10 +52,16 @@ impl Lease {
             generation: link.generation,
             returned: Instant::now(),
             idle_limit: link.info.timeout,
+            id: link.info.id(),
             // A server that wants a password first answers nothing but errors, in RESP2.
             tainted: link.proto != state.proto,
             state,
         }
+    }
+
+    /// What it was taken for. On a control connection nothing but control commands may be sent.
+    pub fn class(&self) -> Class {
+        self.permit.class()
     }
 
     /// One read into `buf`; 0 bytes is the end.

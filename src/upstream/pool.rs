@@ -26,7 +26,13 @@ impl Pool {
 
     /// A connection in the wanted state: an idle one if there is one, else a new one. Waits at most
     /// `upstream.timeout` for the right to open one. Cancelling loses nothing.
+    ///
+    /// A control connection is in database 0 whatever is wanted, and nothing but a control command may
+    /// be sent on it: those need no database, and a server busy with a script answers `HELLO` but
+    /// refuses `SELECT`.
     pub async fn take(&self, class: Class, wanted: &Wanted) -> Result<Lease, Failure> {
+        let db = if class == Class::Control { 0 } else { wanted.db };
+        let wanted = &Wanted { db, ..wanted.clone() };
         while let Some(mut lease) = self.pick(class, wanted) {
             // One that died while it lay here is nobody's error.
             if lease.quiet().await && lease.become_like(wanted, &self.shared).await.is_ok() {

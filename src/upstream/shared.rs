@@ -40,6 +40,7 @@ pub struct Shared {
     buffered: AtomicUsize,
     /// How the upstream prints a client.
     line: Mutex<Arc<ClientLine>>,
+    lost_pops: AtomicU64,
 }
 
 impl Shared {
@@ -55,6 +56,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
             line: Mutex::default(),
+            lost_pops: AtomicU64::new(0),
         }
     }
 
@@ -103,6 +105,16 @@ impl Shared {
     /// How the upstream prints a client in `CLIENT LIST`, as far as it has said.
     pub fn client_line(&self) -> Arc<ClientLine> {
         Arc::clone(&self.line.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An element was popped for a client that had gone.
+    pub fn note_lost_pop(&self) {
+        self.lost_pops.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Elements popped for clients that had gone, so far.
+    pub fn lost_pops(&self) -> u64 {
+        self.lost_pops.load(Ordering::Relaxed)
     }
 
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.

@@ -4,9 +4,11 @@
 //! Requests and replies pass through in pieces, each side held back by the other, so that size costs
 //! no memory. The session goes back to its lane as soon as nothing holds it and nothing is owed.
 
+mod answers;
 mod relay;
 mod replies;
 mod requests;
+mod vanished;
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
-use super::replies::Replies;
+use super::replies::{Reading, Replies};
 use crate::resp::scan::request::Remainder;
 use crate::session::intake::Front;
 use crate::session::state::{Expect, Held};
@@ -60,6 +60,10 @@ pub(super) struct Relay<'a> {
     pub(super) replies: Replies,
     pub(super) expect: VecDeque<Expect>,
     pub(super) held: Held,
+    /// A `RESET` is on its way on a connection whose replies are not matched.
+    pub(super) reset_sent: bool,
+    /// An element that was popped for the client is still on its way to it.
+    pub(super) popped: bool,
     /// A large request of which the rest is still to come.
     pub(super) streaming: Option<Remainder>,
     /// No further request is taken: the stay ends once everything is answered.
@@ -89,6 +93,8 @@ impl<'a> Relay<'a> {
             turn,
             replies: Replies::default(),
             held: Held::default(),
+            reset_sent: false,
+            popped: false,
             streaming: None,
             closing: false,
             taken: 0,
@@ -109,7 +115,10 @@ impl<'a> Relay<'a> {
                 (false, Some(lease)) => End::Done(lease),
                 _ => End::Closed,
             },
-            Err(Stop::Client) => End::Closed,
+            Err(Stop::Client) => {
+                self.look_for_lost().await;
+                End::Closed
+            }
             Err(Stop::Upstream(reason)) => self.abandon(&Failure::Lost { reason }),
             Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: limit }),
         }
@@ -129,6 +138,7 @@ impl<'a> Relay<'a> {
             if self.client.poll_flush(cx).is_err() || self.client.is_cut() {
                 return Poll::Ready(Err(Stop::Client));
             }
+            self.popped &= !self.client.is_flushed();
             if self.done() {
                 return Poll::Ready(Ok(()));
             }
@@ -137,7 +147,7 @@ impl<'a> Relay<'a> {
                 self.progress = Instant::now();
                 continue;
             }
-            self.client.patient.set(self.blocked() || self.held.sticky);
+            self.client.patient.set(self.blocked() || self.held.listens());
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
@@ -154,7 +164,7 @@ impl<'a> Relay<'a> {
     /// Whether the stay can end: nothing owed, nothing held, nothing half done.
     fn done(&mut self) -> bool {
         // Who waits for somebody else's write, or listens, would keep a drain waiting for ever.
-        if self.session.path.worker.draining.get() && (self.blocked() || self.held.sticky) {
+        if self.session.path.worker.draining.get() && (self.blocked() || self.held.listens()) {
             self.closing = true;
             return true;
         }
@@ -163,8 +173,8 @@ impl<'a> Relay<'a> {
     }
 
     /// Whether it waits for somebody else's write.
-    fn blocked(&self) -> bool {
-        matches!(self.expect.front(), Some(Expect::Blocking))
+    pub(super) fn blocked(&self) -> bool {
+        matches!(self.expect.front(), Some(Expect::Blocking { .. }))
     }
 
     /// Whether the upstream owes an answer that it should have given by now. An upload that has stopped
@@ -191,9 +201,9 @@ impl<'a> Relay<'a> {
         Ok(moved)
     }
 
-    fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+    pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
         // Who has a limit, as a subscriber has, is not waited for: it is cut there, as Redis would.
-        let cut_instead = self.held.sticky && self.client.has_output_limit();
+        let cut_instead = self.held.listens() && self.client.has_output_limit();
         if !self.client.is_reading() && !cut_instead {
             return Ok(false);
         }
@@ -217,18 +227,20 @@ impl<'a> Relay<'a> {
         let bytes = std::mem::take(&mut self.from_upstream);
         let mut at = 0;
         while at < bytes.len() {
-            let (n, answer) = self.replies.feed(&bytes[at..]).map_err(|e| Stop::Upstream(e.to_string()))?;
-            self.replies.pass(&bytes[at..at + n], &self.client, self.expect.front());
+            let reading = Reading {
+                proto: self.session.path.proto,
+                listens: self.held.listens(),
+                front: self.expect.front(),
+            };
+            let fed = self.replies.feed(&bytes[at..], reading, &self.client);
+            let (n, frame) = fed.map_err(|e| Stop::Upstream(e.to_string()))?;
             at += n;
-            if let Some(answer) = answer {
-                let path = &mut self.session.path;
-                let lease = self.lease.as_mut();
-                self.leaving |= self.replies.answered(answer, &mut self.held, &mut self.expect, path, lease);
-                self.ours();
+            if let Some(frame) = frame {
+                self.ended(frame);
             }
         }
         self.from_upstream = bytes;
-        self.client.set_in_reply(!self.replies.at_start());
+        self.client.set_in_reply(self.replies.is_passing());
         self.client.check_limit(Instant::now());
         Ok(())
     }
@@ -249,7 +261,7 @@ impl<'a> Relay<'a> {
             Poll::Ready(false) => {
                 self.closing = true;
                 // Nobody is there to hear what a blocked command or a subscription brings.
-                let vain = self.blocked() || self.held.sticky || self.streaming.is_some();
+                let vain = self.blocked() || self.held.listens() || self.streaming.is_some();
                 if vain { Err(Stop::Client) } else { Ok(true) }
             }
         }
@@ -269,7 +281,10 @@ impl<'a> Relay<'a> {
             match expect {
                 Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
                 // A reply that has begun cannot become an error any more.
-                _ if !self.replies.at_start() => return End::Closed,
+                _ if self.replies.is_passing() => return End::Closed,
+                Expect::Nothing => {}
+                // It has ended, as was asked.
+                Expect::Shutdown => self.closing = true,
                 _ => self.client.append(|out| local::failure(failure, out)),
             }
         }

@@ -9,13 +9,15 @@ use crate::resp::scan::request::ProtocolError;
 use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::path::is_attack;
-use crate::session::state::Expect;
+use crate::session::state::{Expect, Turn};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
 const OVERSTAY: u32 = 64;
 /// What the upstream gets in place of a refused command inside a transaction: it cannot be queued,
 /// so that `EXEC` aborts.
 const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
+/// `HELLO` without arguments changes nothing, and no ACL forbids it.
+const HARMLESS: &[u8] = b"*1\r\n$5\r\nHELLO\r\n";
 
 impl Relay<'_> {
     /// Takes requests that have been read, as far as they may go now. Answers whether any went.
@@ -76,10 +78,8 @@ impl Relay<'_> {
             return false;
         }
         let route = command.map(|c| c.route);
-        if self.held.sticky {
-            return self.forward_raw(route);
-        }
         match route {
+            _ if self.held.opaque => return self.forward_raw(route),
             _ if self.held.multi => {}
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;
@@ -106,44 +106,67 @@ impl Relay<'_> {
     /// Sends the request at the front, unless it must wait for the replies before it.
     fn send(&mut self, command: Option<&'static Command>) -> bool {
         let args = self.session.intake.args();
-        let before = self.held;
-        match self.held.forward(command, &args) {
-            None if !self.expect.is_empty() => {
-                self.held = before;
-                return false;
+        let turn = self.held.forward(command, &args);
+        if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
+            return false;
+        }
+        if let Turn::Expect(Expect::Blocking { .. }) = turn
+            && command.is_some_and(|c| c.route == Route::Pin(Pin::Wait))
+        {
+            // It waits for what this connection has seen written: let it have seen everything.
+            self.ask_for_nothing();
+        }
+        let silenced = matches!(turn, Turn::SilentOnce);
+        self.turn(turn);
+        self.pass_on();
+        if silenced {
+            // There will be no reply: this one tells when the request is done.
+            self.ask_for_nothing();
+        }
+        true
+    }
+
+    fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Silent | Turn::SilentOnce => {}
+            Turn::Opaque => {
+                self.held.opaque = true;
+                self.taint();
+                self.listening();
             }
-            None => self.stick(command.map(|c| c.route)),
-            Some(expect) => {
+            Turn::Expect(expect) => {
                 self.leaving |= matches!(expect, Expect::Reset);
                 self.expect.push_back(expect);
             }
         }
-        self.pass_on();
-        true
     }
 
-    /// On a sticky connection everything goes through; only `RESET` is watched for.
+    /// Everything goes through; only `RESET` is watched for.
     fn forward_raw(&mut self, route: Option<Route>) -> bool {
-        match route {
-            Some(Route::Session(Local::Reset)) => {
-                self.replies.await_reset();
-                self.leaving = true;
-            }
-            Some(Route::Pin(Pin::Subscribe(_))) => self.stick(route),
-            _ => {}
+        if route == Some(Route::Session(Local::Reset)) {
+            self.reset_sent = true;
         }
         self.pass_on();
         true
     }
 
-    /// The connection now carries state that only its end undoes.
-    fn stick(&mut self, route: Option<Route>) {
+    /// Asks what every user may and nobody is to see the answer of.
+    fn ask_for_nothing(&mut self) {
+        self.to_upstream.extend_from_slice(HARMLESS);
+        self.expect.push_back(Expect::Nothing);
+    }
+
+    /// The connection carries what only its end undoes.
+    pub(super) fn taint(&mut self) {
         if let Some(lease) = &mut self.lease {
             lease.tainted = true;
         }
-        if matches!(route, Some(Route::Pin(Pin::Subscribe(_)))) {
-            self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.pubsub);
-        }
+    }
+
+    /// What the client may leave unread depends on whether it listens.
+    pub(super) fn listening(&mut self) {
+        let limits = &self.session.path.worker.config.client_output_buffer_limit;
+        self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
     }
 
     /// The request at the front goes to the upstream as it is.
@@ -156,7 +179,7 @@ impl Relay<'_> {
     /// What the session itself answers to the request at the front; `None`: it has to go upstream,
     /// which verifies it, or whose connection it concerns.
     fn answer_of_session(&mut self, which: Local) -> Option<Bytes> {
-        if matches!(which, Local::Hello | Local::Reset | Local::Select) {
+        if matches!(which, Local::Hello | Local::Reset | Local::Select) || self.held.subscribed.any() {
             return None;
         }
         let session = &mut *self.session;
@@ -173,7 +196,7 @@ impl Relay<'_> {
 
     /// A refused command. Inside a transaction the upstream has to know.
     fn deny(&mut self, text: &str) -> bool {
-        if !self.held.multi || self.held.sticky {
+        if !self.held.multi || self.held.opaque {
             return self.answer_here(words(text));
         }
         self.expect.push_back(Expect::Instead(words(text)));
@@ -193,16 +216,12 @@ impl Relay<'_> {
             self.closing = true;
             return false;
         }
-        if !self.held.sticky {
-            let before = self.held;
-            match self.held.forward_partial(command, &args) {
-                None if !self.expect.is_empty() => {
-                    self.held = before;
-                    return false;
-                }
-                None => self.stick(command.map(|c| c.route)),
-                Some(expect) => self.expect.push_back(expect),
+        if !self.held.opaque {
+            let turn = self.held.forward_partial(command, &args);
+            if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
+                return false;
             }
+            self.turn(turn);
         }
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
         self.count();
