@@ -10,7 +10,7 @@ mod reply;
 pub mod table;
 
 pub use keys::{KeyIter, Keys, Positions};
-pub use lookup::{all, lookup};
+pub use lookup::{all, lookup, number, numbered};
 pub use reply::Resp2;
 
 use crate::resp::{convert::Conversion, request::Args};
@@ -123,8 +123,7 @@ pub enum Local {
     ClientId,
     ClientInfo,
     ClientNoEvict,
-    ClientNoTouch,
-    ClientCapa,
+    ClientList,
     /// Nearside's own command.
     Nearside,
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -78,6 +80,20 @@ impl Stream {
             Self::Tcp(stream) => stream.local_addr().map_or(Peer::Unix, Peer::Tcp),
             Self::Unix(_) => Peer::Unix,
         }
+    }
+
+    /// The file descriptor, to show to people.
+    pub fn fd(&self) -> i32 {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
+    /// The path of the Unix socket it was accepted on.
+    pub fn path(&self) -> Option<PathBuf> {
+        let Self::Unix(stream) = self else { return None };
+        stream.local_addr().ok()?.as_pathname().map(PathBuf::from)
     }
 
     /// The two halves. Dropping the write half shuts the sending direction down; dropping both closes.

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::Flag;
 use super::client::Client;
 use super::local::integer;
 use super::path::Path;
@@ -76,6 +77,7 @@ impl Feed {
         self.deliver();
         client.set_output_limit(self.limits.pubsub);
         client.patient.set(true);
+        client.card.set(Flag::Monitor, true);
         self.clients.borrow_mut().push(Rc::clone(client));
         self.all.joined(&self.post);
     }
@@ -89,6 +91,7 @@ impl Feed {
         self.all.left(&self.post);
         client.set_output_limit(self.limits.normal);
         client.patient.set(false);
+        client.card.set(Flag::Monitor, false);
     }
 
     /// Whether `client` monitors.

@@ -8,6 +8,7 @@ mod answers;
 mod relay;
 mod replies;
 mod requests;
+mod reworded;
 mod vanished;
 
 use std::time::{Duration, Instant};

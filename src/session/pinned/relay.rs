@@ -109,6 +109,7 @@ impl<'a> Relay<'a> {
     pub(super) async fn run(&mut self) -> End {
         let limit = self.session.path.worker.config.upstream.socket_timeout;
         let mut timer = pin!(sleep(limit));
+        self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
         let worker = &self.session.path.worker;
         if !worker.monitors.has(&self.client) {
@@ -116,6 +117,8 @@ impl<'a> Relay<'a> {
             self.client.patient.set(false);
         }
         self.client.set_in_reply(false);
+        self.client.card.set_upstream_id(0);
+        self.mirror();
         match stop {
             Ok(()) => match (self.closing, self.lease.take()) {
                 (false, Some(lease)) => End::Done(lease),
@@ -154,6 +157,7 @@ impl<'a> Relay<'a> {
                 continue;
             }
             self.client.patient.set(self.blocked() || self.held.listens());
+            self.mirror();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {

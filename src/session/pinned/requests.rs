@@ -95,14 +95,13 @@ impl Relay<'_> {
                 self.closing = true;
                 return self.answer_here(Bytes::from_static(b"+OK\r\n"));
             }
-            // Its answer may change what follows, or what its own reply looks like.
-            Some(Route::Session(_)) if !self.expect.is_empty() => return false,
-            Some(Route::Session(which)) => {
-                if let Some(answer) = self.answer_of_session(which) {
-                    self.show(&self.session.intake.args(), true);
+            Some(Route::Session(Local::Nearside)) => {
+                if let Some(answer) = self.answer_of_nearside() {
                     return self.answer_here(answer);
                 }
             }
+            // Its answer may change what follows, or what its own reply looks like.
+            Some(Route::Session(which)) if changes(which) && !self.expect.is_empty() => return false,
             Some(Route::Refused) => {
                 let mut out = Vec::new();
                 local::refused(command.map_or("", |c| c.name), &mut out);
@@ -129,10 +128,11 @@ impl Relay<'_> {
     /// Sends the request at the front, unless it must wait for the replies before it.
     fn send(&mut self, command: Option<&'static Command>) -> bool {
         let args = self.session.intake.args();
-        let turn = self.held.forward(command, &args);
+        let mut turn = self.held.forward(command, &args);
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
             return false;
         }
+        let other = command.and_then(|command| self.reworded(command, &mut turn));
         if let Turn::Expect(Expect::Blocking { .. }) = turn
             && command.is_some_and(|c| c.route == Route::Pin(Pin::Wait))
         {
@@ -141,7 +141,10 @@ impl Relay<'_> {
         }
         let silenced = matches!(turn, Turn::SilentOnce);
         self.turn(turn);
-        self.pass_on();
+        match other {
+            None => self.pass_on(),
+            Some(request) => self.pass_on_as(&request),
+        }
         if silenced {
             // There will be no reply: this one tells when the request is done.
             self.ask_for_nothing();
@@ -200,8 +203,8 @@ impl Relay<'_> {
         }
         self.turn(Turn::Opaque);
         self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
+        self.took(true);
         self.session.intake.pop();
-        self.count();
         true
     }
 
@@ -229,24 +232,28 @@ impl Relay<'_> {
     fn pass_on(&mut self) {
         self.show(&self.session.intake.args(), true);
         self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
+        self.took(true);
         self.session.intake.pop();
-        self.count();
     }
 
-    /// What the session itself answers to the request at the front; `None`: it has to go upstream,
-    /// which verifies it, or whose connection it concerns.
-    fn answer_of_session(&mut self, which: Local) -> Option<Bytes> {
-        if matches!(which, Local::Hello | Local::Reset | Local::Select) || self.held.subscribed.any() {
-            return None;
-        }
+    /// Another request goes to the upstream in place of the one at the front.
+    fn pass_on_as(&mut self, request: &[u8]) {
+        self.show(&self.session.intake.args(), true);
+        self.to_upstream.extend_from_slice(request);
+        self.took(true);
+        self.session.intake.pop();
+    }
+
+    /// What `NEARSIDE` answers to the request at the front; `None`: the upstream may know more.
+    fn answer_of_nearside(&mut self) -> Option<Bytes> {
         let session = &mut *self.session;
-        local::answer(&mut session.path, which, &session.intake.args()).map(Bytes::from)
+        local::answer(&mut session.path, Local::Nearside, &session.intake.args()).map(Bytes::from)
     }
 
     fn answer_here(&mut self, answer: Bytes) -> bool {
         self.expect.push_back(Expect::Ours(answer));
+        self.took(true);
         self.session.intake.pop();
-        self.count();
         self.ours();
         true
     }
@@ -258,8 +265,8 @@ impl Relay<'_> {
         }
         self.expect.push_back(Expect::Instead(words(text)));
         self.to_upstream.extend_from_slice(UNQUEUEABLE);
+        self.took(true);
         self.session.intake.pop();
-        self.count();
         true
     }
 
@@ -281,15 +288,22 @@ impl Relay<'_> {
             self.turn(turn);
         }
         self.show(&self.session.intake.args_so_far(), false);
+        self.took(false);
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
-        self.count();
         true
     }
 
-    fn count(&mut self) {
+    /// The request at the front, whole or not, has been taken.
+    fn took(&mut self, whole: bool) {
         self.taken += 1;
-        self.client.requests.set(self.client.requests.get() + 1);
+        let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
+        self.client.count(lookup(&args), &args);
     }
+}
+
+/// Whether the answer decides what the requests after it are.
+fn changes(which: Local) -> bool {
+    matches!(which, Local::Hello | Local::Auth | Local::Select | Local::Reset)
 }
 
 fn words(text: &str) -> Bytes {
