@@ -83,10 +83,8 @@ pub enum Pin {
     Subscribe(Channels),
     /// `UNSUBSCRIBE`, `PUNSUBSCRIBE`, `SUNSUBSCRIBE`.
     Unsubscribe(Channels),
-    /// `MONITOR`.
+    /// `MONITOR`, and `NEARSIDE MONITOR UPSTREAM`.
     Monitor,
-    /// `NEARSIDE MONITOR UPSTREAM`.
-    MonitorUpstream,
     /// `CLIENT TRACKING|CACHING|GETREDIR|TRACKINGINFO`.
     Tracking,
     /// `CLIENT REPLY`.
