@@ -88,6 +88,9 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             _ = tick.tick() => {
                 worker.lanes.tidy();
                 worker.pool.tidy();
+                if !worker.draining.get() {
+                    worker.pool.keep_warm();
+                }
                 idle.look(&clients.borrow(), common.config.timeout);
             }
             Ok(()) = phase.changed() => {
@@ -109,7 +112,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
     Worker {
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(shared)),
+        pool: Pool::new(Arc::clone(shared), idle_share(index, config)),
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,
@@ -117,10 +120,16 @@ fn worker(index: usize, common: &Common) -> Worker {
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
         monitors: Feed::new(&common.monitors, index, config),
-        info: Section(Rc::new(move || section(&stats, &says, upstream.connections()))),
+        info: Section(Rc::new(move || section(&stats, &says, upstream.connections(), &upstream.lending))),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
     }
+}
+
+/// How many of `upstream.min_idle` connections worker `index` keeps.
+fn idle_share(index: usize, config: &Config) -> usize {
+    let (all, workers) = (if config.enabled { config.upstream.min_idle } else { 0 }, config.workers.max(1));
+    all / workers + usize::from(index < all % workers)
 }
 
 /// Starts a client's session; the client leaves the list when it ends.

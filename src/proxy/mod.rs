@@ -128,6 +128,7 @@ async fn run(
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
 ) -> Result<(), Error> {
+    config.upstream.bound_waits();
     let mut listeners = Vec::new();
     for listen in &config.listen {
         listeners.extend(Listener::bind(listen, config.tcp_backlog)?);

@@ -7,7 +7,7 @@ use super::relay::Relay;
 use super::replies::{Frame, Reply};
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::session::hello;
-use crate::session::state::{Expect, Held, Message, Queued};
+use crate::session::state::{Expect, Held, Message, Queued, Turn};
 use crate::upstream::ServerInfo;
 
 /// Upstream's words before a client's id in the reply to `CLIENT TRACKINGINFO`.
@@ -22,7 +22,7 @@ impl Relay<'_> {
             Frame::Reply(reply) => match self.expect.pop_front() {
                 Some(expect) => self.answered(expect, reply),
                 // The client was refused what we took for granted: nothing can be matched any more.
-                None => self.held.opaque = true,
+                None => self.turn(Turn::Opaque),
             },
         }
         self.ours();
@@ -81,6 +81,10 @@ impl Relay<'_> {
                 return None;
             }
             Expect::Keep { .. } => self.taint(),
+            Expect::Monitor => {
+                self.monitors();
+                return None;
+            }
             _ => return None,
         }
         self.update_lease();

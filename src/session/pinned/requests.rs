@@ -2,14 +2,18 @@
 
 use bytes::Bytes;
 
+use super::class;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::reply;
+use crate::resp::request::{Args, encode};
 use crate::resp::scan::request::ProtocolError;
 use crate::session::intake::Front;
 use crate::session::local;
+use crate::session::monitor;
 use crate::session::path::is_attack;
 use crate::session::state::{Expect, Turn};
+use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
 const OVERSTAY: u32 = 64;
@@ -77,9 +81,15 @@ impl Relay<'_> {
             self.closing = true;
             return false;
         }
+        if let Some(command) = command
+            && self.session.path.worker.monitors.refuses(&self.client, command, &args)
+        {
+            return self.deny(monitor::KEYSPACE);
+        }
         let route = command.map(|c| c.route);
         match route {
             _ if self.held.opaque => return self.forward_raw(route),
+            Some(Route::Pin(Pin::MonitorUpstream)) if !self.held.multi => return self.monitor_upstream(),
             _ if self.held.multi => {}
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;
@@ -89,6 +99,7 @@ impl Relay<'_> {
             Some(Route::Session(_)) if !self.expect.is_empty() => return false,
             Some(Route::Session(which)) => {
                 if let Some(answer) = self.answer_of_session(which) {
+                    self.show(&self.session.intake.args(), true);
                     return self.answer_here(answer);
                 }
             }
@@ -97,10 +108,22 @@ impl Relay<'_> {
                 local::refused(command.map_or("", |c| c.name), &mut out);
                 return self.answer_here(out.into());
             }
-            _ if !self.held.any() && self.taken >= OVERSTAY => return false,
+            _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
         self.send(command)
+    }
+
+    /// Whether the next request, which needs a connection of `class`, may have this one. Who is free to
+    /// leave and would occupy a connection meant for something shorter comes again for another.
+    fn may_stay(&self, class: Class) -> bool {
+        let here = self.lease.as_ref().map(Lease::class);
+        let fits = match here {
+            Some(Class::Pinned) => true,
+            Some(Class::Control) => false,
+            _ => class == Class::Lease,
+        };
+        self.held.any() || (self.taken < OVERSTAY && (fits || self.taken == 0))
     }
 
     /// Sends the request at the front, unless it must wait for the replies before it.
@@ -126,11 +149,12 @@ impl Relay<'_> {
         true
     }
 
-    fn turn(&mut self, turn: Turn) {
+    pub(super) fn turn(&mut self, turn: Turn) {
         match turn {
             Turn::Silent | Turn::SilentOnce => {}
             Turn::Opaque => {
                 self.held.opaque = true;
+                self.expect.clear();
                 self.taint();
                 self.listening();
             }
@@ -169,8 +193,41 @@ impl Relay<'_> {
         self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
     }
 
+    /// `NEARSIDE MONITOR UPSTREAM`: from here on the upstream's feed, as it comes.
+    fn monitor_upstream(&mut self) -> bool {
+        if !self.expect.is_empty() {
+            return false;
+        }
+        self.turn(Turn::Opaque);
+        self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
+        self.session.intake.pop();
+        self.count();
+        true
+    }
+
+    /// The upstream would let the client monitor it: it may see what passes here. The connection that was
+    /// asked is of no more use.
+    pub(super) fn monitors(&mut self) {
+        self.taint();
+        if self.held.any() {
+            // It cannot be left: what the client sees is the upstream's own feed.
+            return self.turn(Turn::Opaque);
+        }
+        self.session.path.worker.monitors.add(&self.client);
+        (self.deaf, self.leaving) = (true, true);
+    }
+
+    /// Monitors see a request that has been taken.
+    fn show(&self, args: &Args<'_>, whole: bool) {
+        let monitors = &self.session.path.worker.monitors;
+        if monitors.any() {
+            monitors.show(&self.session.path, lookup(args), args, whole);
+        }
+    }
+
     /// The request at the front goes to the upstream as it is.
     fn pass_on(&mut self) {
+        self.show(&self.session.intake.args(), true);
         self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
         self.session.intake.pop();
         self.count();
@@ -223,6 +280,7 @@ impl Relay<'_> {
             }
             self.turn(turn);
         }
+        self.show(&self.session.intake.args_so_far(), false);
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
         self.count();
         true
