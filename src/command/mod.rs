@@ -83,8 +83,10 @@ pub enum Pin {
     Subscribe(Channels),
     /// `UNSUBSCRIBE`, `PUNSUBSCRIBE`, `SUNSUBSCRIBE`.
     Unsubscribe(Channels),
-    /// `MONITOR`, and `NEARSIDE MONITOR UPSTREAM`.
+    /// `MONITOR`.
     Monitor,
+    /// `NEARSIDE MONITOR UPSTREAM`.
+    MonitorUpstream,
     /// `CLIENT TRACKING|CACHING|GETREDIR|TRACKINGINFO`.
     Tracking,
     /// `CLIENT REPLY`.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::hello;
 use super::path::Path;
-use crate::command::{Command, Family, Local};
+use crate::command::Local;
 use crate::config::Secret;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -145,9 +145,9 @@ fn info_line(path: &Path) -> String {
     )
 }
 
-/// Whether this is a `NEARSIDE MONITOR` that names nothing to monitor; the answer is [`unknown_nearside`].
-pub(super) fn is_no_monitor(command: &Command, args: &Args<'_>) -> bool {
-    command.family == Family::Nearside && !(args.len() == 3 && args.is(2, "UPSTREAM"))
+/// Whether this `NEARSIDE MONITOR` is one.
+pub(super) fn is_monitor_upstream(args: &Args<'_>) -> bool {
+    args.len() == 3 && args.is(2, "UPSTREAM")
 }
 
 /// Appends the error for a `NEARSIDE` that is none.

@@ -168,7 +168,7 @@ impl Path {
             },
             Route::Session(which) => self.session(which, args),
             Route::Refused => self.here(|_, out| local::refused(command.name, out)),
-            Route::Pin(Pin::Monitor) if local::is_no_monitor(command, args) => {
+            Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
                 self.here(|_, out| local::unknown_nearside(out))
             }
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
