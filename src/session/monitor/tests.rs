@@ -18,7 +18,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
     let scratch = Rc::default();
     Rc::new(Worker {
         lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(&shared)),
+        pool: Pool::new(Arc::clone(&shared), 0),
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,
