@@ -41,6 +41,15 @@ impl std::fmt::Display for Peer {
 }
 
 impl Stream {
+    /// Both ends of one connection, for tests: the other one is read without waiting.
+    #[cfg(test)]
+    pub(crate) fn pair() -> io::Result<(Self, impl io::Read)> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        Ok((Self::Unix(UnixStream::from_std(ours)?), theirs))
+    }
+
     /// Sends small writes at once, and asks the kernel to notice a dead peer after `keepalive`.
     /// Nothing to do for Unix sockets. Failure is not worth losing the connection over.
     pub fn tune(&self, keepalive: Option<Duration>) {

@@ -2,12 +2,11 @@
 
 use std::cell::Cell;
 use std::io::{ErrorKind, Read};
-use std::os::unix::net::UnixStream;
 use std::task::Poll;
 
 use super::*;
 use crate::command::lookup;
-use crate::net::Accepted;
+use crate::net::Stream;
 use crate::policy::Rules;
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
@@ -19,7 +18,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
     let scratch = Rc::default();
     Rc::new(Worker {
         lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(&shared)),
+        pool: Pool::new(Arc::clone(&shared), 0),
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,
@@ -34,24 +33,21 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
 }
 
 /// A client of `worker`, and the other end of its connection.
-async fn client(worker: &Rc<Worker>, id: u64) -> (Session, Rc<Client>, UnixStream) {
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    ours.set_nonblocking(true).unwrap();
-    theirs.set_nonblocking(true).unwrap();
-    let stream = Accepted::Unix(ours).register().unwrap();
-    let (session, client) = Session::new(Rc::clone(worker), stream, id);
+async fn client(worker: &Rc<Worker>, id: u64) -> (Session, Rc<Client>, impl Read) {
+    let (ours, mut theirs) = Stream::pair().unwrap();
+    let (session, client) = Session::new(Rc::clone(worker), ours, id);
     // The runtime has to see once that the socket takes bytes; from then on writes are immediate.
     client.append(|out| out.push(b'.'));
     while !client.is_flushed() {
         std::future::poll_fn(|cx| Poll::Ready(client.poll_flush(cx))).await.unwrap();
         tokio::task::yield_now().await;
     }
-    assert_eq!(read(&theirs), ".");
+    assert_eq!(read(&mut theirs), ".");
     (session, client, theirs)
 }
 
 /// Everything there is to read now.
-fn read(mut from: &UnixStream) -> String {
+fn read(from: &mut impl Read) -> String {
     let mut got = Vec::new();
     let end = from.read_to_end(&mut got).expect_err("it is open");
     assert_eq!(end.kind(), ErrorKind::WouldBlock);
@@ -72,8 +68,8 @@ fn show(session: &Session, line: &str) {
 async fn monitors_of_every_worker_see_what_one_worker_takes() {
     let all = Arc::new(Monitors::new(2));
     let [one, two] = [0, 1].map(|index| worker(&all, index, Config::default()));
-    let (first, near, near_end) = client(&one, 1).await;
-    let (_second, far, far_end) = client(&two, 2).await;
+    let (first, near, mut near_end) = client(&one, 1).await;
+    let (_second, far, mut far_end) = client(&two, 2).await;
     let (sender, ..) = client(&one, 3).await;
     assert!(!one.monitors.any());
     show(&sender, "GET before");
@@ -83,7 +79,7 @@ async fn monitors_of_every_worker_see_what_one_worker_takes() {
     show(&sender, "GET k");
     show(&sender, "CONFIG SET requirepass secret");
     show(&sender, "AUTH secret");
-    for (worker, end) in [(&one, &near_end), (&two, &far_end)] {
+    for (worker, end) in [(&one, &mut near_end), (&two, &mut far_end)] {
         worker.monitors.arrived().await;
         worker.monitors.deliver();
         let said = read(end);
@@ -94,8 +90,8 @@ async fn monitors_of_every_worker_see_what_one_worker_takes() {
     two.monitors.remove(&far);
     show(&sender, "SELECT 3");
     [&one, &two].iter().for_each(|worker| worker.monitors.deliver());
-    assert!(read(&near_end).contains("[3 unix:] \"SELECT\" \"3\"\r\n"));
-    assert_eq!(read(&far_end), "");
+    assert!(read(&mut near_end).contains("[3 unix:] \"SELECT\" \"3\"\r\n"));
+    assert_eq!(read(&mut far_end), "");
     drop(first);
     assert!(!two.monitors.any(), "the end of a session is the end of its monitor");
 }
@@ -123,7 +119,7 @@ async fn a_monitor_that_does_not_read_is_cut_at_the_limit_for_subscribers() {
 #[tokio::test]
 async fn only_what_redis_would_run_or_queue_is_shown() {
     let worker = worker(&Arc::new(Monitors::new(1)), 0, Config::default());
-    let (_session, monitor, end) = client(&worker, 1).await;
+    let (_session, monitor, mut end) = client(&worker, 1).await;
     let (sender, ..) = client(&worker, 2).await;
     worker.monitors.add(&monitor);
     for hidden in [
@@ -141,7 +137,7 @@ async fn only_what_redis_would_run_or_queue_is_shown() {
     ] {
         show(&sender, hidden);
         worker.monitors.deliver();
-        assert_eq!(read(&end), "", "{hidden}");
+        assert_eq!(read(&mut end), "", "{hidden}");
     }
     for (line, shown) in [
         ("get k", "[0 unix:] \"get\" \"k\""),
@@ -166,6 +162,6 @@ async fn only_what_redis_would_run_or_queue_is_shown() {
     ] {
         show(&sender, line);
         worker.monitors.deliver();
-        assert!(read(&end).trim_end().ends_with(shown), "{line}");
+        assert!(read(&mut end).trim_end().ends_with(shown), "{line}");
     }
 }
