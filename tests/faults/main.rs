@@ -7,6 +7,7 @@ mod steps;
 mod tap;
 
 mod blocked;
+mod control;
 mod hostile;
 mod large;
 mod leases;
@@ -15,3 +16,4 @@ mod soak;
 mod subscription;
 mod transaction;
 mod upstream;
+mod waiting;

@@ -82,6 +82,12 @@ pub(crate) fn hear(client: &mut Client, limit: Duration) -> Heard {
     }
 }
 
+/// Gives a connection that survives its fault time to be given up; the client reads nothing meanwhile,
+/// so that half a reply stays half a reply.
+pub(crate) fn let_pass() {
+    thread::sleep(ms(600));
+}
+
 /// A proxy, and the wire to a server that may be hurt.
 pub(crate) struct Scene<'a> {
     pub(crate) redis: &'a mut Redis,
@@ -91,8 +97,9 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// An empty server, and one warm connection of each kind.
-    pub(crate) fn new(redis: &'a mut Redis, fault: Fault) -> Self {
+    /// An empty server, and one warm connection of each kind in the protocol to be used: what the
+    /// fault meets is the client's request, and no greeting before it.
+    pub(crate) fn new(redis: &'a mut Redis, fault: Fault, proto: u8) -> Self {
         assert_eq!(redis.direct().ask("FLUSHALL"), "+OK");
         let tap = Tap::before(redis.socket());
         let mut settings = config(tap.endpoint());
@@ -101,9 +108,10 @@ impl<'a> Scene<'a> {
         settings.upstream.timeout = ms(400);
         settings.upstream.reconnect_max = ms(50);
         let scene = Self { redis, tap, near: Near::start(settings), fault };
-        let mut client = scene.near.client();
+        let mut client = scene.client(proto);
         assert_eq!(client.ask("GET w"), "nil");
         assert_eq!(client.ask("BLPOP none 0.01"), "nil");
+        assert_transaction(&mut client);
         scene
     }
 

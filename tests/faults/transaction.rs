@@ -73,7 +73,7 @@ fn in_one_packet() {
 }
 
 fn check(redis: &mut Redis, cell: Cell) {
-    let mut scene = Scene::new(redis, cell.fault);
+    let mut scene = Scene::new(redis, cell.fault, cell.proto);
     let mut client = scene.client(cell.proto);
     let told = play(&mut scene, &mut client, cell);
     scene.mend();
