@@ -240,7 +240,11 @@ mod tests {
     #[test]
     fn a_connection_knows_its_id_at_the_server() {
         let of = |reply: &'static [u8]| {
-            let info = ServerInfo { hello: ServerInfo::fields(&Bytes::from_static(reply)), timeout: None };
+            let info = ServerInfo {
+                hello: ServerInfo::fields(&Bytes::from_static(reply)),
+                timeout: None,
+                line: None,
+            };
             info.id()
         };
         assert_eq!(of(b"%2\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:17\r\n"), 17);
