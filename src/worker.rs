@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::config::Config;
 use crate::net::Accepted;
 use crate::policy::Rules;
-use crate::session::{Client, Order, Orders, Roster, Section, Session, Worker};
+use crate::session::{Client, Feed, Monitors, Order, Orders, Roster, Section, Session, Worker};
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
@@ -45,6 +45,7 @@ pub(crate) struct Common {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) nonce: Arc<str>,
+    pub(crate) monitors: Arc<Monitors>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) phase: watch::Receiver<Phase>,
 }
@@ -85,10 +86,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
+            () = worker.monitors.arrived() => worker.monitors.deliver(),
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
                 worker.lanes.tidy();
                 worker.pool.tidy();
+                if !worker.draining.get() {
+                    worker.pool.keep_warm();
+                }
                 idle.look(&clients.borrow(), common.config.timeout);
             }
             Ok(()) = phase.changed() => {
@@ -124,17 +129,24 @@ fn worker(index: usize, common: &Common) -> Worker {
         index,
         roster: Arc::clone(&common.roster),
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(shared)),
+        pool: Pool::new(Arc::clone(shared), idle_share(index, config)),
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
-        info: Section(Rc::new(move || section(&stats, &says, upstream.connections()))),
+        monitors: Feed::new(&common.monitors, index, config),
+        info: Section(Rc::new(move || section(&stats, &says, upstream.connections(), &upstream.lending))),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
     }
+}
+
+/// How many of `upstream.min_idle` connections worker `index` keeps.
+fn idle_share(index: usize, config: &Config) -> usize {
+    let (all, workers) = (if config.enabled { config.upstream.min_idle } else { 0 }, config.workers.max(1));
+    all / workers + usize::from(index < all % workers)
 }
 
 /// Starts a client's session; the client leaves the list when it ends.

@@ -231,7 +231,7 @@ const REQUESTS: [&str; 47] = [
 #[test]
 fn the_format_is_the_upstreams_own() {
     for make in Server::makes() {
-        let server = Server::start_as(&make, &[]);
+        let server = Server::start_of(&make, &[]);
         let proxy = Proxy::start_unix(config(&server.place()));
         let (mut direct, mut through) = (server.connect(), proxy.connect());
         for proto in ["2", "3"] {
@@ -269,7 +269,7 @@ fn own_line(talk: &mut Talk, request: &str) -> String {
 #[test]
 fn the_list_can_be_narrowed() {
     for make in Server::makes() {
-        let server = Server::start_as(&make, &[]);
+        let server = Server::start_of(&make, &[]);
         let (_proxy, mut talks) = crowd(&server, 4);
         let ids: Vec<u64> = talks.iter_mut().map(|talk| number(talk, "CLIENT ID")).collect();
         assert_eq!(talks[1].ask(&["CLIENT", "SETNAME", "b"]), b"+OK\r\n");

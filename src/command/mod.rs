@@ -5,6 +5,7 @@
 
 mod keys;
 mod lookup;
+mod monitor;
 mod reply;
 pub mod table;
 
@@ -84,6 +85,8 @@ pub enum Pin {
     Unsubscribe(Channels),
     /// `MONITOR`.
     Monitor,
+    /// `NEARSIDE MONITOR UPSTREAM`.
+    MonitorUpstream,
     /// `CLIENT TRACKING|CACHING|GETREDIR|TRACKINGINFO`.
     Tracking,
     /// `CLIENT REPLY`.
@@ -120,8 +123,6 @@ pub enum Local {
     ClientId,
     ClientInfo,
     ClientNoEvict,
-    ClientNoTouch,
-    ClientCapa,
     ClientList,
     /// Nearside's own command.
     Nearside,

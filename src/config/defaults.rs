@@ -44,6 +44,7 @@ impl Default for Upstream {
             database: 0,
             max_connections: 10,
             max_pinned: 1000,
+            min_idle: 0,
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             socket_timeout: Duration::from_secs(5),

@@ -129,6 +129,13 @@ pub(super) const UPSTREAM: &[Setting] = &[
         "Connections held by blocked, subscribed or monitoring clients; beyond it such a command gets \
             an error.",
     ),
+    fixed(
+        "upstream.min_idle",
+        Field::Count(|c| &mut c.upstream.min_idle, 0, 100_000),
+        "Connections kept open and idle, so that a transaction or another command that needs one of its \
+            own need not wait for it to be made: divided among the workers, within \
+            upstream.max_connections, as the default user. Closed while others wait for a connection.",
+    ),
     live(
         "upstream.timeout",
         Field::Wait(|c| &mut c.upstream.timeout, Bare::Seconds),
@@ -143,9 +150,10 @@ pub(super) const UPSTREAM: &[Setting] = &[
     .env(&["REDIS_SOCKET_CONNECT_TIMEOUT"]),
     live(
         "upstream.socket_timeout",
-        Field::Wait(|c| &mut c.upstream.socket_timeout, Bare::Seconds),
+        Field::Interval(|c| &mut c.upstream.socket_timeout),
         "How long a sent command may wait for its reply. Blocking commands, subscriptions and MONITOR \
-            are exempt.",
+            are exempt. 0 is a day, as good as never; a host that died is then noticed by TCP alone, \
+            within five minutes.",
     )
     .env(&["REDIS_SOCKET_TIMEOUT"]),
     live(

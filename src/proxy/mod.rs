@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::{BindError, Listener};
-use crate::session::Roster;
+use crate::session::{Monitors, Roster};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
 use crate::worker::{self, Arrival, Common, Phase};
@@ -128,6 +128,7 @@ async fn run(
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
 ) -> Result<(), Error> {
+    config.upstream.bound_waits();
     let mut listeners = Vec::new();
     for listen in &config.listen {
         listeners.extend(Listener::bind(listen, config.tcp_backlog)?);
@@ -204,6 +205,7 @@ fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<
         config: Arc::clone(config),
         shared: Arc::new(Shared::new(config.upstream.clone(), config.limits.clone())),
         stats: Arc::new(Stats::new(config.workers)),
+        monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),
         phase,

@@ -1,9 +1,8 @@
 //! The commands a session answers itself, and the words it has for failures.
 
 use super::hello;
-use super::nod;
 use super::path::Path;
-use crate::command::{Local, lookup};
+use crate::command::Local;
 use crate::config::Secret;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -31,14 +30,6 @@ pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<V
             path.reset();
             Some(b"+RESET\r\n".to_vec())
         }
-        Local::ClientId
-        | Local::ClientInfo
-        | Local::ClientList
-        | Local::ClientGetname
-        | Local::ClientSetname
-        | Local::ClientSetinfo
-        | Local::ClientNoEvict
-        | Local::ClientNoTouch => unasked(path, args),
         Local::Nearside => nearside(path, args),
         _ => None,
     }
@@ -97,12 +88,15 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), String> {
     Err("ERR Client names cannot contain spaces, newlines or special characters.".into())
 }
 
-/// What needs a nod, without one.
-fn unasked(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
-    let asked = nod::prepare(lookup(args)?, args, path.client.id)?;
-    let mut out = Vec::new();
-    (!asked.nod.is_refusal()).then(|| asked.nod.granted(&path.client, &mut out))?;
-    Some(out)
+/// Whether this `NEARSIDE MONITOR` is one.
+pub(super) fn is_monitor_upstream(args: &Args<'_>) -> bool {
+    args.len() == 3 && args.is(2, "UPSTREAM")
+}
+
+/// Appends the error for a `NEARSIDE` that is none.
+pub(super) fn unknown_nearside(out: &mut Vec<u8>) {
+    let text = "ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP.";
+    reply::error(text, out);
 }
 
 fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
@@ -113,7 +107,7 @@ fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
         3 if args.is(1, "PROBE") => return None,
         2 if args.is(1, "INFO") => encoded(|out| reply::text(path.proto, &(path.worker.info.0)(), out)),
         2 if args.is(1, "HELP") => help(),
-        _ => error("ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP."),
+        _ => encoded(unknown_nearside),
     })
 }
 
@@ -122,6 +116,8 @@ fn help() -> Vec<u8> {
         "NEARSIDE <subcommand>. Subcommands are:",
         "INFO",
         "    What this proxy says of itself.",
+        "MONITOR UPSTREAM",
+        "    What the upstream's MONITOR shows; MONITOR shows what clients send to this proxy.",
         "HELP",
         "    Print this help.",
     ];

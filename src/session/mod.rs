@@ -9,6 +9,7 @@ mod client;
 mod hello;
 mod intake;
 mod local;
+mod monitor;
 mod nod;
 mod path;
 mod pinned;
@@ -31,6 +32,7 @@ use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
 use intake::{Intake, Read};
+pub use monitor::{Feed, Monitors};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 
@@ -61,6 +63,8 @@ pub struct Worker {
     pub nonce: Arc<str>,
     /// What sets sizes in motion: copied out of the configuration for the path of a request.
     pub limits: Rc<Limits>,
+    /// Who monitors, here and on the other workers.
+    pub monitors: Feed,
     /// The `# Nearside` section of `INFO`, composed where the figures are.
     pub info: Section,
 }
@@ -90,6 +94,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Lanes may still hold the client's other half, for replies that are on their way.
         self.client().hang_up();
+        self.path.worker.monitors.remove(self.client());
         self.path.worker.roster.leave(self.client().id);
     }
 }

@@ -73,8 +73,6 @@ pub(super) fn prepare(command: &'static Command, args: &Args<'_>, id: u64) -> Op
         Some(Local::ClientSetname) => set_name(args),
         Some(Local::ClientSetinfo) => set_info(args),
         Some(Local::ClientNoEvict) => switch(args, Flag::NoEvict, b"ON"),
-        // On a lane it would be everybody's.
-        Some(Local::ClientNoTouch) => switch(args, Flag::NoTouch, b"OFF"),
         None => kill(args),
         _ => return None,
     };
@@ -281,7 +279,7 @@ pub(super) mod tests {
             ("CLIENT SETINFO foo me", "CLIENT SETINFO foo me"),
             ("CLIENT NO-EVICT off", "CLIENT NO-EVICT ON"),
             ("CLIENT NO-EVICT maybe", "CLIENT NO-EVICT maybe"),
-            ("CLIENT NO-TOUCH ON", "CLIENT NO-TOUCH OFF"),
+            ("CLIENT NO-TOUCH ON", ""),
         ] {
             assert_eq!(asked(line), expected, "{line}");
         }

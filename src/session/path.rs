@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::client::{After, Client, Ticket};
 use super::nod::{self, Asked};
-use super::{Worker, local};
-use crate::command::{Command, Local, Route, lookup};
+use super::{Worker, local, monitor};
+use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::convert::Conversion;
 use crate::resp::reply;
@@ -86,6 +86,7 @@ impl Path {
 
     /// Back to what a client is when it connects (`RESET`).
     pub(super) fn reset(&mut self) {
+        self.worker.monitors.remove(&self.client);
         self.speak(Proto::Resp2);
         // Redis 7.2 forgets it, which is also the first to print this field.
         self.client.card.reset(self.worker.shared.client_line().has("lib-name"));
@@ -130,6 +131,7 @@ impl Path {
         let verdict = match self.worker.rules.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
             Ok(_permit) => match command {
+                Some(command) if self.worker.monitors.any() => self.route_monitored(command, args),
                 Some(command) => self.route_known(command, args),
                 None if is_attack(args) => Verdict::Close,
                 None => self.pin(),
@@ -137,6 +139,19 @@ impl Path {
         };
         if verdict.consumed() {
             self.client.count(command, args);
+        }
+        verdict
+    }
+
+    /// Somebody monitors, this client itself perhaps.
+    #[cold]
+    fn route_monitored(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
+        if self.worker.monitors.refuses(&self.client, command, args) {
+            return self.here(|_, out| reply::error(monitor::KEYSPACE, out));
+        }
+        let verdict = self.route_known(command, args);
+        if verdict.consumed() {
+            self.worker.monitors.show(self, Some(command), args, true);
         }
         verdict
     }
@@ -161,11 +176,10 @@ impl Path {
                 None => self.session(which, args),
             },
             Route::Refused => self.here(|_, out| local::refused(command.name, out)),
-            Route::Control => match nod::prepare(command, args, self.client.id) {
-                Some(asked) => self.ask(asked),
-                None => self.pin(),
-            },
-            Route::Lease | Route::Blocking(_) | Route::Pin(_) => self.pin(),
+            Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
+                self.here(|_, out| local::unknown_nearside(out))
+            }
+            Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
     }
 

@@ -9,6 +9,7 @@
 mod backoff;
 mod budget;
 mod failure;
+mod fate;
 mod handshake;
 mod inflight;
 mod lane;
@@ -17,6 +18,7 @@ mod lease;
 mod line;
 mod pool;
 mod shared;
+mod warm;
 
 use std::rc::Rc;
 
@@ -24,7 +26,7 @@ pub use budget::{Class, Permit};
 pub use failure::Failure;
 pub use handshake::ServerInfo;
 pub use lane::{Lane, Lanes};
-pub use lease::{Lease, Wanted};
+pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
 pub use pool::Pool;
 pub use shared::Shared;

@@ -16,6 +16,7 @@ use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
+use crate::telemetry::{Connections, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
 const LARGE_STARTS: usize = 2;
@@ -38,9 +39,10 @@ pub struct Shared {
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
     buffered: AtomicUsize,
+    /// What has become of the connections that are lent.
+    pub lending: Lending,
     /// How the upstream prints a client.
     line: Mutex<Arc<ClientLine>>,
-    lost_pops: AtomicU64,
 }
 
 impl Shared {
@@ -55,8 +57,8 @@ impl Shared {
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
+            lending: Lending::default(),
             line: Mutex::default(),
-            lost_pops: AtomicU64::new(0),
         }
     }
 
@@ -70,8 +72,8 @@ impl Shared {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Connections in use: lanes and leases, and pinned ones.
-    pub fn connections(&self) -> (usize, usize) {
+    /// Connections there are, by what they do.
+    pub fn connections(&self) -> Connections {
         self.budget.in_use()
     }
 
@@ -109,12 +111,7 @@ impl Shared {
 
     /// An element was popped for a client that had gone.
     pub fn note_lost_pop(&self) {
-        self.lost_pops.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Elements popped for clients that had gone, so far.
-    pub fn lost_pops(&self) -> u64 {
-        self.lost_pops.load(Ordering::Relaxed)
+        self.lending.popped_elements_lost.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
@@ -133,7 +130,21 @@ impl Shared {
     }
 
     pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {
-        self.budget.acquire(class, self.settings.timeout).await
+        let permit = self.budget.acquire(class, self.settings.timeout).await;
+        if permit.is_err() && class != Class::Lane {
+            self.lending.waits_failed.fetch_add(1, Ordering::Relaxed);
+        }
+        permit
+    }
+
+    /// The right to open a lease that nobody asks for yet, if there is more than enough.
+    pub(super) fn spare_permit(&self) -> Option<Permit> {
+        self.budget.spare()
+    }
+
+    /// Idle connections of `class`.
+    pub(super) fn idle(&self, class: Class) -> &AtomicUsize {
+        self.budget.idle(class)
     }
 
     /// Connects, greets and selects. Names are resolved anew; the current server is kept while its

@@ -16,12 +16,12 @@ pub struct Server {
 impl Server {
     /// One on a Unix socket only. `args` are further settings, such as `--requirepass x`.
     pub fn start(args: &[&str]) -> Self {
-        Self::start_as("redis-server", args)
+        Self::start_of("redis-server", args)
     }
 
-    /// One of another make.
-    pub fn start_as(program: &str, args: &[&str]) -> Self {
-        Self::try_start(program, args, 0).expect("the server ends at once")
+    /// Another program, such as a Valkey, on a Unix socket only.
+    pub fn start_of(program: &str, args: &[&str]) -> Self {
+        Self::try_start(program, args, 0).expect("it ends at once")
     }
 
     /// The servers to be had: `redis-server`, and those that the environment names.
@@ -43,7 +43,7 @@ impl Server {
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "s", "--save", ""]);
         command.args(["--enable-debug-command", "yes"]).args(args);
         command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("the server is there");
+        let child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
         let mut server = Self { child, dir, port };
         eventually("redis-server answers", || match server.child.try_wait() {
             Ok(Some(_)) => Some(false),
