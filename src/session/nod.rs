@@ -55,6 +55,7 @@ enum What {
         name: bool,
         value: Bytes,
     },
+    /// A switch. What is asked is neither `ON` nor `OFF`: that it is wrong in just this way is the nod.
     Set(Flag, bool),
 }
 
@@ -72,7 +73,7 @@ pub(super) fn prepare(command: &'static Command, args: &Args<'_>, id: u64) -> Op
         Some(Local::ClientGetname) => (What::Getname, args.bytes().to_vec()),
         Some(Local::ClientSetname) => set_name(args),
         Some(Local::ClientSetinfo) => set_info(args),
-        Some(Local::ClientNoEvict) => switch(args, Flag::NoEvict, b"ON"),
+        Some(Local::ClientNoEvict) => switch(args, Flag::NoEvict),
         None => kill(args),
         _ => return None,
     };
@@ -113,12 +114,12 @@ fn set_info(args: &Args<'_>) -> (What, Vec<u8>) {
     (What::Setinfo { name, value }, encode(&[b"CLIENT", b"SETINFO", option, b""]))
 }
 
-/// `ON` or `OFF` of something that is asked about with `harmless`.
-fn switch(args: &Args<'_>, flag: Flag, harmless: &[u8]) -> (What, Vec<u8>) {
+/// `ON` or `OFF` of something that would change the connection it is asked on.
+fn switch(args: &Args<'_>, flag: Flag) -> (What, Vec<u8>) {
     if !args.is(2, "ON") && !args.is(2, "OFF") {
         return (What::Pass, args.bytes().to_vec());
     }
-    (What::Set(flag, args.is(2, "ON")), encode(&[b"CLIENT", args.get(1), harmless]))
+    (What::Set(flag, args.is(2, "ON")), encode(&[b"CLIENT", args.get(1), b"?"]))
 }
 
 /// `CLIENT KILL` is asked with every option the client gave, so that the upstream judges them, but
@@ -162,7 +163,8 @@ impl Nod {
     /// The upstream has answered `frame`: appends what the client gets, and does what was granted.
     /// Answers whether this was the client's last reply, after which it must be closed.
     pub(super) fn finish(self, client: &Client, frame: &[u8], out: &mut Vec<u8>) -> bool {
-        let refused = matches!(frame.first(), Some(b'-' | b'!'));
+        let wrong = frame.starts_with(b"-ERR syntax error") && matches!(self.what, What::Set(..));
+        let refused = matches!(frame.first(), Some(b'-' | b'!')) && !wrong;
         if !refused && !matches!(self.what, What::Pass) {
             return self.granted(client, out);
         }
@@ -277,7 +279,7 @@ pub(super) mod tests {
             ("CLIENT SETINFO lib-name me", "CLIENT SETINFO lib-name "),
             ("CLIENT SETINFO LIB-ver \t", "CLIENT SETINFO LIB-ver  "),
             ("CLIENT SETINFO foo me", "CLIENT SETINFO foo me"),
-            ("CLIENT NO-EVICT off", "CLIENT NO-EVICT ON"),
+            ("CLIENT NO-EVICT off", "CLIENT NO-EVICT ?"),
             ("CLIENT NO-EVICT maybe", "CLIENT NO-EVICT maybe"),
             ("CLIENT NO-TOUCH ON", ""),
         ] {
