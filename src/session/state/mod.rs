@@ -89,6 +89,8 @@ impl Held {
             _ if self.multi => self.in_multi(route, args),
             _ => self.outside(route, command, args),
         };
+        // Whether the upstream took it nobody will hear.
+        self.kept |= self.replies != Replies::On && matches!(expect, Expect::Keep { .. });
         match self.replies {
             // It is answered even by a connection that has been silenced.
             _ if matches!(expect, Expect::Reset) => Turn::Expect(expect),
@@ -113,6 +115,8 @@ impl Held {
                 self.multi || silenced
             }
             Some(Route::Session(Local::Select | Local::Auth | Local::Hello)) => silenced,
+            // Inside a transaction any of them goes to the upstream.
+            Some(Route::Session(which)) => silenced && self.multi && which != Local::Reset,
             _ => false,
         }
     }
@@ -161,7 +165,7 @@ impl Held {
             Some(Route::Session(which)) => {
                 // A transaction it would have ended is dealt with above; it forgets watched keys too.
                 self.watching &= which != Local::Reset;
-                session(which, args)
+                self.session(which, args)
             }
             Some(Route::Control) if command.is_some_and(|c| c.name == "SHUTDOWN") => Expect::Shutdown,
             Some(Route::Pin(Pin::Tracking | Pin::ReadOnly)) => self.mode(command, args),
@@ -199,7 +203,7 @@ impl Held {
                 (self.multi, self.watching) = (false, false);
                 return Expect::Reset;
             }
-            Some(Route::Session(which)) => self.tells(session(which, args)),
+            Some(Route::Session(which)) => self.tells(self.session(which, args)),
             Some(Route::Pin(Pin::Tracking | Pin::ReadOnly)) => {
                 self.kept = true;
                 self.tells(Expect::ClientId);
@@ -226,22 +230,28 @@ impl Held {
             _ => {}
         }
     }
-}
 
-/// What the upstream's answer to a session command means.
-fn session(which: Local, args: &Args<'_>) -> Expect {
-    match which {
-        Local::Select => {
-            let db = super::local::integer(args.get(1)).and_then(|db| u32::try_from(db).ok());
-            db.map_or(Expect::Reply, Expect::Select)
+    /// What the upstream's answer to a session command means.
+    fn session(&self, which: Local, args: &Args<'_>) -> Expect {
+        match which {
+            Local::Select => {
+                let db = super::local::integer(args.get(1)).and_then(|db| u32::try_from(db).ok());
+                db.map_or(Expect::Reply, Expect::Select)
+            }
+            Local::Auth => {
+                let (user, password) =
+                    if args.len() > 2 { (Some(args.get(1)), args.get(2)) } else { (None, args.get(1)) };
+                Expect::Auth(Box::new(super::local::credential(user, password)))
+            }
+            Local::Hello => hello::parse(args).map_or(Expect::Reply, |hello| Expect::Hello(Box::new(hello))),
+            Local::Reset => Expect::Reset,
+            // What the session answers itself elsewhere; here the upstream's connection takes it over for good.
+            Local::ClientSetname
+            | Local::ClientSetinfo
+            | Local::ClientNoEvict
+            | Local::ClientNoTouch
+            | Local::ClientCapa => Expect::Keep { before: self.kept },
+            _ => Expect::Reply,
         }
-        Local::Auth => {
-            let (user, password) =
-                if args.len() > 2 { (Some(args.get(1)), args.get(2)) } else { (None, args.get(1)) };
-            Expect::Auth(Box::new(super::local::credential(user, password)))
-        }
-        Local::Hello => hello::parse(args).map_or(Expect::Reply, |hello| Expect::Hello(Box::new(hello))),
-        Local::Reset => Expect::Reset,
-        _ => Expect::Reply,
     }
 }
