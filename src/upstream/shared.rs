@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::budget::{Budget, Class, Permit};
 use super::handshake::{Greeting, Link, greet};
 use super::large::Large;
-use super::{Credential, Failure};
+use super::{ClientLine, Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
@@ -41,6 +41,8 @@ pub struct Shared {
     buffered: AtomicUsize,
     /// What has become of the connections that are lent.
     pub lending: Lending,
+    /// How the upstream prints a client.
+    line: Mutex<Arc<ClientLine>>,
 }
 
 impl Shared {
@@ -56,6 +58,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
             lending: Lending::default(),
+            line: Mutex::default(),
         }
     }
 
@@ -99,6 +102,11 @@ impl Shared {
             limit: format!("{LARGE_STARTS} large replies starting at once"),
         };
         turn.ok().and_then(Result::ok).ok_or_else(busy)
+    }
+
+    /// How the upstream prints a client in `CLIENT LIST`, as far as it has said.
+    pub fn client_line(&self) -> Arc<ClientLine> {
+        Arc::clone(&self.line.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// An element was popped for a client that had gone.
@@ -152,15 +160,27 @@ impl Shared {
             let generation = self.settle(address);
             let base = self.credential();
             let greeting = Greeting { proto, db, credential, base: &base };
-            greet(stream, &greeting, generation).await.map_err(|e| match e {
+            let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,
-            })
+            })?;
+            self.learn(greeted.info.line.as_ref());
+            Ok(greeted)
         };
         let limit = self.settings.connect_timeout;
         tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
             Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)")))
         })
+    }
+
+    /// A server has shown how it prints a client.
+    fn learn(&self, line: Option<&ClientLine>) {
+        let mut known = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = line
+            && **known != *line
+        {
+            *known = Arc::new(line.clone());
+        }
     }
 
     /// The first of the upstream's addresses that takes a connection, the current one before others.

@@ -5,9 +5,11 @@ use bytes::Bytes;
 
 use super::relay::Relay;
 use super::replies::{Frame, Reply};
+use crate::command::Channels;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
+use crate::session::Flag;
 use crate::session::hello;
-use crate::session::state::{Expect, Held, Message, Queued};
+use crate::session::state::{Expect, Held, Message, Mode, Queued, Turn};
 use crate::upstream::ServerInfo;
 
 /// Upstream's words before a client's id in the reply to `CLIENT TRACKINGINFO`.
@@ -22,7 +24,7 @@ impl Relay<'_> {
             Frame::Reply(reply) => match self.expect.pop_front() {
                 Some(expect) => self.answered(expect, reply),
                 // The client was refused what we took for granted: nothing can be matched any more.
-                None => self.held.opaque = true,
+                None => self.turn(Turn::Opaque),
             },
         }
         self.ours();
@@ -71,6 +73,13 @@ impl Relay<'_> {
             Expect::Instead(words) => return Some(words),
             Expect::Exec(telling) if !telling.is_empty() => return Some(self.executed(telling, reply)),
             Expect::ClientId => return Some(self.translated(reply)),
+            Expect::Nod(nod) => {
+                let mut made = Vec::new();
+                if nod.finish(&self.client, reply, &mut made) {
+                    self.closing = true;
+                }
+                return Some(made.into());
+            }
             Expect::Hello(_) if is_error => return Some(Bytes::copy_from_slice(reply)),
             Expect::Hello(options) => return Some(self.hello(*options, reply)),
             _ if is_error => return None,
@@ -80,7 +89,11 @@ impl Relay<'_> {
                 self.reset();
                 return None;
             }
-            Expect::Keep { .. } => self.taint(),
+            Expect::Keep { mode, .. } => self.mode(mode),
+            Expect::Monitor => {
+                self.monitors();
+                return None;
+            }
             _ => return None,
         }
         self.update_lease();
@@ -93,6 +106,35 @@ impl Relay<'_> {
         self.held = Held::default();
         self.taint();
         self.update_lease();
+    }
+
+    /// The connection is in another mode; only its end undoes that for sure.
+    fn mode(&mut self, mode: Mode) {
+        self.taint();
+        let card = &self.client.card;
+        match mode {
+            Mode::Tracking(redirect) => {
+                card.set(Flag::Tracking, true);
+                card.set_redirect(redirect);
+            }
+            Mode::NoTracking => {
+                card.set(Flag::Tracking, false);
+                card.set_redirect(-1);
+            }
+            Mode::NoTouch(on) => card.set(Flag::NoTouch, on),
+            Mode::Readonly(on) => card.set(Flag::Readonly, on),
+            Mode::Other => {}
+        }
+    }
+
+    /// Others see in `CLIENT LIST` what the client is about.
+    pub(super) fn mirror(&self) {
+        let (card, held) = (&self.client.card, &self.held);
+        card.set_multi(held.queued().and_then(|n| i32::try_from(n).ok()).unwrap_or(-1));
+        card.set_watched(held.watched);
+        card.set(Flag::Blocked, self.blocked());
+        let count = |kind| held.subscribed.of(kind) as usize;
+        card.set_subscriptions(count(Channels::Exact), count(Channels::Pattern), count(Channels::Shard));
     }
 
     fn update_lease(&mut self) {
@@ -149,12 +191,6 @@ impl Relay<'_> {
             }
             None => Bytes::copy_from_slice(reply),
         }
-    }
-}
-
-impl Relay<'_> {
-    fn ours_of(&self, _id: i64) -> Option<u64> {
-        None
     }
 }
 

@@ -62,6 +62,8 @@ pub(super) struct Relay<'a> {
     pub(super) held: Held,
     /// A `RESET` is on its way on a connection whose replies are not matched.
     pub(super) reset_sent: bool,
+    /// What the connection brings from now on is nobody's.
+    pub(super) deaf: bool,
     /// An element that was popped for the client is still on its way to it.
     pub(super) popped: bool,
     /// A large request of which the rest is still to come.
@@ -94,6 +96,7 @@ impl<'a> Relay<'a> {
             replies: Replies::default(),
             held: Held::default(),
             reset_sent: false,
+            deaf: false,
             popped: false,
             streaming: None,
             closing: false,
@@ -106,10 +109,16 @@ impl<'a> Relay<'a> {
     pub(super) async fn run(&mut self) -> End {
         let limit = self.session.path.worker.config.upstream.socket_timeout;
         let mut timer = pin!(sleep(limit));
+        self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
-        self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.normal);
-        self.client.patient.set(false);
+        let worker = &self.session.path.worker;
+        if !worker.monitors.has(&self.client) {
+            self.client.set_output_limit(worker.config.client_output_buffer_limit.normal);
+            self.client.patient.set(false);
+        }
         self.client.set_in_reply(false);
+        self.client.card.set_upstream_id(0);
+        self.mirror();
         match stop {
             Ok(()) => match (self.closing, self.lease.take()) {
                 (false, Some(lease)) => End::Done(lease),
@@ -148,6 +157,7 @@ impl<'a> Relay<'a> {
                 continue;
             }
             self.client.patient.set(self.blocked() || self.held.listens());
+            self.mirror();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
@@ -226,7 +236,7 @@ impl<'a> Relay<'a> {
         self.turn = None;
         let bytes = std::mem::take(&mut self.from_upstream);
         let mut at = 0;
-        while at < bytes.len() {
+        while at < bytes.len() && !self.deaf {
             let reading = Reading {
                 proto: self.session.path.proto,
                 listens: self.held.listens(),

@@ -2,14 +2,18 @@
 
 use bytes::Bytes;
 
+use super::class;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::reply;
+use crate::resp::request::{Args, encode};
 use crate::resp::scan::request::ProtocolError;
 use crate::session::intake::Front;
 use crate::session::local;
+use crate::session::monitor;
 use crate::session::path::is_attack;
 use crate::session::state::{Expect, Turn};
+use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
 const OVERSTAY: u32 = 64;
@@ -77,39 +81,58 @@ impl Relay<'_> {
             self.closing = true;
             return false;
         }
+        if let Some(command) = command
+            && self.session.path.worker.monitors.refuses(&self.client, command, &args)
+        {
+            return self.deny(monitor::KEYSPACE);
+        }
         let route = command.map(|c| c.route);
         match route {
             _ if self.held.opaque => return self.forward_raw(route),
+            Some(Route::Pin(Pin::MonitorUpstream)) if !self.held.multi => return self.monitor_upstream(),
             _ if self.held.multi => {}
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;
                 return self.answer_here(Bytes::from_static(b"+OK\r\n"));
             }
-            // Its answer may change what follows, or what its own reply looks like.
-            Some(Route::Session(_)) if !self.expect.is_empty() => return false,
-            Some(Route::Session(which)) => {
-                if let Some(answer) = self.answer_of_session(which) {
+            Some(Route::Session(Local::Nearside)) => {
+                if let Some(answer) = self.answer_of_nearside() {
                     return self.answer_here(answer);
                 }
             }
+            // Its answer may change what follows, or what its own reply looks like.
+            Some(Route::Session(which)) if changes(which) && !self.expect.is_empty() => return false,
             Some(Route::Refused) => {
                 let mut out = Vec::new();
                 local::refused(command.map_or("", |c| c.name), &mut out);
                 return self.answer_here(out.into());
             }
-            _ if !self.held.any() && self.taken >= OVERSTAY => return false,
+            _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
         self.send(command)
     }
 
+    /// Whether the next request, which needs a connection of `class`, may have this one. Who is free to
+    /// leave and would occupy a connection meant for something shorter comes again for another.
+    fn may_stay(&self, class: Class) -> bool {
+        let here = self.lease.as_ref().map(Lease::class);
+        let fits = match here {
+            Some(Class::Pinned) => true,
+            Some(Class::Control) => false,
+            _ => class == Class::Lease,
+        };
+        self.held.any() || (self.taken < OVERSTAY && (fits || self.taken == 0))
+    }
+
     /// Sends the request at the front, unless it must wait for the replies before it.
     fn send(&mut self, command: Option<&'static Command>) -> bool {
         let args = self.session.intake.args();
-        let turn = self.held.forward(command, &args);
+        let mut turn = self.held.forward(command, &args);
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
             return false;
         }
+        let other = command.and_then(|command| self.reworded(command, &mut turn));
         if let Turn::Expect(Expect::Blocking { .. }) = turn
             && command.is_some_and(|c| c.route == Route::Pin(Pin::Wait))
         {
@@ -118,7 +141,10 @@ impl Relay<'_> {
         }
         let silenced = matches!(turn, Turn::SilentOnce);
         self.turn(turn);
-        self.pass_on();
+        match other {
+            None => self.pass_on(),
+            Some(request) => self.pass_on_as(&request),
+        }
         if silenced {
             // There will be no reply: this one tells when the request is done.
             self.ask_for_nothing();
@@ -126,11 +152,12 @@ impl Relay<'_> {
         true
     }
 
-    fn turn(&mut self, turn: Turn) {
+    pub(super) fn turn(&mut self, turn: Turn) {
         match turn {
             Turn::Silent | Turn::SilentOnce => {}
             Turn::Opaque => {
                 self.held.opaque = true;
+                self.expect.clear();
                 self.taint();
                 self.listening();
             }
@@ -169,27 +196,64 @@ impl Relay<'_> {
         self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
     }
 
-    /// The request at the front goes to the upstream as it is.
-    fn pass_on(&mut self) {
-        self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
+    /// `NEARSIDE MONITOR UPSTREAM`: from here on the upstream's feed, as it comes.
+    fn monitor_upstream(&mut self) -> bool {
+        if !self.expect.is_empty() {
+            return false;
+        }
+        self.turn(Turn::Opaque);
+        self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
+        self.took(true);
         self.session.intake.pop();
-        self.count();
+        true
     }
 
-    /// What the session itself answers to the request at the front; `None`: it has to go upstream,
-    /// which verifies it, or whose connection it concerns.
-    fn answer_of_session(&mut self, which: Local) -> Option<Bytes> {
-        if matches!(which, Local::Hello | Local::Reset | Local::Select) || self.held.subscribed.any() {
-            return None;
+    /// The upstream would let the client monitor it: it may see what passes here. The connection that was
+    /// asked is of no more use.
+    pub(super) fn monitors(&mut self) {
+        self.taint();
+        if self.held.any() {
+            // It cannot be left: what the client sees is the upstream's own feed.
+            return self.turn(Turn::Opaque);
         }
+        self.session.path.worker.monitors.add(&self.client);
+        (self.deaf, self.leaving) = (true, true);
+    }
+
+    /// Monitors see a request that has been taken.
+    fn show(&self, args: &Args<'_>, whole: bool) {
+        let monitors = &self.session.path.worker.monitors;
+        if monitors.any() {
+            monitors.show(&self.session.path, lookup(args), args, whole);
+        }
+    }
+
+    /// The request at the front goes to the upstream as it is.
+    fn pass_on(&mut self) {
+        self.show(&self.session.intake.args(), true);
+        self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
+        self.took(true);
+        self.session.intake.pop();
+    }
+
+    /// Another request goes to the upstream in place of the one at the front.
+    fn pass_on_as(&mut self, request: &[u8]) {
+        self.show(&self.session.intake.args(), true);
+        self.to_upstream.extend_from_slice(request);
+        self.took(true);
+        self.session.intake.pop();
+    }
+
+    /// What `NEARSIDE` answers to the request at the front; `None`: the upstream may know more.
+    fn answer_of_nearside(&mut self) -> Option<Bytes> {
         let session = &mut *self.session;
-        local::answer(&mut session.path, which, &session.intake.args()).map(Bytes::from)
+        local::answer(&mut session.path, Local::Nearside, &session.intake.args()).map(Bytes::from)
     }
 
     fn answer_here(&mut self, answer: Bytes) -> bool {
         self.expect.push_back(Expect::Ours(answer));
+        self.took(true);
         self.session.intake.pop();
-        self.count();
         self.ours();
         true
     }
@@ -201,8 +265,8 @@ impl Relay<'_> {
         }
         self.expect.push_back(Expect::Instead(words(text)));
         self.to_upstream.extend_from_slice(UNQUEUEABLE);
+        self.took(true);
         self.session.intake.pop();
-        self.count();
         true
     }
 
@@ -223,15 +287,23 @@ impl Relay<'_> {
             }
             self.turn(turn);
         }
+        self.show(&self.session.intake.args_so_far(), false);
+        self.took(false);
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
-        self.count();
         true
     }
 
-    fn count(&mut self) {
+    /// The request at the front, whole or not, has been taken.
+    fn took(&mut self, whole: bool) {
         self.taken += 1;
-        self.client.requests.set(self.client.requests.get() + 1);
+        let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
+        self.client.count(lookup(&args), &args);
     }
+}
+
+/// Whether the answer decides what the requests after it are.
+fn changes(which: Local) -> bool {
+    matches!(which, Local::Hello | Local::Auth | Local::Select | Local::Reset)
 }
 
 fn words(text: &str) -> Bytes {

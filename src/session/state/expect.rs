@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::command::Channels;
 use crate::session::hello::Hello;
+use crate::session::nod::Nod;
 use crate::upstream::Credential;
 
 /// What a reply on the session's own connection will answer.
@@ -17,10 +18,10 @@ pub(in crate::session) enum Expect {
     Multi { nested: bool },
     /// `EXEC`, and which of the commands it runs mean something to the session.
     Exec(Vec<Queued>),
-    /// `WATCH`; whether keys were watched before.
-    Watch { before: bool },
+    /// `WATCH`; how many keys were watched before.
+    Watch { before: usize },
     /// A mode of the connection that only its end undoes; whether it had one before.
-    Keep { before: bool },
+    Keep { before: bool, mode: Mode },
     /// Confirmations, so many of them; `None`: one for each subscription of the kind, at least one.
     Subscription { of: Channels, left: Option<u32> },
     /// `SELECT` of this database.
@@ -29,6 +30,8 @@ pub(in crate::session) enum Expect {
     Auth(Box<Credential>),
     /// `HELLO` with these options.
     Hello(Box<Hello>),
+    /// The upstream's nod to what is answered here.
+    Nod(Box<Nod>),
     /// `RESET`.
     Reset,
     /// A client's id in the upstream's count: the whole reply, or the field `redirect` of it.
@@ -43,6 +46,21 @@ pub(in crate::session) enum Expect {
     Instead(Bytes),
     /// The reply to a question of our own: nobody is to see it.
     Nothing,
+}
+
+/// A mode of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::session) enum Mode {
+    /// `CLIENT TRACKING ON`: the client its invalidations go to, by our id; 0: to itself.
+    Tracking(i64),
+    /// `CLIENT TRACKING OFF`.
+    NoTracking,
+    /// `CLIENT NO-TOUCH`, on or off.
+    NoTouch(bool),
+    /// `READONLY` and `READWRITE`.
+    Readonly(bool),
+    /// Another.
+    Other,
 }
 
 /// A command inside a transaction that means something to the session once it runs.
@@ -69,7 +87,7 @@ impl Expect {
     /// What becomes of the reply that answers this.
     pub(in crate::session) fn fate(&self) -> Fate {
         match self {
-            Self::Hello(_) | Self::ClientId => Fate::Gather,
+            Self::Hello(_) | Self::ClientId | Self::Nod(_) => Fate::Gather,
             Self::Exec(queued) if !queued.is_empty() => Fate::Gather,
             Self::Instead(_) | Self::Nothing => Fate::Drop,
             _ => Fate::Pass,

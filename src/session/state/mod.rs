@@ -8,7 +8,7 @@ mod tests;
 use super::hello;
 use crate::command::{Command, Local, Pin, Route};
 use crate::resp::request::Args;
-pub(super) use expect::{Expect, Fate, Queued, Turn};
+pub(super) use expect::{Expect, Fate, Mode, Queued, Turn};
 pub(super) use subscribed::{HEAD, Message, Subscribed, last_integer, message};
 
 /// Which replies the client wants (`CLIENT REPLY`).
@@ -32,8 +32,8 @@ pub(super) struct Held {
     queued: usize,
     /// Those of them that mean something to the session.
     telling: Vec<Queued>,
-    /// Keys are watched.
-    pub(super) watching: bool,
+    /// Keys that are watched.
+    pub(super) watched: usize,
     /// The connection is in a mode of its client's (tracking, `READONLY`, `NO-TOUCH`).
     pub(super) kept: bool,
     /// Which replies come.
@@ -48,7 +48,7 @@ impl Held {
     /// Whether anything holds it.
     pub(super) fn any(&self) -> bool {
         self.multi
-            || self.watching
+            || self.watched > 0
             || self.kept
             || self.opaque
             || self.replies != Replies::On
@@ -147,10 +147,12 @@ impl Held {
                 Expect::Multi { nested: false }
             }
             Some(Route::Pin(Pin::Watch)) => {
-                Expect::Watch { before: std::mem::replace(&mut self.watching, true) }
+                let before = self.watched;
+                self.watched += (args.len() - 1).max(1);
+                Expect::Watch { before }
             }
             Some(Route::Pin(Pin::Unwatch)) => {
-                self.watching = false;
+                self.watched = 0;
                 Expect::Reply
             }
             Some(Route::Pin(Pin::Wait)) => Expect::Blocking { pops: false },
@@ -164,7 +166,9 @@ impl Held {
             Some(Route::Pin(Pin::Monitor)) => Expect::Monitor,
             Some(Route::Session(which)) => {
                 // A transaction it would have ended is dealt with above; it forgets watched keys too.
-                self.watching &= which != Local::Reset;
+                if which == Local::Reset {
+                    self.watched = 0;
+                }
                 self.session(which, args)
             }
             Some(Route::Control) if command.is_some_and(|c| c.name == "SHUTDOWN") => Expect::Shutdown,
@@ -179,28 +183,57 @@ impl Held {
 
     /// Modes of the connection.
     fn mode(&mut self, command: Option<&Command>, args: &Args<'_>) -> Expect {
-        match command.map_or("", |c| c.name) {
-            "CLIENT|GETREDIR" | "CLIENT|TRACKINGINFO" => Expect::ClientId,
-            "CLIENT|TRACKING" if !args.is(2, "ON") && !self.kept => Expect::Reply,
-            _ => Expect::Keep { before: std::mem::replace(&mut self.kept, true) },
+        let mode = match command.map_or("", |c| c.name) {
+            "CLIENT|GETREDIR" | "CLIENT|TRACKINGINFO" => return Expect::ClientId,
+            "CLIENT|TRACKING" if args.is(2, "ON") => Mode::Tracking(redirect(args)),
+            "CLIENT|TRACKING" if !self.kept => return Expect::Reply,
+            "CLIENT|TRACKING" => Mode::NoTracking,
+            "CLIENT|NO-TOUCH" => Mode::NoTouch(args.is(2, "ON")),
+            "READONLY" => Mode::Readonly(true),
+            "READWRITE" => Mode::Readonly(false),
+            _ => Mode::Other,
+        };
+        Expect::Keep { before: std::mem::replace(&mut self.kept, true), mode }
+    }
+
+    /// Commands the open transaction has queued; `None` outside one.
+    pub(super) fn queued(&self) -> Option<usize> {
+        self.multi.then_some(self.queued)
+    }
+
+    /// The command that has just been queued means this once it runs.
+    pub(super) fn tells_last(&mut self, expect: Expect) {
+        self.telling.push(Queued { index: self.queued.saturating_sub(1), expect });
+    }
+
+    /// What a command brings that the session would answer itself, but that goes to the upstream.
+    fn session(&self, which: Local, args: &Args<'_>) -> Expect {
+        match which {
+            // The connection takes it over for good.
+            Local::ClientSetname
+            | Local::ClientSetinfo
+            | Local::ClientNoEvict
+            | Local::ClientNoTouch
+            | Local::ClientCapa => Expect::Keep { before: self.kept },
+            _ => session(which, args),
         }
     }
 
     fn in_multi(&mut self, route: Option<Route>, args: &Args<'_>) -> Expect {
         match route {
             Some(Route::Pin(Pin::Exec)) => {
-                (self.multi, self.watching) = (false, false);
+                (self.multi, self.watched) = (false, 0);
                 return Expect::Exec(std::mem::take(&mut self.telling));
             }
             Some(Route::Pin(Pin::Discard)) => {
-                (self.multi, self.watching) = (false, false);
+                (self.multi, self.watched) = (false, 0);
                 return Expect::Reply;
             }
             Some(Route::Pin(Pin::Multi)) => return Expect::Multi { nested: true },
             // It and the next are refused, not queued.
             Some(Route::Pin(Pin::Watch)) => return Expect::Reply,
             Some(Route::Session(Local::Reset)) => {
-                (self.multi, self.watching) = (false, false);
+                (self.multi, self.watched) = (false, 0);
                 return Expect::Reset;
             }
             Some(Route::Session(which)) => self.tells(self.session(which, args)),
@@ -225,33 +258,33 @@ impl Held {
     pub(super) fn refused(&mut self, expect: &Expect) {
         match expect {
             Expect::Multi { nested: false } => self.multi = false,
-            Expect::Watch { before } => self.watching = *before,
-            Expect::Keep { before } => self.kept = *before,
+            Expect::Watch { before } => self.watched = *before,
+            Expect::Keep { before, .. } => self.kept = *before,
             _ => {}
         }
     }
+}
 
-    /// What the upstream's answer to a session command means.
-    fn session(&self, which: Local, args: &Args<'_>) -> Expect {
-        match which {
-            Local::Select => {
-                let db = super::local::integer(args.get(1)).and_then(|db| u32::try_from(db).ok());
-                db.map_or(Expect::Reply, Expect::Select)
-            }
-            Local::Auth => {
-                let (user, password) =
-                    if args.len() > 2 { (Some(args.get(1)), args.get(2)) } else { (None, args.get(1)) };
-                Expect::Auth(Box::new(super::local::credential(user, password)))
-            }
-            Local::Hello => hello::parse(args).map_or(Expect::Reply, |hello| Expect::Hello(Box::new(hello))),
-            Local::Reset => Expect::Reset,
-            // What the session answers itself elsewhere; here the upstream's connection takes it over for good.
-            Local::ClientSetname
-            | Local::ClientSetinfo
-            | Local::ClientNoEvict
-            | Local::ClientNoTouch
-            | Local::ClientCapa => Expect::Keep { before: self.kept },
-            _ => Expect::Reply,
+/// Whom `CLIENT TRACKING ON` names after `REDIRECT`.
+fn redirect(args: &Args<'_>) -> i64 {
+    let at = (3..args.len()).find(|i| args.is(*i, "REDIRECT"));
+    at.filter(|at| at + 1 < args.len()).and_then(|at| super::local::integer(args.get(at + 1))).unwrap_or(0)
+}
+
+/// What the upstream's answer to a session command means.
+fn session(which: Local, args: &Args<'_>) -> Expect {
+    match which {
+        Local::Select => {
+            let db = super::local::integer(args.get(1)).and_then(|db| u32::try_from(db).ok());
+            db.map_or(Expect::Reply, Expect::Select)
         }
+        Local::Auth => {
+            let (user, password) =
+                if args.len() > 2 { (Some(args.get(1)), args.get(2)) } else { (None, args.get(1)) };
+            Expect::Auth(Box::new(super::local::credential(user, password)))
+        }
+        Local::Hello => hello::parse(args).map_or(Expect::Reply, |hello| Expect::Hello(Box::new(hello))),
+        Local::Reset => Expect::Reset,
+        _ => Expect::Reply,
     }
 }

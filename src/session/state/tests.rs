@@ -33,7 +33,7 @@ fn partial(line: &str) -> (Held, Turn) {
 fn a_transaction_holds_until_it_ends() {
     let mut held = Held::default();
     forward(&mut held, "WATCH k");
-    assert!(held.watching);
+    assert_eq!(held.watched, 1);
     forward(&mut held, "MULTI");
     forward(&mut held, "SET k v");
     assert!(held.multi);
@@ -59,7 +59,7 @@ fn a_refused_watch_leaves_earlier_ones() {
     forward(&mut held, "WATCH k");
     let second = forward(&mut held, "WATCH l");
     held.refused(&second);
-    assert!(held.watching);
+    assert_eq!(held.watched, 1);
     forward(&mut held, "MULTI x"); // wrong arity: the upstream says so, nothing begins
     assert!(!held.multi);
 }
@@ -67,8 +67,8 @@ fn a_refused_watch_leaves_earlier_ones() {
 #[test]
 fn what_goes_on_before_it_is_whole_holds_what_it_may_change() {
     let (held, turn) = partial("WATCH");
-    assert!(matches!(turn, Turn::Expect(Expect::Watch { before: false })));
-    assert!(held.watching);
+    assert!(matches!(turn, Turn::Expect(Expect::Watch { before: 0 })));
+    assert_eq!(held.watched, 1);
     for name in ["SUBSCRIBE", "AUTH", "EXEC"] {
         let (held, turn) = partial(name);
         assert!(matches!(turn, Turn::Opaque), "{name}");
