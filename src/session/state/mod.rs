@@ -89,8 +89,6 @@ impl Held {
             _ if self.multi => self.in_multi(route, args),
             _ => self.outside(route, command, args),
         };
-        // Whether the upstream took it nobody will hear.
-        self.kept |= self.replies != Replies::On && matches!(expect, Expect::Keep { .. });
         match self.replies {
             // It is answered even by a connection that has been silenced.
             _ if matches!(expect, Expect::Reset) => Turn::Expect(expect),
@@ -115,8 +113,6 @@ impl Held {
                 self.multi || silenced
             }
             Some(Route::Session(Local::Select | Local::Auth | Local::Hello)) => silenced,
-            // Inside a transaction any of them goes to the upstream.
-            Some(Route::Session(which)) => silenced && self.multi && which != Local::Reset,
             _ => false,
         }
     }
@@ -169,7 +165,7 @@ impl Held {
                 if which == Local::Reset {
                     self.watched = 0;
                 }
-                self.session(which, args)
+                session(which, args)
             }
             Some(Route::Control) if command.is_some_and(|c| c.name == "SHUTDOWN") => Expect::Shutdown,
             Some(Route::Pin(Pin::Tracking | Pin::ReadOnly)) => self.mode(command, args),
@@ -206,19 +202,6 @@ impl Held {
         self.telling.push(Queued { index: self.queued.saturating_sub(1), expect });
     }
 
-    /// What a command brings that the session would answer itself, but that goes to the upstream.
-    fn session(&self, which: Local, args: &Args<'_>) -> Expect {
-        match which {
-            // The connection takes it over for good.
-            Local::ClientSetname
-            | Local::ClientSetinfo
-            | Local::ClientNoEvict
-            | Local::ClientNoTouch
-            | Local::ClientCapa => Expect::Keep { before: self.kept },
-            _ => session(which, args),
-        }
-    }
-
     fn in_multi(&mut self, route: Option<Route>, args: &Args<'_>) -> Expect {
         match route {
             Some(Route::Pin(Pin::Exec)) => {
@@ -236,7 +219,7 @@ impl Held {
                 (self.multi, self.watched) = (false, 0);
                 return Expect::Reset;
             }
-            Some(Route::Session(which)) => self.tells(self.session(which, args)),
+            Some(Route::Session(which)) => self.tells(session(which, args)),
             Some(Route::Pin(Pin::Tracking | Pin::ReadOnly)) => {
                 self.kept = true;
                 self.tells(Expect::ClientId);
