@@ -17,6 +17,8 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
     let shared = Arc::new(Shared::new(config.upstream.clone(), config.limits.clone()));
     let scratch = Rc::default();
     Rc::new(Worker {
+        index,
+        roster: Arc::new(crate::session::Roster::new(1).0),
         lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch)),
         pool: Pool::new(Arc::clone(&shared), 0),
         rules: Rules::new(config.enabled, &config.features),
