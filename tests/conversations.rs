@@ -4,7 +4,17 @@
 //! in RESP2 and RESP3, command by command, as one pipeline in a single write, and cut at random
 //! places. `NEARSIDE_SEED` repeats a run's cuts.
 
+#[path = "conversations/blur.rs"]
+mod blur;
 mod common;
+#[path = "conversations/coverage.rs"]
+mod coverage;
+#[path = "conversations/exempt.rs"]
+mod exempt;
+#[path = "conversations/frame.rs"]
+mod frame;
+#[path = "conversations/kinds.rs"]
+mod kinds;
 #[path = "conversations/large.rs"]
 mod large;
 #[path = "conversations/permitted.rs"]
@@ -13,8 +23,20 @@ mod permitted;
 mod runner;
 #[path = "conversations/script.rs"]
 mod script;
+#[path = "conversations/side.rs"]
+mod side;
+#[path = "convert/spans.rs"]
+mod spans;
+#[path = "conversations/stage.rs"]
+mod stage;
+#[path = "conversations/step.rs"]
+mod step;
+#[path = "conversations/varies.rs"]
+mod varies;
+#[path = "conversations/words.rs"]
+mod words;
 
-/// A test per file; each has its own pair of servers.
+/// A test per file; each has its own pairs of servers.
 macro_rules! files {
     ($($name:ident),* $(,)?) => {
         $(#[test]
@@ -32,6 +54,11 @@ macro_rules! files {
                     assert!(listed.contains(&stem), "{name} is not in the list of tests/conversations.rs");
                 }
             }
+        }
+
+        #[test]
+        fn every_command_has_a_conversation() {
+            coverage::check(&[$(include_str!(concat!("conversations/", stringify!($name), ".talk"))),*]);
         }
     };
 }

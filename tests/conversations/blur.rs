@@ -1,0 +1,144 @@
+//! What of a reply is not compared.
+
+use crate::frame::Frame;
+use crate::permitted::PERMITTED;
+use crate::varies::VARIES;
+
+/// A rule about the replies to one command.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// The command's first words.
+    pub(crate) command: &'static str,
+    /// What is left out of the comparison.
+    pub(crate) blur: Blur,
+    /// Why.
+    pub(crate) reason: &'static str,
+}
+
+/// What of a reply is not compared. Errors always are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Blur {
+    /// Numbers, alone or as texts.
+    Numbers,
+    /// What follows one of these texts in a list or map.
+    After(&'static [&'static str]),
+    /// Numbers anywhere in texts, lengths of texts, and paths.
+    Shape,
+    /// Everything but the types of all elements, and how many there are.
+    Types,
+    /// Everything but the type of the whole.
+    Type,
+    /// What follows the `:` in a text's lines.
+    Lines,
+    /// What follows the `=` in a text's words; and, as `Lines`, what is said after the first line.
+    Words,
+    /// The order of the elements.
+    Order,
+    /// `INFO`: values, Nearside's section, and sections about what commands had been run.
+    Info,
+    /// `MONITOR`: the time, and where the client is.
+    Monitor,
+    /// Nearside refuses what the server does.
+    Refused,
+}
+
+/// `reply` to the command that starts with `words`, made readable, without what may differ.
+pub(crate) fn blurred(words: &str, reply: &[u8], is_direct: bool) -> String {
+    match rule(words) {
+        None => String::from_utf8(reply.escape_ascii().collect()).expect("ASCII"),
+        Some(Rule { blur: Blur::Refused, .. }) => {
+            let refused = b"is refused: ";
+            let is_refused =
+                reply.starts_with(b"-ERR ") && reply.windows(refused.len()).any(|it| it == refused);
+            if is_direct || is_refused { "(refused)".into() } else { "(not refused)".into() }
+        }
+        Some(rule) => Frame::read_all(reply).iter().map(|frame| rule.blur.show(frame)).collect(),
+    }
+}
+
+/// The rule with the most words.
+fn rule(words: &str) -> Option<&'static Rule> {
+    let words = words.to_ascii_uppercase();
+    let applies = |rule: &&Rule| {
+        words.strip_prefix(rule.command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    VARIES.iter().chain(PERMITTED).filter(applies).max_by_key(|rule| rule.command.len())
+}
+
+impl Blur {
+    fn show(self, frame: &Frame) -> String {
+        match self {
+            Self::Type if !frame.is_error() => format!("{} ", char::from(frame.kind())),
+            Self::Order => sorted(frame),
+            _ => frame.show(&|at, frame| self.leaf(at, frame)),
+        }
+    }
+
+    /// How a leaf is shown: its type, and what of its text counts. `before` is the text before it in its list.
+    fn leaf(self, before: Option<&str>, frame: &Frame) -> Option<String> {
+        let text = String::from_utf8_lossy(frame.text()?).into_owned();
+        if frame.is_error() {
+            return None;
+        }
+        let kept = match self {
+            Self::Numbers => text.parse::<f64>().is_ok().then(|| "#".into())?,
+            Self::After(names) => names.contains(&before?).then(|| "(...)".into())?,
+            Self::Shape if text.starts_with('/') => "(path)".into(),
+            Self::Shape => digits(&text),
+            Self::Types => String::new(),
+            Self::Lines => text.lines().map(|line| until(line, ':')).collect(),
+            Self::Words => first_line(&text).split(' ').map(|word| until(word, '=')).collect(),
+            Self::Info => info(&text),
+            Self::Monitor => monitor(&text),
+            Self::Type | Self::Order | Self::Refused => return None,
+        };
+        Some(format!("{}{kept} ", char::from(frame.kind())))
+    }
+}
+
+fn sorted(frame: &Frame) -> String {
+    let Frame::Many { kind, items } = frame else { return frame.show(&|_, _| None) };
+    let size = if *kind == b'%' { 2 } else { 1 };
+    let mut items: Vec<String> =
+        items.chunks(size).map(|some| some.iter().map(|item| item.show(&|_, _| None)).collect()).collect();
+    items.sort();
+    format!("{}{} {}", char::from(*kind), items.len(), items.concat())
+}
+
+/// `text` with one mark in place of each number.
+fn digits(text: &str) -> String {
+    let mut out = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_ascii_digit() && c != '.') {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        if rest.len() < part.len() {
+            out.push('#');
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
+fn until(text: &str, mark: char) -> String {
+    let name = text.split(mark).next().unwrap_or_default();
+    format!("{name}{mark} ")
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+fn info(text: &str) -> String {
+    let of_past = ["Nearside", "Commandstats", "Latencystats", "Errorstats", "Keysizes"];
+    let is_of_past = |section: &&str| of_past.iter().any(|name| section.starts_with(name));
+    let sections = text.split("# ").filter(|section| !is_of_past(section));
+    sections.map(|section| section.lines().map(|line| until(line, ':')).collect::<String>()).collect()
+}
+
+/// `1700000000.123456 [0 unix:/s] "set" "k" "v"`, from its database on.
+fn monitor(text: &str) -> String {
+    let (Some((_, rest)), Some((_, said))) = (text.split_once('['), text.split_once(']')) else {
+        return text.into();
+    };
+    let db = rest.split(' ').next().unwrap_or_default();
+    format!("[{db}]{said}")
+}
