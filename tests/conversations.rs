@@ -17,6 +17,8 @@ mod frame;
 mod kinds;
 #[path = "conversations/large.rs"]
 mod large;
+#[path = "conversations/odd.rs"]
+mod odd;
 #[path = "conversations/permitted.rs"]
 mod permitted;
 #[path = "conversations/runner.rs"]
@@ -64,25 +66,36 @@ macro_rules! files {
 }
 
 files! {
+    acl,
+    admin,
     attack,
     auth_given,
     auth_limits,
     auth_none,
     auth_user,
     blocking,
+    clients,
+    cluster,
     connection,
     generic,
     hashes,
     inline,
     lists,
+    messages,
+    newer,
     protocol,
     pubsub,
     pubsub_resp3,
     scripts,
     server,
     sets,
+    states,
     streams,
+
     strings,
+    tracking,
     transactions,
+    waiting,
+    watch,
     zsets,
 }

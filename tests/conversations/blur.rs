@@ -18,21 +18,21 @@ pub(crate) struct Rule {
 /// What of a reply is not compared. Errors always are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Blur {
+    /// Nothing: all is compared.
+    Nothing,
     /// Numbers, alone or as texts.
     Numbers,
     /// What follows one of these texts in a list or map.
     After(&'static [&'static str]),
-    /// Numbers anywhere in texts, lengths of texts, and paths.
+    /// Numbers anywhere in texts, and lengths of texts.
     Shape,
     /// Everything but the types of all elements, and how many there are.
     Types,
     /// Everything but the type of the whole.
     Type,
-    /// What follows the `:` in a text's lines.
-    Lines,
-    /// What follows the `=` in a text's words; and, as `Lines`, what is said after the first line.
+    /// What follows the `=` in the words of a text's first line, and its other lines.
     Words,
-    /// The order of the elements.
+    /// The order of elements, and of theirs.
     Order,
     /// `INFO`: values, Nearside's section, and sections about what commands had been run.
     Info,
@@ -70,37 +70,54 @@ impl Blur {
         match self {
             Self::Type if !frame.is_error() => format!("{} ", char::from(frame.kind())),
             Self::Order => sorted(frame),
-            _ => frame.show(&|at, frame| self.leaf(at, frame)),
+            _ => frame.show(&|before, frame| self.element(before, frame)),
         }
     }
 
-    /// How a leaf is shown: its type, and what of its text counts. `before` is the text before it in its list.
-    fn leaf(self, before: Option<&str>, frame: &Frame) -> Option<String> {
-        let text = String::from_utf8_lossy(frame.text()?).into_owned();
+    /// How an element is shown; `before` is the text before it in its list. `None`: in full.
+    fn element(self, before: Option<&str>, frame: &Frame) -> Option<String> {
         if frame.is_error() {
             return None;
         }
+        if let Self::After(names) = self {
+            return names.contains(&before?).then(|| "(...) ".into());
+        }
+        let text = String::from_utf8_lossy(frame.text()?).into_owned();
         let kept = match self {
             Self::Numbers => text.parse::<f64>().is_ok().then(|| "#".into())?,
-            Self::After(names) => names.contains(&before?).then(|| "(...)".into())?,
-            Self::Shape if text.starts_with('/') => "(path)".into(),
             Self::Shape => digits(&text),
             Self::Types => String::new(),
-            Self::Lines => text.lines().map(|line| until(line, ':')).collect(),
             Self::Words => first_line(&text).split(' ').map(|word| until(word, '=')).collect(),
             Self::Info => info(&text),
             Self::Monitor => monitor(&text),
-            Self::Type | Self::Order | Self::Refused => return None,
+            _ => return None,
         };
         Some(format!("{}{kept} ", char::from(frame.kind())))
     }
+
+    /// For the list of permitted differences.
+    pub(crate) fn says(self) -> String {
+        match self {
+            Self::Nothing => "nothing".into(),
+            Self::Numbers => "the number".into(),
+            Self::After(names) => format!("`{}`", names.join("`, `")),
+            Self::Shape => "numbers".into(),
+            Self::Types => "all but the types and the count of elements".into(),
+            Self::Type => "all but the type".into(),
+            Self::Words => "values; its fields are compared by name, of the first line".into(),
+            Self::Order => "the order".into(),
+            Self::Info => "values, and the section `# Nearside`".into(),
+            Self::Monitor => "the time and the address".into(),
+            Self::Refused => "the whole: refused with an error".into(),
+        }
+    }
 }
 
+/// With the elements of all lists sorted.
 fn sorted(frame: &Frame) -> String {
     let Frame::Many { kind, items } = frame else { return frame.show(&|_, _| None) };
     let size = if *kind == b'%' { 2 } else { 1 };
-    let mut items: Vec<String> =
-        items.chunks(size).map(|some| some.iter().map(|item| item.show(&|_, _| None)).collect()).collect();
+    let mut items: Vec<String> = items.chunks(size).map(|some| some.iter().map(sorted).collect()).collect();
     items.sort();
     format!("{}{} {}", char::from(*kind), items.len(), items.concat())
 }

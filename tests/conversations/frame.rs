@@ -75,7 +75,7 @@ impl Frame {
         matches!(self.kind(), b'-' | b'!')
     }
 
-    /// In one line, with its leaves as `leaf` shows them (it is told the text before each in its
+    /// In one line, with its elements as `leaf` shows them (it is told the text before each in its
     /// list); in full where it does not.
     pub(crate) fn show(&self, leaf: &dyn Fn(Option<&str>, &Self) -> Option<String>) -> String {
         self.show_after(None, leaf)
@@ -86,11 +86,12 @@ impl Frame {
         before: Option<&str>,
         leaf: &dyn Fn(Option<&str>, &Self) -> Option<String>,
     ) -> String {
+        if let Some(shown) = leaf(before, self) {
+            return shown;
+        }
         match self {
             Self::Other(bytes) => format!("?{} ", bytes.escape_ascii()),
-            Self::Leaf { kind, text } => {
-                leaf(before, self).unwrap_or_else(|| format!("{}{} ", char::from(*kind), text.escape_ascii()))
-            }
+            Self::Leaf { kind, text } => format!("{}{} ", char::from(*kind), text.escape_ascii()),
             Self::Many { kind, items } => {
                 let mut out = format!("{}{} ", char::from(*kind), items.len());
                 let mut before = None;

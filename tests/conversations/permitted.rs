@@ -1,9 +1,41 @@
-//! Where Nearside may answer otherwise than the server itself, and why. Only data.
+//! Where Nearside may answer otherwise than the server itself, and why. Only data; the README's list.
 
 use crate::blur::{Blur, Rule};
 
+const fn rule(command: &'static str, blur: Blur, reason: &'static str) -> Rule {
+    Rule { command, blur, reason }
+}
+
+const OWN_CLIENTS: &str = "clients are Nearside's: it counts them, and knows their addresses, ages and names";
+const REPLICATION: &str = "replication goes to the upstream itself, not through a proxy";
+
 /// All of them.
 pub(crate) const PERMITTED: &[Rule] = &[
-    Rule { command: "CLIENT ID", reason: "each counts its own clients", blur: Blur::Numbers },
-    Rule { command: "HELLO", reason: "each counts its own clients", blur: Blur::After(&["id"]) },
+    rule(
+        "ACL LOG",
+        Blur::After(&[
+            "client-info",
+            "age-seconds",
+            "entry-id",
+            "timestamp-created",
+            "timestamp-last-updated",
+        ]),
+        "the server saw Nearside's connection; the rest are times",
+    ),
+    rule("CLIENT ID", Blur::Numbers, OWN_CLIENTS),
+    rule("CLIENT INFO", Blur::Words, OWN_CLIENTS),
+    rule("CLIENT LIST", Blur::Words, OWN_CLIENTS),
+    rule("CLUSTER SYNCSLOTS", Blur::Refused, REPLICATION),
+    rule("HELLO", Blur::After(&["id"]), OWN_CLIENTS),
+    rule("INFO", Blur::Info, "the server's own, with a section `# Nearside` added"),
+    rule("MONITOR", Blur::Monitor, "it shows what clients sent to Nearside, from their addresses"),
+    rule("PSYNC", Blur::Refused, REPLICATION),
+    rule("REPLCONF", Blur::Refused, REPLICATION),
+    rule("SCRIPT DEBUG", Blur::Refused, "it takes the connection over with a protocol of its own"),
+    rule(
+        "SLOWLOG GET",
+        Blur::Shape,
+        "the server saw Nearside's connection, with no name; the numbers are times and ids",
+    ),
+    rule("SYNC", Blur::Refused, REPLICATION),
 ];

@@ -79,7 +79,8 @@ impl Side<'_> {
             return;
         }
         let mut talk = self.connect_aside();
-        for words in [&["FLUSHALL"][..], &["SCRIPT", "FLUSH"], &["FUNCTION", "FLUSH"]] {
+        for words in [&["CLIENT", "UNPAUSE"][..], &["FLUSHALL"], &["SCRIPT", "FLUSH"], &["FUNCTION", "FLUSH"]]
+        {
             assert_eq!(talk.ask(words), b"+OK\r\n", "{words:?}");
         }
     }
@@ -98,7 +99,7 @@ pub(crate) fn ended(talk: &mut Talk) -> Vec<u8> {
 pub(crate) fn count(step: &Step, resp: usize) -> usize {
     match step.brings {
         Brings::Replies(two, three) => [two, three][resp - 2],
-        Brings::Close | Brings::Seen(_) => usize::MAX,
+        Brings::Close | Brings::Seen(_) | Brings::Hangup => usize::MAX,
     }
 }
 

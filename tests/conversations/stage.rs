@@ -43,6 +43,10 @@ impl<'a> Stage<'a> {
         if let Brings::Seen(text) = &step.brings {
             return self.until(text, &bytes);
         }
+        if step.brings == Brings::Hangup {
+            self.talks.remove(&step.who);
+            return Ok(Vec::new());
+        }
         let side = self.side;
         let talk = self.talks.entry(step.who.clone()).or_insert_with(|| side.connect());
         // One end may have closed where the other has not: that will show.
@@ -74,7 +78,8 @@ impl<'a> Stage<'a> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             talk.send(bytes);
-            let reply = String::from_utf8_lossy(&talk.reply()).into_owned();
+            let reply = talk.try_reply().map_err(|error| format!("(no reply: {error})").into_bytes())?;
+            let reply = String::from_utf8_lossy(&reply).into_owned();
             if reply.contains(text) {
                 return Ok(b"(seen)".to_vec());
             }

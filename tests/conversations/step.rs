@@ -39,6 +39,8 @@ pub(crate) enum Brings {
     Replies(usize, usize),
     /// The end of the connection, after whatever is still owed.
     Close,
+    /// Nothing: the client goes away.
+    Hangup,
     /// In the end, a reply with this text in it: asked again and again of the server itself.
     Seen(String),
 }
@@ -54,6 +56,7 @@ impl Step {
             keeps: None,
             like: String::new(),
         };
+        let said = rest;
         let mut rest = rest;
         while let Some((mark, after)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
             step.mark(mark, line);
@@ -64,7 +67,7 @@ impl Step {
             None if rest.is_empty() => Said::Nothing,
             None => Said::Words(words(rest.as_bytes())),
         };
-        step.line = if rest.is_empty() { line.into() } else { rest.into() };
+        step.line = if rest.is_empty() { said.into() } else { rest.into() };
         if step.like.is_empty() {
             step.like = rest.into();
         }
@@ -85,6 +88,7 @@ impl Step {
         };
         match word {
             "close" => self.brings = Brings::Close,
+            "hangup" => self.brings = Brings::Hangup,
             "later" => self.brings = Brings::Replies(0, 0),
             "await" => self.brings = counts(if rest.is_empty() { "1" } else { rest }),
             "until" => self.brings = Brings::Seen(rest.into()),
