@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::config::Config;
 use crate::net::Accepted;
 use crate::policy::Rules;
-use crate::session::{Client, Section, Session, Worker};
+use crate::session::{Client, Feed, Monitors, Order, Orders, Roster, Section, Session, Worker};
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
@@ -45,6 +45,8 @@ pub(crate) struct Common {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) nonce: Arc<str>,
+    pub(crate) monitors: Arc<Monitors>,
+    pub(crate) roster: Arc<Roster>,
     pub(crate) phase: watch::Receiver<Phase>,
 }
 
@@ -59,12 +61,13 @@ pub(crate) struct Arrival {
 pub(crate) fn start(
     index: usize,
     common: Common,
+    orders: Orders,
 ) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
     let (sender, arrivals) = mpsc::channel(QUEUE);
     let thread = std::thread::Builder::new().name(format!("nearside-{index}")).spawn(move || {
         let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         match built {
-            Ok(runtime) => runtime.block_on(run(index, common, arrivals)),
+            Ok(runtime) => runtime.block_on(run(index, common, arrivals, orders)),
             Err(error) => tracing::error!(%error, "worker cannot start"),
         }
     })?;
@@ -73,8 +76,8 @@ pub(crate) fn start(
 
 type Clients = Rc<RefCell<HashMap<u64, Rc<Client>>>>;
 
-async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>) {
-    let worker = Rc::new(worker(&common));
+async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>, mut orders: Orders) {
+    let worker = Rc::new(worker(index, &common));
     let clients: Clients = Rc::default();
     let mut phase = common.phase.clone();
     let mut tick = interval(TIDY);
@@ -83,9 +86,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
+            () = worker.monitors.arrived() => worker.monitors.deliver(),
+            Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
                 worker.lanes.tidy();
                 worker.pool.tidy();
+                if !worker.draining.get() {
+                    worker.pool.keep_warm();
+                }
                 idle.look(&clients.borrow(), common.config.timeout);
             }
             Ok(()) = phase.changed() => {
@@ -100,24 +108,45 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     }
 }
 
-fn worker(common: &Common) -> Worker {
+/// Does what another worker's client has asked for.
+fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
+    match order {
+        Order::Kill(id) => {
+            if let Some(client) = clients.get(&id) {
+                tracing::debug!(client = id, "closed: CLIENT KILL");
+                client.kill();
+            }
+        }
+    }
+}
+
+fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
     let (stats, upstream, says) =
         (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
     Worker {
+        index,
+        roster: Arc::clone(&common.roster),
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(shared)),
+        pool: Pool::new(Arc::clone(shared), idle_share(index, config)),
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
-        info: Section(Rc::new(move || section(&stats, &says, upstream.connections()))),
+        monitors: Feed::new(&common.monitors, index, config),
+        info: Section(Rc::new(move || section(&stats, &says, upstream.connections(), &upstream.lending))),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
     }
+}
+
+/// How many of `upstream.min_idle` connections worker `index` keeps.
+fn idle_share(index: usize, config: &Config) -> usize {
+    let (all, workers) = (if config.enabled { config.upstream.min_idle } else { 0 }, config.workers.max(1));
+    all / workers + usize::from(index < all % workers)
 }
 
 /// Starts a client's session; the client leaves the list when it ends.

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
-use super::client::{Client, Ticket};
-use super::{Worker, local};
-use crate::command::{Command, Local, Route, lookup};
+use super::client::{After, Client, Ticket};
+use super::nod::{self, Asked};
+use super::{Worker, local, monitor};
+use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::Proto;
+use crate::resp::convert::Conversion;
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
@@ -46,9 +46,6 @@ pub(super) struct Path {
     pub(super) proto: Proto,
     pub(super) db: u32,
     pub(super) credential: Rc<Credential>,
-    pub(super) name: Bytes,
-    /// `CLIENT SETINFO`'s library name and version.
-    pub(super) library: [Bytes; 2],
     lane: Option<Rc<Lane<Client>>>,
     limits: Limits,
     /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
@@ -68,8 +65,6 @@ impl Path {
             proto: Proto::Resp2,
             db: worker.config.upstream.database,
             credential: Rc::new(worker.shared.credential()),
-            name: Bytes::new(),
-            library: [Bytes::new(), Bytes::new()],
             lane: None,
             limits,
             arrived: Instant::now(),
@@ -91,20 +86,29 @@ impl Path {
 
     /// Back to what a client is when it connects (`RESET`).
     pub(super) fn reset(&mut self) {
-        self.proto = Proto::Resp2;
-        self.name = Bytes::new();
+        self.worker.monitors.remove(&self.client);
+        self.speak(Proto::Resp2);
+        self.client.card.reset();
         self.become_user(self.worker.shared.credential());
         self.select(self.worker.config.upstream.database);
+    }
+
+    /// From now on the client gets its replies in `proto`.
+    pub(super) fn speak(&mut self, proto: Proto) {
+        self.proto = proto;
+        self.client.card.set_proto(proto);
     }
 
     /// From now on the client works on database `db`.
     pub(super) fn select(&mut self, db: u32) {
         self.db = db;
+        self.client.card.set_db(db);
         self.lane = None;
     }
 
     /// From now on the client acts as `credential`.
     pub(super) fn become_user(&mut self, credential: Credential) {
+        credential.user().clone_into(&mut self.client.card.names().user);
         self.credential = Rc::new(credential);
         self.lane = None;
     }
@@ -126,13 +130,27 @@ impl Path {
         let verdict = match self.worker.rules.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
             Ok(_permit) => match command {
+                Some(command) if self.worker.monitors.any() => self.route_monitored(command, args),
                 Some(command) => self.route_known(command, args),
                 None if is_attack(args) => Verdict::Close,
                 None => self.pin(),
             },
         };
         if verdict.consumed() {
-            self.client.requests.set(self.client.requests.get() + 1);
+            self.client.count(command, args);
+        }
+        verdict
+    }
+
+    /// Somebody monitors, this client itself perhaps.
+    #[cold]
+    fn route_monitored(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
+        if self.worker.monitors.refuses(&self.client, command, args) {
+            return self.here(|_, out| reply::error(monitor::KEYSPACE, out));
+        }
+        let verdict = self.route_known(command, args);
+        if verdict.consumed() {
+            self.worker.monitors.show(self, Some(command), args, true);
         }
         verdict
     }
@@ -140,26 +158,33 @@ impl Path {
     #[inline]
     fn route_known(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
         match command.route {
-            Route::Lane | Route::Container => self.on_lane(command, args, false),
-            Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, false),
+            Route::Lane | Route::Container => self.on_lane(command, args, After::Nothing),
+            Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, After::Nothing),
             Route::Info if local::is_ours_alone(args) => {
                 let section = (self.worker.info.0)();
                 self.here(|path, out| reply::text(path.proto, &section, out))
             }
-            Route::Info => self.on_lane(command, args, local::includes_ours(args)),
+            Route::Info if local::includes_ours(args) => self.on_lane(command, args, After::Info),
+            Route::Info => self.on_lane(command, args, After::Nothing),
             Route::Session(Local::Quit) => match self.here(|_, out| out.extend_from_slice(b"+OK\r\n")) {
                 Verdict::Done => Verdict::Close,
                 wait => wait,
             },
-            Route::Session(which) => self.session(which, args),
+            Route::Session(which) => match nod::prepare(command, args, self.client.id) {
+                Some(asked) => self.ask(asked),
+                None => self.session(which, args),
+            },
             Route::Refused => self.here(|_, out| local::refused(command.name, out)),
+            Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
+                self.here(|_, out| local::unknown_nearside(out))
+            }
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
     }
 
     /// Sends a stateless request to the lane.
     #[inline]
-    fn on_lane(&mut self, command: &'static Command, args: &Args<'_>, info: bool) -> Verdict {
+    fn on_lane(&mut self, command: &'static Command, args: &Args<'_>, after: After) -> Verdict {
         let conversion = match self.proto {
             Proto::Resp3 => None,
             Proto::Resp2 => match command.conversion(args) {
@@ -170,6 +195,27 @@ impl Path {
         if self.worker.shared.is_large(args) {
             return self.pin();
         }
+        self.post(args.bytes(), conversion, after, command.repeatable())
+    }
+
+    /// Has the upstream asked for its nod.
+    fn ask(&mut self, asked: Asked) -> Verdict {
+        let verdict = self.post(&asked.request, None, After::Nod, true);
+        if verdict.consumed() {
+            self.client.await_nod(asked.nod);
+        }
+        verdict
+    }
+
+    /// Queues a request on the lane, or says what it waits for.
+    #[inline]
+    fn post(
+        &mut self,
+        request: &[u8],
+        conversion: Option<Conversion>,
+        after: After,
+        repeatable: bool,
+    ) -> Verdict {
         if !self.client.has_room() {
             return Verdict::Room;
         }
@@ -179,12 +225,12 @@ impl Path {
             }
             self.lane = None;
         }
-        let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
+        let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);
         self.client.sent(weight);
         let client = Rc::clone(&self.client);
-        let ticket = Ticket { conversion, info, weight };
+        let ticket = Ticket { conversion, after, weight };
         let arrived = self.arrived;
-        self.lane().send(&client, ticket, args.bytes(), command.repeatable(), arrived);
+        self.lane().send(&client, ticket, request, repeatable, arrived);
         Verdict::Done
     }
 

@@ -6,9 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::owed::STEP;
-use super::{Client, Later, Ticket, Waiting};
+use super::{After, Client, Later, Ticket, Waiting};
 use crate::resp::convert::convert;
 use crate::resp::reply;
+use crate::session::nod::Nod;
 use crate::upstream::{Caller, Failure};
 
 impl Client {
@@ -20,6 +21,20 @@ impl Client {
         let mean = self.reply_size.get();
         self.reply_size.set(if size > mean { size } else { (mean * 7 + size) / 8 });
     }
+
+    /// The upstream has answered, or not, what is waited for longest.
+    fn nodded(&self, settle: impl FnOnce(Nod, &mut Vec<u8>) -> bool) {
+        let Some(nod) = self.nods.borrow_mut().pop_front() else { return };
+        if self.cut.get() || self.ending.get() {
+            return;
+        }
+        let (mut out, mut last) = (Vec::new(), false);
+        last |= settle(nod, &mut out);
+        self.deliver(|to| to.extend_from_slice(&out));
+        if last {
+            self.end();
+        }
+    }
 }
 
 impl Caller for Client {
@@ -28,10 +43,13 @@ impl Caller for Client {
     #[inline]
     fn answered(&self, ticket: Ticket, frame: &[u8]) {
         self.done(ticket, frame.len());
-        if self.cut.get() {
+        if ticket.after == After::Nod {
+            return self.nodded(|nod, out| nod.finish(self, frame, out));
+        }
+        if self.cut.get() || self.ending.get() {
             return;
         }
-        if ticket.info {
+        if ticket.after == After::Info {
             let longer = reply::with_section(frame, &(self.section.0)());
             return self.deliver(|out| match ticket.conversion {
                 None => out.extend_from_slice(&longer),
@@ -46,6 +64,19 @@ impl Caller for Client {
 
     fn failed(&self, ticket: Ticket, failure: &Failure, request: &[u8]) {
         self.done(ticket, 0);
+        if ticket.after == After::Nod {
+            return self.nodded(|nod, out| match failure {
+                // Whatever it is, it is no error.
+                Failure::TooLarge => nod.granted(self, out),
+                other => {
+                    crate::session::local::failure(other, out);
+                    false
+                }
+            });
+        }
+        if self.ending.get() {
+            return;
+        }
         match failure {
             Failure::TooLarge => {
                 self.out.borrow_mut().later.push_back(Later::Again(Bytes::copy_from_slice(request)));
