@@ -9,6 +9,8 @@ mod blur;
 mod common;
 #[path = "conversations/coverage.rs"]
 mod coverage;
+#[path = "conversations/docs.rs"]
+mod docs;
 #[path = "conversations/exempt.rs"]
 mod exempt;
 #[path = "conversations/frame.rs"]

@@ -4,6 +4,14 @@ use crate::frame::Frame;
 use crate::permitted::PERMITTED;
 use crate::varies::VARIES;
 
+/// What `CLIENT LIST` says of a client whoever it is connected to.
+const SAME_OF_CLIENT: [&str; 12] =
+    ["name", "flags", "db", "sub", "psub", "ssub", "multi", "cmd", "user", "resp", "lib-name", "lib-ver"];
+
+/// What an entry of `ACL LOG` says of time and connection.
+const OF_ENTRIES: [&str; 5] =
+    ["client-info", "age-seconds", "entry-id", "timestamp-created", "timestamp-last-updated"];
+
 /// A rule about the replies to one command.
 #[derive(Debug)]
 pub(crate) struct Rule {
@@ -30,12 +38,18 @@ pub(crate) enum Blur {
     Types,
     /// Everything but the type of the whole.
     Type,
-    /// What follows the `=` in the words of a text's first line, and its other lines.
-    Words,
+    /// Most of what is said of a client, in the last line; the others are left out.
+    Client,
+    /// Most of what is said of a client in each line.
+    Clients,
     /// The order of elements, and of theirs.
     Order,
     /// `INFO`: values, Nearside's section, and sections about what commands had been run.
     Info,
+    /// `SLOWLOG GET`: numbers, and whose the entries are.
+    Slowlog,
+    /// `ACL LOG`: what follows some texts, and entries about what Nearside says itself: these.
+    Denied(&'static [&'static str]),
     /// `MONITOR`: the time, and where the client is.
     Monitor,
     /// Nearside refuses what the server does.
@@ -70,6 +84,8 @@ impl Blur {
         match self {
             Self::Type if !frame.is_error() => format!("{} ", char::from(frame.kind())),
             Self::Order => sorted(frame),
+            Self::Slowlog => slowlog(frame),
+            Self::Denied(_) => self.denied(frame),
             _ => frame.show(&|before, frame| self.element(before, frame)),
         }
     }
@@ -87,12 +103,21 @@ impl Blur {
             Self::Numbers => text.parse::<f64>().is_ok().then(|| "#".into())?,
             Self::Shape => digits(&text),
             Self::Types => String::new(),
-            Self::Words => first_line(&text).split(' ').map(|word| until(word, '=')).collect(),
+            Self::Client => client(text.trim_end().lines().last().unwrap_or_default()),
+            Self::Clients => text.trim_end().lines().map(client).collect(),
             Self::Info => info(&text),
             Self::Monitor => monitor(&text),
             _ => return None,
         };
         Some(format!("{}{kept} ", char::from(frame.kind())))
+    }
+
+    fn denied(self, frame: &Frame) -> String {
+        let Self::Denied(own) = self else { return String::new() };
+        let Frame::Many { items, .. } = frame else { return frame.show(&|_, _| None) };
+        let shown = |item: &Frame| Self::After(&OF_ENTRIES).show(item);
+        let is_own = |entry: &String| own.iter().any(|name| entry.contains(&format!("{name} ")));
+        items.iter().map(shown).filter(|entry| !is_own(entry)).collect::<Vec<_>>().join("; ")
     }
 
     /// For the list of permitted differences.
@@ -104,9 +129,15 @@ impl Blur {
             Self::Shape => "numbers".into(),
             Self::Types => "all but the types and the count of elements".into(),
             Self::Type => "all but the type".into(),
-            Self::Words => "values; its fields are compared by name, of the first line".into(),
+            Self::Client | Self::Clients => {
+                format!("all fields' values but those of `{}`", SAME_OF_CLIENT.join("`, `"))
+            }
             Self::Order => "the order".into(),
             Self::Info => "values, and the section `# Nearside`".into(),
+            Self::Denied(own) => {
+                format!("`{}`; entries about `{}`", OF_ENTRIES.join("`, `"), own.join("`, `"))
+            }
+            Self::Slowlog => "numbers, and the client's address and name".into(),
             Self::Monitor => "the time and the address".into(),
             Self::Refused => "the whole: refused with an error".into(),
         }
@@ -120,6 +151,18 @@ fn sorted(frame: &Frame) -> String {
     let mut items: Vec<String> = items.chunks(size).map(|some| some.iter().map(sorted).collect()).collect();
     items.sort();
     format!("{}{} {}", char::from(*kind), items.len(), items.concat())
+}
+
+/// Entries of six elements, without the last two.
+fn slowlog(frame: &Frame) -> String {
+    let Frame::Many { items, .. } = frame else { return frame.show(&|_, _| None) };
+    let entry = |entry: &Frame| match entry {
+        Frame::Many { items, .. } if items.len() == 6 => {
+            items[..4].iter().map(|item| Blur::Shape.show(item)).collect()
+        }
+        other => other.show(&|_, _| None),
+    };
+    items.iter().map(entry).collect::<Vec<String>>().join("; ")
 }
 
 /// `text` with one mark in place of each number.
@@ -140,15 +183,24 @@ fn until(text: &str, mark: char) -> String {
     format!("{name}{mark} ")
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// The names of a client's fields, and some of their values.
+fn client(line: &str) -> String {
+    let field = |field: &str| {
+        let is_same = SAME_OF_CLIENT.iter().any(|name| field.split('=').next() == Some(name));
+        if is_same { format!("{field} ") } else { until(field, '=') }
+    };
+    line.split(' ').map(field).collect()
 }
 
 fn info(text: &str) -> String {
     let of_past = ["Nearside", "Commandstats", "Latencystats", "Errorstats", "Keysizes"];
     let is_of_past = |section: &&str| of_past.iter().any(|name| section.starts_with(name));
     let sections = text.split("# ").filter(|section| !is_of_past(section));
-    sections.map(|section| section.lines().map(|line| until(line, ':')).collect::<String>()).collect()
+    sections
+        .map(|section| {
+            section.lines().filter(|line| !line.is_empty()).map(|line| until(line, ':')).collect::<String>()
+        })
+        .collect()
 }
 
 /// `1700000000.123456 [0 unix:/s] "set" "k" "v"`, from its database on.
