@@ -4,17 +4,43 @@
 //! in RESP2 and RESP3, command by command, as one pipeline in a single write, and cut at random
 //! places. `NEARSIDE_SEED` repeats a run's cuts.
 
+#[path = "conversations/blur.rs"]
+mod blur;
 mod common;
+#[path = "conversations/coverage.rs"]
+mod coverage;
+#[path = "conversations/docs.rs"]
+mod docs;
+#[path = "conversations/exempt.rs"]
+mod exempt;
+#[path = "conversations/frame.rs"]
+mod frame;
+#[path = "conversations/kinds.rs"]
+mod kinds;
 #[path = "conversations/large.rs"]
 mod large;
+#[path = "conversations/odd.rs"]
+mod odd;
 #[path = "conversations/permitted.rs"]
 mod permitted;
 #[path = "conversations/runner.rs"]
 mod runner;
 #[path = "conversations/script.rs"]
 mod script;
+#[path = "conversations/side.rs"]
+mod side;
+#[path = "convert/spans.rs"]
+mod spans;
+#[path = "conversations/stage.rs"]
+mod stage;
+#[path = "conversations/step.rs"]
+mod step;
+#[path = "conversations/varies.rs"]
+mod varies;
+#[path = "conversations/words.rs"]
+mod words;
 
-/// A test per file; each has its own pair of servers.
+/// A test per file; each has its own pairs of servers.
 macro_rules! files {
     ($($name:ident),* $(,)?) => {
         $(#[test]
@@ -33,29 +59,45 @@ macro_rules! files {
                 }
             }
         }
+
+        #[test]
+        fn every_command_has_a_conversation() {
+            coverage::check(&[$(include_str!(concat!("conversations/", stringify!($name), ".talk"))),*]);
+        }
     };
 }
 
 files! {
+    acl,
+    admin,
     attack,
     auth_given,
     auth_limits,
     auth_none,
     auth_user,
     blocking,
+    clients,
+    cluster,
     connection,
     generic,
     hashes,
     inline,
     lists,
+    messages,
+    newer,
     protocol,
     pubsub,
     pubsub_resp3,
     scripts,
     server,
     sets,
+    states,
     streams,
+
     strings,
+    tracking,
     transactions,
+    waiting,
+    watch,
     zsets,
 }

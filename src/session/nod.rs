@@ -55,6 +55,7 @@ enum What {
         name: bool,
         value: Bytes,
     },
+    /// A switch. What is asked is neither `ON` nor `OFF`: that it is wrong in just this way is the nod.
     Set(Flag, bool),
 }
 
@@ -72,7 +73,7 @@ pub(super) fn prepare(command: &'static Command, args: &Args<'_>, id: u64) -> Op
         Some(Local::ClientGetname) => (What::Getname, args.bytes().to_vec()),
         Some(Local::ClientSetname) => set_name(args),
         Some(Local::ClientSetinfo) => set_info(args),
-        Some(Local::ClientNoEvict) => switch(args, Flag::NoEvict, b"ON"),
+        Some(Local::ClientNoEvict) => switch(args, Flag::NoEvict),
         None => kill(args),
         _ => return None,
     };
@@ -113,12 +114,12 @@ fn set_info(args: &Args<'_>) -> (What, Vec<u8>) {
     (What::Setinfo { name, value }, encode(&[b"CLIENT", b"SETINFO", option, b""]))
 }
 
-/// `ON` or `OFF` of something that is asked about with `harmless`.
-fn switch(args: &Args<'_>, flag: Flag, harmless: &[u8]) -> (What, Vec<u8>) {
+/// `ON` or `OFF` of something that would change the connection it is asked on.
+fn switch(args: &Args<'_>, flag: Flag) -> (What, Vec<u8>) {
     if !args.is(2, "ON") && !args.is(2, "OFF") {
         return (What::Pass, args.bytes().to_vec());
     }
-    (What::Set(flag, args.is(2, "ON")), encode(&[b"CLIENT", args.get(1), harmless]))
+    (What::Set(flag, args.is(2, "ON")), encode(&[b"CLIENT", args.get(1), b"?"]))
 }
 
 /// `CLIENT KILL` is asked with every option the client gave, so that the upstream judges them, but
@@ -162,7 +163,8 @@ impl Nod {
     /// The upstream has answered `frame`: appends what the client gets, and does what was granted.
     /// Answers whether this was the client's last reply, after which it must be closed.
     pub(super) fn finish(self, client: &Client, frame: &[u8], out: &mut Vec<u8>) -> bool {
-        let refused = matches!(frame.first(), Some(b'-' | b'!'));
+        let wrong = frame.starts_with(b"-ERR syntax error") && matches!(self.what, What::Set(..));
+        let refused = matches!(frame.first(), Some(b'-' | b'!')) && !wrong;
         if !refused && !matches!(self.what, What::Pass) {
             return self.granted(client, out);
         }
@@ -237,5 +239,76 @@ impl Nod {
             (false, _) => out.extend_from_slice(format!(":{killed}\r\n").as_bytes()),
         }
         oneself
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::command::lookup;
+    use crate::resp::scan::request::{Limits, RequestScanner};
+
+    /// `line` as the arguments of a request, to look at.
+    pub(in crate::session) fn with_args<T>(line: &str, look: impl FnOnce(&Args<'_>) -> T) -> T {
+        let bytes = encode(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+        let limits = Limits { max_bulk: 1024, max_multibulk: 64, large: 1024, unauthenticated: false };
+        let mut scanner = RequestScanner::default();
+        scanner.scan(&bytes, &limits).unwrap();
+        look(&scanner.args(&bytes))
+    }
+
+    /// The words that are asked for `line`; empty if it needs no nod.
+    fn asked(line: &str) -> String {
+        let asked = with_args(line, |args| prepare(lookup(args)?, args, 1));
+        let request = String::from_utf8(asked.map(|asked| asked.request).unwrap_or_default()).unwrap();
+        request.lines().skip(2).step_by(2).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_asked_changes_nothing_that_matters() {
+        for (line, expected) in [
+            ("GET k", ""),
+            ("SELECT 1", ""),
+            ("CLIENT UNPAUSE", ""),
+            ("CLIENT ID", "CLIENT ID"),
+            ("client list", "CLIENT LIST TYPE master"),
+            ("CLIENT LIST ID 5", "CLIENT LIST ID 5"),
+            ("CLIENT SETNAME me", "CLIENT SETNAME nearside"),
+            ("CLIENT SETNAME \u{e9}", "CLIENT SETNAME  "),
+            ("CLIENT SETNAME a b", "CLIENT SETNAME a b"),
+            ("CLIENT SETINFO lib-name me", "CLIENT SETINFO lib-name "),
+            ("CLIENT SETINFO LIB-ver \t", "CLIENT SETINFO LIB-ver  "),
+            ("CLIENT SETINFO foo me", "CLIENT SETINFO foo me"),
+            ("CLIENT NO-EVICT off", "CLIENT NO-EVICT ?"),
+            ("CLIENT NO-EVICT maybe", "CLIENT NO-EVICT maybe"),
+            ("CLIENT NO-TOUCH ON", ""),
+        ] {
+            assert_eq!(asked(line), expected, "{line}");
+        }
+    }
+
+    /// Whatever is asked, it is about nobody: ids first, closed by an option, and no other id.
+    #[test]
+    fn no_kill_that_is_asked_can_kill() {
+        let nobody = format!("CLIENT KILL ID {} SKIPME YES", String::from_utf8_lossy(NOBODY));
+        let id = String::from_utf8_lossy(NOBODY);
+        for (line, rest) in [
+            ("CLIENT KILL ID 5", format!(" ID {id}")),
+            ("CLIENT KILL id 5 6 TYPE normal", format!(" id {id} {id} TYPE normal")),
+            ("CLIENT KILL ID 0", " ID -1".into()),
+            ("CLIENT KILL ID -7 6", format!(" ID -1 {id}")),
+            ("CLIENT KILL ID x", " ID x".into()),
+            ("CLIENT KILL 5 6", " ? 6".into()),
+            ("CLIENT KILL ID 5 99999999999999999999 6", format!(" ID {id} ? 6")),
+            ("CLIENT KILL FOO 5 6 7", " FOO 5".into()),
+            ("CLIENT KILL USER u MAXAGE 5 SKIPME no", " USER u MAXAGE 5 SKIPME no".into()),
+            ("CLIENT KILL ADDR ID ID 5", format!(" ADDR ID ID {id}")),
+            ("CLIENT KILL NOT-ID 5 6", " NOT-ID 5 6".into()),
+            ("CLIENT KILL ID 5 ADDR", format!(" ID {id} ADDR")),
+        ] {
+            assert_eq!(asked(line), format!("{nobody}{rest}"), "{line}");
+        }
+        assert_eq!(asked("CLIENT KILL 1.2.3.4:5"), format!("CLIENT KILL ID {id}"));
+        assert_eq!(asked("CLIENT KILL"), "CLIENT KILL");
     }
 }

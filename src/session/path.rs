@@ -88,7 +88,8 @@ impl Path {
     pub(super) fn reset(&mut self) {
         self.worker.monitors.remove(&self.client);
         self.speak(Proto::Resp2);
-        self.client.card.reset();
+        // Redis 7.2 forgets it, which is also the first to print this field.
+        self.client.card.reset(self.worker.shared.client_line().has("lib-name"));
         self.become_user(self.worker.shared.credential());
         self.select(self.worker.config.upstream.database);
     }

@@ -3,15 +3,16 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::task::coop::unconstrained;
 
 use super::fate::Fate;
-use super::handshake::{Link, error_text, hear, lost};
+use super::handshake::{Link, ServerInfo, error_text, hear, lost};
 use super::{Class, Credential, Failure, Permit, Shared};
 use crate::net::{ReadHalf, WriteHalf};
 use crate::resp::Proto;
@@ -38,8 +39,7 @@ pub struct Lease {
     fate: Fate,
     pub(super) generation: u64,
     pub(super) returned: Instant,
-    pub(super) idle_limit: Option<std::time::Duration>,
-    greeted: bool,
+    info: Rc<ServerInfo>,
     /// The upstream's id of the connection; 0 if it has not said, as before a password it wants.
     pub id: i64,
     /// What state it is in; the session keeps it true when it changes it.
@@ -62,9 +62,8 @@ impl Lease {
             permit,
             generation: link.generation,
             returned: Instant::now(),
-            idle_limit: link.info.timeout,
-            greeted: !link.info.hello.is_empty(),
             id: link.info.id(),
+            info: link.info,
             // A server that wants a password first answers nothing but errors, in RESP2.
             tainted: link.proto != state.proto,
             state,
@@ -111,7 +110,12 @@ impl Lease {
 
     /// Whether the server took its greeting, and does not want a password first.
     pub(super) fn is_greeted(&self) -> bool {
-        self.greeted
+        !self.info.hello.is_empty()
+    }
+
+    /// The server closes it when it has been idle for longer; `None` never.
+    pub(super) fn idle_limit(&self) -> Option<Duration> {
+        self.info.timeout
     }
 
     /// It leaves the pool.

@@ -134,7 +134,7 @@ impl Inner {
         self.idle.borrow_mut().retain_mut(|lease| {
             let keeps = warm < self.warm.share() && likely.is_for(lease);
             let limit = if keeps { Duration::MAX } else { IDLE_CLOSE };
-            let limit = lease.idle_limit.map_or(limit, |t| (t / 2).min(limit));
+            let limit = lease.idle_limit().map_or(limit, |t| (t / 2).min(limit));
             let stays = now.duration_since(lease.returned) < limit
                 && lease.generation == generation
                 && !self.shared.contended(lease.class())

@@ -24,6 +24,13 @@ impl Server {
         Self::try_start(program, args, 0).expect("it ends at once")
     }
 
+    /// The servers to be had: `redis-server`, and those that the environment names.
+    pub fn makes() -> Vec<String> {
+        let named = ["NEARSIDE_VALKEY_SERVER", "NEARSIDE_REDIS8_SERVER"];
+        let named = named.iter().filter_map(|name| std::env::var(name).ok()).filter(|path| !path.is_empty());
+        std::iter::once("redis-server".to_owned()).chain(named).collect()
+    }
+
     /// One on a free TCP port too.
     pub fn start_tcp(args: &[&str]) -> Self {
         // redis-server cannot pick a port itself, and somebody may take the one found free here.

@@ -169,15 +169,20 @@ impl Card {
         self.seen.store(now.saturating_duration_since(self.since).as_millis() as u64, Relaxed);
     }
 
-    /// What `RESET` forgets, but for database, protocol and user.
-    pub fn reset(&self) {
+    /// What `RESET` forgets, but for database, protocol and user. Whether that includes `NO-EVICT`
+    /// depends on the upstream's version.
+    pub fn reset(&self, no_evict_too: bool) {
         self.names().name = Bytes::new();
         self.set_subscriptions(0, 0, 0);
         self.set_multi(-1);
         self.set_watched(0);
         self.set_redirect(-1);
-        let kept = [Flag::Unix, Flag::Closing].map(|flag| self.flags.load(Relaxed) & 1 << flag as u32);
-        self.flags.store(kept[0] | kept[1], Relaxed);
+        let stays = |flag| match flag {
+            Flag::Unix | Flag::Closing => true,
+            Flag::NoEvict => !no_evict_too,
+            _ => false,
+        };
+        LETTERS.iter().filter(|(flag, _)| !stays(*flag)).for_each(|(flag, _)| self.set(*flag, false));
     }
 
     /// Its database is this one from now on.

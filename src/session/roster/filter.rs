@@ -146,3 +146,79 @@ impl Test {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::card::Place;
+    use super::*;
+    use crate::session::nod::tests::with_args;
+
+    fn cards() -> Vec<Arc<Card>> {
+        let place = |port: u16| Place {
+            tcp: Some(([127, 0, 0, 1], port).into()).map(|peer| (peer, ([127, 0, 0, 1], 7000).into())),
+            path: String::new(),
+            fd: 9,
+        };
+        let cards = [1, 2, 3].map(|id| Arc::new(Card::new(id, 0, place(id as u16), 0, "default")));
+        cards[1].names().name = "two".into();
+        cards[1].set(Flag::NoEvict, true);
+        cards[2].set_subscriptions(1, 0, 0);
+        cards[2].set_db(4);
+        cards.into()
+    }
+
+    fn picked(line: &str, dialect: Dialect) -> Vec<u64> {
+        let options = with_args(line, Filter::parse);
+        let Options::All(filter) = options else { panic!("{line}: {options:?}") };
+        filter.pick(cards(), dialect, 1, Instant::now()).iter().map(|card| card.id).collect()
+    }
+
+    #[test]
+    fn options_narrow_each_other() {
+        for (line, expected) in [
+            ("CLIENT LIST", &[1, 2, 3][..]),
+            ("CLIENT LIST TYPE normal", &[1, 2]),
+            ("CLIENT LIST type pubsub", &[3]),
+            ("CLIENT LIST TYPE master", &[]),
+            ("CLIENT LIST NOT-TYPE pubsub SKIPME yes", &[2]),
+            ("CLIENT LIST ADDR 127.0.0.1:2", &[2]),
+            ("CLIENT LIST LADDR 127.0.0.1:7000 IP 127.0.0.1", &[1, 2, 3]),
+            ("CLIENT LIST NAME two", &[2]),
+            ("CLIENT LIST NAME x NAME two", &[2]),
+            ("CLIENT LIST NOT-NAME two", &[1, 3]),
+            ("CLIENT LIST FLAGS e", &[2]),
+            ("CLIENT LIST NOT-FLAGS N", &[2, 3]),
+            ("CLIENT LIST DB 4", &[3]),
+            ("CLIENT LIST NOT-DB 4 NOT-ID 1", &[2]),
+            ("CLIENT LIST USER default MAXAGE 100", &[]),
+            ("CLIENT LIST IDLE 100", &[]),
+            ("CLIENT LIST NOT-CAPA r", &[1, 2, 3]),
+        ] {
+            assert_eq!(picked(line, Dialect::Valkey), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn ids_count_as_in_the_upstreams_dialect() {
+        assert_eq!(picked("CLIENT LIST ID 3 9 1 3", Dialect::Redis), [3, 1, 3]);
+        assert_eq!(picked("CLIENT KILL ID 3 ID 1", Dialect::Redis), [1]);
+        assert_eq!(picked("CLIENT LIST ID 3 9 1 3", Dialect::Valkey), [1, 3]);
+        assert_eq!(picked("CLIENT KILL ID 3 ID 1", Dialect::Valkey), [1, 3]);
+        assert_eq!(picked("CLIENT LIST ID -3", Dialect::Redis), [0; 0]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_guessed_at() {
+        for (line, at) in [
+            ("CLIENT KILL FOO bar", 2),
+            ("CLIENT KILL ID 1 FOO bar", 4),
+            ("CLIENT KILL ID x", 2),
+            ("CLIENT KILL ADDR", 2),
+            ("CLIENT KILL SKIPME maybe", 2),
+            ("CLIENT KILL NOT-IDLE 5", 2),
+            ("CLIENT KILL ID 1 NOT-SKIPME yes", 4),
+        ] {
+            assert_eq!(with_args(line, Filter::parse), Options::Until(at), "{line}");
+        }
+    }
+}

@@ -112,3 +112,64 @@ fn field(
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::card::{Flag, Place};
+    use super::*;
+    use crate::command::{Local, Route, all};
+
+    fn line_of(card: &Card, line: &ClientLine, asker: u64) -> String {
+        let asker = Asker { id: asker, command: "CLIENT|INFO", bytes: 26, arguments: 10 };
+        let mut out = String::new();
+        render(card, line, &asker, card.since, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_line_is_redis_own() {
+        let place = Place {
+            tcp: Some((([127, 0, 0, 1], 5).into(), ([127, 0, 0, 1], 6).into())),
+            path: String::new(),
+            fd: 9,
+        };
+        let card = Card::new(3, 0, place, 0, "u");
+        let mem = size_of::<Card>();
+        let expected = |argv: &str, mem: usize, cmd: &str| {
+            format!(
+                "id=3 addr=127.0.0.1:5 laddr=127.0.0.1:6 fd=9 name= age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 \
+                 multi=-1 {argv} multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem={mem} events=r cmd={cmd} user=u \
+                 redir=-1 resp=2\n"
+            )
+        };
+        let seven = ClientLine::default();
+        let busy = expected("qbuf=26 qbuf-free=0 argv-mem=10", mem + 26, "client|info");
+        assert_eq!(line_of(&card, &seven, 3), busy);
+        assert_eq!(line_of(&card, &seven, 4), expected("qbuf=0 qbuf-free=0 argv-mem=0", mem, "NULL"));
+    }
+
+    #[test]
+    fn a_card_tells_what_its_client_does() {
+        let place = Place { tcp: None, path: "/tmp/s".into(), fd: 9 };
+        let card = Card::new(3, 0, place, 2, "default");
+        card.set_subscriptions(1, 2, 3);
+        card.set_multi(4);
+        card.set_watched(5);
+        card.count(all().find(|command| command.route == Route::Session(Local::Select)), 30);
+        card.wrote(7, 8);
+        let line = line_of(&card, &ClientLine::default(), 1);
+        for part in [
+            " addr=/tmp/s:0 laddr=/tmp/s:0 ",
+            " flags=PxU db=2 sub=1 psub=2 ssub=3 multi=4 ",
+            " oll=1 omem=8 ",
+            " events=rw cmd=select ",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        card.reset(true);
+        assert_eq!(card.flags(), "U");
+        card.set(Flag::NoEvict, true);
+        card.reset(false);
+        assert_eq!(card.flags(), "Ue");
+    }
+}
