@@ -59,3 +59,15 @@ files! {
     transactions,
     zsets,
 }
+
+/// Nobody has a connection of its own for its subscriptions.
+#[test]
+fn pubsub_shared() {
+    runner::run_with("pubsub", include_str!("conversations/pubsub.talk"), |c| c.pubsub_dedicated = 0);
+}
+
+#[test]
+fn pubsub_resp3_shared() {
+    let text = include_str!("conversations/pubsub_resp3.talk");
+    runner::run_with("pubsub_resp3", text, |c| c.pubsub_dedicated = 0);
+}

@@ -66,6 +66,9 @@ pub(super) fn answer(path: &mut Path, hello: Hello) -> Option<Vec<u8>> {
 pub(super) fn apply(path: &mut Path, hello: Hello) {
     if let Some(proto) = hello.proto {
         path.proto = proto;
+        if let Some(member) = &path.member {
+            member.speak(proto);
+        }
     }
     if let Some(name) = hello.name {
         path.name = name;

@@ -12,6 +12,7 @@ mod local;
 mod path;
 mod pinned;
 mod state;
+mod subscribed;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,10 +25,12 @@ use bytes::{Bytes, BytesMut};
 use crate::config::{Config, Limits};
 use crate::net::Stream;
 use crate::policy::Rules;
+use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
+pub use subscribed::Listener;
 use intake::{Intake, Read};
 use path::{Path, Verdict};
 
@@ -41,7 +44,9 @@ pub struct Worker {
     /// The worker's lanes.
     pub lanes: Lanes<Client>,
     /// The worker's idle leases.
-    pub pool: Pool,
+    pub pool: Rc<Pool>,
+    /// The connections its subscribers share.
+    pub feeds: Feeds<Listener>,
     /// What is permitted.
     pub rules: Rules,
     /// The buffer every read goes into; what is not consumed at once is copied out.
@@ -115,6 +120,7 @@ impl Session {
                 Next::Again(request) => Box::pin(pinned::run(&mut self, Some(request))).await,
                 Next::Close => return,
             }
+            self.path.back_from_own_connection();
         }
     }
 

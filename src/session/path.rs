@@ -4,10 +4,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::client::{Client, Ticket};
+use super::client::{After, Client, Ticket};
+use super::subscribed::{Membership, correct};
 use super::{Worker, local};
-use crate::command::{Command, Local, Route, lookup};
+use crate::command::{Command, Family, Local, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -49,6 +51,10 @@ pub(super) struct Path {
     pub(super) name: Bytes,
     /// `CLIENT SETINFO`'s library name and version.
     pub(super) library: [Bytes; 2],
+    /// Its subscriptions, if it shares a connection for them.
+    pub(super) member: Option<Membership>,
+    /// The right to subscribe on a connection of its own, for the stay there.
+    pub(super) dedicated: Option<OwnedSemaphorePermit>,
     lane: Option<Rc<Lane<Client>>>,
     limits: Limits,
     /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
@@ -70,6 +76,8 @@ impl Path {
             credential: Rc::new(worker.shared.credential()),
             name: Bytes::new(),
             library: [Bytes::new(), Bytes::new()],
+            member: None,
+            dedicated: None,
             lane: None,
             limits,
             arrived: Instant::now(),
@@ -91,6 +99,7 @@ impl Path {
 
     /// Back to what a client is when it connects (`RESET`).
     pub(super) fn reset(&mut self) {
+        self.unsubscribe_all();
         self.proto = Proto::Resp2;
         self.name = Bytes::new();
         self.become_user(self.worker.shared.credential());
@@ -125,11 +134,11 @@ impl Path {
         let command = lookup(args);
         let verdict = match self.worker.rules.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
-            Ok(_permit) => match command {
-                Some(command) => self.route_known(command, args),
-                None if is_attack(args) => Verdict::Close,
-                None => self.pin(),
+            Ok(_permit) if self.member.is_some() => match self.while_subscribed(command, args) {
+                Some(verdict) => verdict,
+                None => self.route_any(command, args),
             },
+            Ok(_permit) => self.route_any(command, args),
         };
         if verdict.consumed() {
             self.client.requests.set(self.client.requests.get() + 1);
@@ -138,28 +147,43 @@ impl Path {
     }
 
     #[inline]
+    fn route_any(&mut self, command: Option<&'static Command>, args: &Args<'_>) -> Verdict {
+        match command {
+            Some(command) => self.route_known(command, args),
+            None if is_attack(args) => Verdict::Close,
+            None => self.pin(),
+        }
+    }
+
+    #[inline]
     fn route_known(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
         match command.route {
-            Route::Lane | Route::Container => self.on_lane(command, args, false),
-            Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, false),
+            Route::Lane if command.family == Family::Pubsub => {
+                let after = correct::after(self.worker.feeds.shares(), command, args);
+                self.on_lane(command, args, after)
+            }
+            Route::Lane | Route::Container => self.on_lane(command, args, After::Nothing),
+            Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, After::Nothing),
             Route::Info if local::is_ours_alone(args) => {
                 let section = (self.worker.info.0)();
                 self.here(|path, out| reply::text(path.proto, &section, out))
             }
-            Route::Info => self.on_lane(command, args, local::includes_ours(args)),
+            Route::Info if local::includes_ours(args) => self.on_lane(command, args, After::Info),
+            Route::Info => self.on_lane(command, args, After::Nothing),
             Route::Session(Local::Quit) => match self.here(|_, out| out.extend_from_slice(b"+OK\r\n")) {
                 Verdict::Done => Verdict::Close,
                 wait => wait,
             },
             Route::Session(which) => self.session(which, args),
             Route::Refused => self.here(|_, out| local::refused(command.name, out)),
+            Route::Pin(Pin::Subscribe(kind)) => self.subscribe(kind, command, args),
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
     }
 
     /// Sends a stateless request to the lane.
     #[inline]
-    fn on_lane(&mut self, command: &'static Command, args: &Args<'_>, info: bool) -> Verdict {
+    fn on_lane(&mut self, command: &'static Command, args: &Args<'_>, after: After) -> Verdict {
         let conversion = match self.proto {
             Proto::Resp3 => None,
             Proto::Resp2 => match command.conversion(args) {
@@ -182,14 +206,14 @@ impl Path {
         let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
         self.client.sent(weight);
         let client = Rc::clone(&self.client);
-        let ticket = Ticket { conversion, info, weight };
+        let ticket = Ticket { conversion, after, weight };
         let arrived = self.arrived;
         self.lane().send(&client, ticket, args.bytes(), command.repeatable(), arrived);
         Verdict::Done
     }
 
     /// Answers here, once nothing is in flight.
-    fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
+    pub(super) fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
         }

@@ -19,6 +19,7 @@ mod shared;
 
 use std::rc::Rc;
 
+pub use backoff::Backoff;
 pub use budget::{Class, Permit};
 pub use failure::Failure;
 pub use handshake::ServerInfo;

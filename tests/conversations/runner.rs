@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
+use nearside::Config;
 use nearside::config::Secret;
 
 use crate::common::{Place, Proxy, Server, Talk, config, frames};
@@ -27,6 +28,11 @@ enum Sending {
 
 /// Holds every conversation of a file in every way, and reports every difference.
 pub(crate) fn run(file: &str, text: &str) {
+    run_with(file, text, |_| {});
+}
+
+/// The same, with other settings of the proxy.
+pub(crate) fn run_with(file: &str, text: &str, change: impl FnOnce(&mut Config)) {
     let script = Script::read(text);
     let args: Vec<&str> = script.server.iter().map(String::as_str).collect();
     let (alone, behind) = (Server::start(&args), Server::start(&args));
@@ -35,6 +41,7 @@ pub(crate) fn run(file: &str, text: &str) {
         config.upstream.username.clone_from(user);
         config.upstream.password = Some(Secret::new(password.clone()));
     }
+    change(&mut config);
     let proxy = Proxy::start_unix(config);
     let seed = seed();
     let mut differences = String::new();

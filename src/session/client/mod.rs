@@ -16,8 +16,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Section, Worker};
+use crate::command::Channels;
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
+use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
 use crate::upstream::Shared;
 
@@ -32,10 +34,24 @@ pub(super) type Spares = Rc<RefCell<Vec<Vec<u8>>>>;
 pub struct Ticket {
     /// How the reply is put for a RESP2 client; `None`: as it is.
     pub(super) conversion: Option<Conversion>,
-    /// It is an `INFO` to which our section is added.
-    pub(super) info: bool,
+    /// What becomes of the reply.
+    pub(super) after: After,
     /// Bytes of the request.
     pub(super) weight: u32,
+}
+
+/// What becomes of a reply on its way to the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum After {
+    /// It is passed on.
+    #[default]
+    Nothing,
+    /// It is an `INFO` to which our section is added.
+    Info,
+    /// It counts receivers of a message; so many more are added.
+    Receivers(i32),
+    /// It counts subscribers of channels of this kind; those that share a connection are added.
+    Subscribers(Channels),
 }
 
 /// What the session's task waits for.
@@ -91,6 +107,7 @@ pub struct Client {
     section: Section,
     limits: Rc<Limits>,
     shared: Arc<Shared>,
+    shares: Arc<Shares>,
     /// Memory for buffers taken for what is unread, bytes.
     reserved: Cell<usize>,
     /// There was no more of it: the client is not read from until it has read some.
@@ -128,6 +145,7 @@ impl Client {
             section: worker.info.clone(),
             limits: Rc::clone(&worker.limits),
             shared: Arc::clone(&worker.shared),
+            shares: Arc::clone(worker.feeds.shares()),
             reserved: Cell::new(0),
             starved: Cell::new(false),
             again: Cell::new(false),

@@ -44,6 +44,15 @@ impl Client {
     /// A message that answers no request: goes out between two replies, and is written now. The
     /// limit on unread output holds for it as for replies.
     pub(in crate::session) fn push(&self, message: &[u8]) {
+        self.queue(message);
+        self.flush_now();
+        if !self.is_flushed() {
+            self.check_limit(Instant::now());
+        }
+    }
+
+    /// Like [`Self::push`], but written at the end of the turn, when the client is flushed.
+    pub(in crate::session) fn queue(&self, message: &[u8]) {
         let mut out = self.out.borrow_mut();
         if out.in_reply {
             out.pushes.extend_from_slice(message);
@@ -51,10 +60,11 @@ impl Client {
         }
         drop(out);
         self.append(|out| out.extend_from_slice(message));
-        self.flush_now();
-        if !self.is_flushed() {
-            self.check_limit(Instant::now());
-        }
+    }
+
+    /// Whether there was no memory for what it leaves unread.
+    pub(in crate::session) fn is_starved(&self) -> bool {
+        self.starved.get()
     }
 
     /// Whether a reply that is passed on in pieces is half through; messages wait for its end.
@@ -196,7 +206,7 @@ impl Client {
     pub fn check_limit(&self, now: Instant) {
         let limit = self.output_limit.get();
         let mut out = self.out.borrow_mut();
-        let unread = (out.buf.len() - out.sent) as u64;
+        let unread = (out.buf.len() - out.sent + out.pushes.len()) as u64;
         let over_hard = limit.hard > 0 && unread > limit.hard;
         let over_soft = limit.soft > 0 && unread > limit.soft;
         let since = if over_soft { Some(*out.over_soft.get_or_insert(now)) } else { None };
