@@ -1,8 +1,8 @@
 //! The defaults of every setting, as ready values. The table's texts are tested against these.
 
 use super::{
-    Config, Embedded, Endpoint, Features, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile,
-    Upstream,
+    Config, Embedded, Endpoint, Features, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits,
+    Profile, Upstream,
 };
 use std::path::PathBuf;
 use std::time::Duration;

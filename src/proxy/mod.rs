@@ -200,7 +200,11 @@ type Workers = (accept::Workers, Vec<JoinHandle<()>>);
 fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<Workers, Error> {
     let common = Common {
         config: Arc::clone(config),
-        shared: Arc::new(Shared::new(config.upstream.clone(), config.limits.clone(), config.pubsub_dedicated)),
+        shared: Arc::new(Shared::new(
+            config.upstream.clone(),
+            config.limits.clone(),
+            config.pubsub_dedicated,
+        )),
         stats: Arc::new(Stats::new(config.workers)),
         shares: Arc::default(),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),

@@ -30,9 +30,9 @@ use crate::resp::scan::request::ProtocolError;
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
-pub use subscribed::Listener;
 use intake::{Intake, Read};
 use path::{Path, Verdict};
+pub use subscribed::Listener;
 
 /// What the sessions of one worker share.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use crate::common::{Server, Talk, eventually};
 use crate::{Crowded, confirmed, push, same};
 
 fn subscribers(crowded: &Crowded) -> Vec<(usize, Talk)> {
-    let subscribe = |i| {
+    let subscribe = |i: usize| {
         let resp = 2 + i % 2;
         let mut talk = crowded.connect(resp);
         talk.ask(&["SUBSCRIBE", "c"]);
@@ -70,6 +70,7 @@ fn or_subscribed_again_if_so_set() {
 fn without_an_upstream_a_subscription_fails_with_a_clear_error() {
     let server = Server::start(&[]);
     let crowded = Crowded::with(&server, |config| {
+        config.pubsub_dedicated = 0;
         config.upstream.reconnect_max = std::time::Duration::from_millis(50);
     });
     let mut talk = crowded.connect(2);

@@ -2,8 +2,10 @@
 //! requests, frames and the time go in; words for the upstream and calls of [`Subscriber`] come out.
 
 mod entry;
+mod heard;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -13,11 +15,9 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use self::entry::Entry;
-use super::frame::{self, Push};
 use super::shares::{Shares, index};
 use super::{Subscriber, Topic};
 use crate::command::Channels;
-use crate::resp::Proto;
 use crate::resp::request::encode;
 use crate::upstream::Failure;
 
@@ -144,7 +144,8 @@ impl<S: Subscriber> Book<S> {
         let waiting = std::mem::take(&mut self.expected);
         for kind in [Channels::Exact, Channels::Pattern, Channels::Shard] {
             let listened = self.topics[index(kind)].iter_mut().filter(|(_, entry)| !entry.is_empty());
-            let names: Vec<Bytes> = listened.map(|(name, entry)| (name.clone(), entry.asked += 1).0).collect();
+            let names: Vec<Bytes> =
+                listened.map(|(name, entry)| (name.clone(), entry.asked += 1).0).collect();
             for names in names.chunks(AT_ONCE) {
                 let names: VecDeque<Bytes> = names.iter().cloned().collect();
                 self.say(subscribe_word(kind), &names);
@@ -229,231 +230,9 @@ impl<S: Subscriber> Book<S> {
         }
     }
 
-    /// A whole frame from the upstream. Its first byte may be changed.
-    pub(super) fn heard(&mut self, frame: &mut [u8], now: Instant) -> Result<(), OutOfStep> {
-        if frame.first() != Some(&b'>') {
-            return self.reply(frame, now);
-        }
-        match frame::push(frame) {
-            Push::Message(kind, name) => {
-                if let Some(entry) = self.topics[index(kind)].get(name) {
-                    deliver(entry, frame, &mut self.touched);
-                }
-            }
-            Push::Joined(kind, name) => self.confirmed(kind, name, now)?,
-            Push::Left(kind, name) => self.left(kind, name, now)?,
-            Push::Other => {}
-        }
-        Ok(())
-    }
-
     /// The end of a turn.
     pub(super) fn flush(&mut self) {
         self.touched.drain(..).for_each(|who| who.flush());
-    }
-
-    fn confirmed(&mut self, kind: Channels, name: &[u8], now: Instant) -> Result<(), OutOfStep> {
-        let front = self.expected.front_mut().ok_or(OutOfStep)?;
-        let (What::Join(asked, names) | What::Again(asked, names)) = &mut front.what else {
-            return Err(OutOfStep);
-        };
-        let name = names.pop_front().filter(|first| first == name && *asked == kind).ok_or(OutOfStep)?;
-        let ended = names.is_empty();
-        let who = front.who.clone().filter(|who| !who.is_gone());
-        let entry = self.topics[index(kind)].entry(name.clone()).or_default();
-        entry.asked = entry.asked.saturating_sub(1);
-        entry.up = true;
-        if let Some(who) = who {
-            if who.joined(kind, &name, self.feed) {
-                entry.add(&who);
-            }
-            touch(&who, &mut self.touched);
-        }
-        self.settle(kind, &name, now);
-        if ended {
-            let who = self.expected.pop_front().and_then(|expected| expected.who);
-            self.finish(who, None);
-        }
-        Ok(())
-    }
-
-    fn left(&mut self, kind: Channels, name: &[u8], now: Instant) -> Result<(), OutOfStep> {
-        let front = self.expected.front_mut();
-        let asked = front.and_then(|front| match &mut front.what {
-            What::Leave { kind: of, last, .. } if *of == kind && last.front().is_some_and(|n| n == name) => {
-                Some((last.pop_front()?, front.who.as_ref().map(|who| who.id()), last.is_empty()))
-            }
-            _ => None,
-        });
-        let Some((name, who, ended)) = asked else {
-            return if kind == Channels::Shard { self.taken_away(name) } else { Err(OutOfStep) };
-        };
-        if let Some(who) = who {
-            self.withdraw(who, kind, &name);
-        }
-        self.settle(kind, &name, now);
-        if ended {
-            self.leave_rest(now);
-        }
-        Ok(())
-    }
-
-    /// The upstream has ended a subscription by itself.
-    fn taken_away(&mut self, name: &[u8]) -> Result<(), OutOfStep> {
-        let of_kind = &mut self.topics[index(Channels::Shard)];
-        let Some((name, mut entry)) = of_kind.remove_entry(name) else { return Ok(()) };
-        for who in entry.listeners() {
-            who.removed(Channels::Shard, &name);
-            touch(who, &mut self.touched);
-        }
-        entry.clear();
-        entry.up = false;
-        entry.recount(Channels::Shard, &name, &self.shares);
-        if entry.asked > 0 {
-            of_kind.insert(name, entry);
-        }
-        Ok(())
-    }
-
-    fn reply(&mut self, frame: &[u8], now: Instant) -> Result<(), OutOfStep> {
-        let refused = frame.first() == Some(&b'-');
-        match &mut self.expected.front_mut().ok_or(OutOfStep)?.what {
-            What::Join(kind, names) | What::Again(kind, names) if refused => {
-                let (kind, names) = (*kind, std::mem::take(names));
-                return self.refused(kind, &names, frame, now);
-            }
-            What::Leave { kind, last, .. } if refused || last.is_empty() => {
-                let (kind, last) = (*kind, std::mem::take(last));
-                let who = self.expected.front().and_then(|expected| Some(expected.who.as_ref()?.id()));
-                for name in &last {
-                    who.inspect(|who| self.withdraw(*who, kind, name));
-                    self.settle(kind, name, now);
-                }
-                self.leave_rest(now);
-                return Ok(());
-            }
-            What::Reply | What::Check => {}
-            _ => return Err(OutOfStep),
-        }
-        let who = self.expected.pop_front().and_then(|expected| expected.who);
-        if let Some(who) = who.filter(|who| !who.is_gone()) {
-            who.replied(frame);
-            self.finish(Some(who), None);
-        }
-        Ok(())
-    }
-
-    /// A whole request to subscribe got an error in place of its confirmations.
-    fn refused(
-        &mut self,
-        kind: Channels,
-        names: &VecDeque<Bytes>,
-        error: &[u8],
-        now: Instant,
-    ) -> Result<(), OutOfStep> {
-        let Some(Expected { who, what, .. }) = self.expected.pop_front() else { return Err(OutOfStep) };
-        let again = matches!(what, What::Again(..));
-        for name in names {
-            self.no_longer_asked(kind, name);
-            if let Some(entry) = self.topics[index(kind)].get_mut(name).filter(|_| again) {
-                entry.listeners().for_each(|who| who.lost());
-                entry.clear();
-            }
-            self.settle(kind, name, now);
-        }
-        if let Some(who) = who.filter(|who| !who.is_gone()) {
-            who.replied(error);
-            self.finish(Some(who), None);
-        }
-        Ok(())
-    }
-
-    /// What was asked of the upstream for the leaver in front is answered: the rest ends too, and where
-    /// it was the last by now, the upstream is told, and asked to answer once more.
-    fn leave_rest(&mut self, now: Instant) {
-        let Some(Expected { who, what: What::Leave { kind, rest, .. }, .. }) = self.expected.pop_front()
-        else {
-            return;
-        };
-        let Some(who) = who.filter(|who| !who.is_gone()) else { return };
-        let (last, rest): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|name| self.ends_with(who.id(), kind, name));
-        for name in &rest {
-            self.withdraw(who.id(), kind, name);
-            self.settle(kind, name, now);
-        }
-        if last.is_empty() {
-            return self.finish(Some(who), None);
-        }
-        last.iter().for_each(|name| self.withdraw(who.id(), kind, name));
-        self.unsubscribe(Some(&who), kind, last.into(), Vec::new(), now);
-    }
-
-    /// Whether the upstream's subscription has no other use than this listener; if so, it is about to end.
-    fn ends_with(&mut self, who: u64, kind: Channels, name: &Bytes) -> bool {
-        let Some(entry) = self.topics[index(kind)].get_mut(name) else { return false };
-        let ends = entry.up && entry.asked == 0 && entry.is_only(who);
-        if ends {
-            entry.up = false;
-            entry.recount(kind, name, &self.shares);
-        }
-        ends
-    }
-
-    /// Takes a listener off these at once.
-    fn remove(&mut self, who: u64, kind: Channels, names: &[Bytes], now: Instant) {
-        let mut last = VecDeque::new();
-        for name in names {
-            if self.ends_with(who, kind, name) {
-                last.push_back(name.clone());
-            }
-            self.withdraw(who, kind, name);
-        }
-        if self.connected && !last.is_empty() {
-            self.unsubscribe(None, kind, last, Vec::new(), now);
-        }
-    }
-
-    /// A listener less. What has no use left goes, if the upstream knows.
-    fn withdraw(&mut self, who: u64, kind: Channels, name: &Bytes) {
-        let of_kind = &mut self.topics[index(kind)];
-        let Some(entry) = of_kind.get_mut(name) else { return };
-        entry.remove(who);
-        entry.recount(kind, name, &self.shares);
-        if entry.is_empty() && entry.asked == 0 && !entry.up {
-            of_kind.remove(name);
-        }
-    }
-
-    fn no_longer_asked(&mut self, kind: Channels, name: &Bytes) {
-        if let Some(entry) = self.topics[index(kind)].get_mut(name) {
-            entry.asked = entry.asked.saturating_sub(1);
-        }
-    }
-
-    /// Counts a topic anew; one without any use goes, and the upstream's subscription with it.
-    fn settle(&mut self, kind: Channels, name: &Bytes, now: Instant) {
-        let of_kind = &mut self.topics[index(kind)];
-        let Some(entry) = of_kind.get_mut(name) else { return };
-        entry.recount(kind, name, &self.shares);
-        if !entry.is_empty() || entry.asked > 0 {
-            return;
-        }
-        let up = std::mem::replace(&mut entry.up, false);
-        entry.recount(kind, name, &self.shares);
-        of_kind.remove(name);
-        if up && self.connected {
-            self.unsubscribe(None, kind, VecDeque::from([name.clone()]), Vec::new(), now);
-        }
-    }
-
-    fn tidy(&mut self, now: Instant) {
-        for kind in [Channels::Exact, Channels::Pattern, Channels::Shard] {
-            let unused = self.topics[index(kind)].iter().filter(|(_, e)| e.is_empty() && e.asked == 0);
-            for name in unused.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-                self.settle(kind, &name, now);
-            }
-        }
     }
 
     fn unsubscribe(
@@ -489,17 +268,6 @@ impl<S: Subscriber> Book<S> {
         failure.inspect(|failure| who.failed(failure));
         who.done();
         touch(&who, &mut self.touched);
-    }
-}
-
-/// Hands a message to everybody who listens, each in its protocol: those differ in the first byte.
-fn deliver<S: Subscriber>(entry: &Entry<S>, frame: &mut [u8], touched: &mut Vec<Rc<S>>) {
-    for (proto, kind) in [(Proto::Resp3, b'>'), (Proto::Resp2, b'*')] {
-        frame[0] = kind;
-        for who in entry.listeners().filter(|who| who.proto() == proto) {
-            who.message(frame);
-            touch(who, touched);
-        }
     }
 }
 

@@ -163,7 +163,10 @@ impl<S: Subscriber> Feed<S> {
                 Ok(lease) => {
                     if let Some(at) = lost_at.take() {
                         let gap = Instant::now().duration_since(at);
-                        tracing::warn!(?gap, "shared subscriptions are back; messages of the meantime are lost");
+                        tracing::warn!(
+                            ?gap,
+                            "shared subscriptions are back; messages of the meantime are lost"
+                        );
                     }
                     let greeted = Instant::now();
                     match self.serve(lease).await {
