@@ -68,10 +68,15 @@ fn publishing_to_oneself_counts_everybody() {
     let mut two = crowded.connect(3);
     one.ask(&["SUBSCRIBE", "c"]);
     two.ask(&["SUBSCRIBE", "c"]);
+    // Redis 7.0 sends the message before the reply, later ones after it.
+    let mut alone = server.connect();
+    alone.ask(&["HELLO", "3"]);
+    alone.ask(&["SUBSCRIBE", "alone"]);
+    let message_first = alone.ask(&["PUBLISH", "alone", "m"]).starts_with(b">");
     one.say(&["PUBLISH", "c", "m"]);
-    // As in Redis 7.0, the message comes first.
-    same(&one.reply(), &push(3, &["message", "c", "m"]));
-    same(&one.reply(), b":2\r\n");
+    let (message, count) = (push(3, &["message", "c", "m"]), b":2\r\n".to_vec());
+    let order = if message_first { [message, count] } else { [count, message] };
+    order.iter().for_each(|frame| same(&one.reply(), frame));
     same(&two.reply(), &push(3, &["message", "c", "m"]));
     let wrong = one.ask_text(&["PUBLISH", "c"]);
     assert_eq!(wrong, "-ERR wrong number of arguments for 'publish' command\r\n");

@@ -47,6 +47,10 @@ impl<S: Subscriber> Entry<S> {
         self.listeners.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.listeners.len()
+    }
+
     /// Whether nobody but `who` listens.
     pub(super) fn is_only(&self, who: u64) -> bool {
         self.listeners.len() == 1 && self.listeners.contains_key(&who)

@@ -24,6 +24,7 @@ impl<S: Subscriber> Book<S> {
             Push::Message(kind, name) => {
                 if let Some(entry) = self.topics[index(kind)].get(name) {
                     deliver(entry, frame, &mut self.touched);
+                    self.delivered += entry.len();
                 }
             }
             Push::Joined(kind, name) => self.confirmed(kind, name, now)?,

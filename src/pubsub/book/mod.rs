@@ -21,6 +21,8 @@ use crate::command::Channels;
 use crate::resp::request::encode;
 use crate::upstream::Failure;
 
+/// Messages handed over, each to one listener, before others have their turn.
+const TURN: usize = 8 * 1024;
 /// Most channels of one request that subscribes again after a loss.
 const AT_ONCE: usize = 512;
 
@@ -61,6 +63,8 @@ pub(super) struct Book<S> {
     /// What goes to the upstream.
     pub(super) out: BytesMut,
     touched: Vec<Rc<S>>,
+    /// Messages handed over since the last flush.
+    delivered: usize,
     shares: Arc<Shares>,
     connected: bool,
 }
@@ -74,6 +78,7 @@ impl<S: Subscriber> Book<S> {
             expected: VecDeque::new(),
             out: BytesMut::new(),
             touched: Vec::new(),
+            delivered: 0,
             shares,
             connected: false,
         }
@@ -92,6 +97,11 @@ impl<S: Subscriber> Book<S> {
     /// Whether the upstream owes an answer.
     pub(super) fn expects(&self) -> bool {
         !self.expected.is_empty()
+    }
+
+    /// Whether so much has been handed over that others should have their turn.
+    pub(super) fn is_enough(&self) -> bool {
+        self.delivered >= TURN
     }
 
     /// `who` subscribes.
@@ -233,6 +243,7 @@ impl<S: Subscriber> Book<S> {
     /// The end of a turn.
     pub(super) fn flush(&mut self) {
         self.touched.drain(..).for_each(|who| who.flush());
+        self.delivered = 0;
     }
 
     fn unsubscribe(

@@ -29,6 +29,8 @@ struct Intake {
     /// Bytes of the first frame that have been scanned.
     seen: usize,
     scanner: ReplyScanner,
+    /// A turn ended before everything read was handed over.
+    left_over: bool,
     heard: Instant,
     checked: bool,
     used: Instant,
@@ -75,6 +77,7 @@ impl<S: Subscriber> Feed<S> {
             buf: BytesMut::new(),
             seen: 0,
             scanner: ReplyScanner::default(),
+            left_over: false,
             heard: now,
             checked: false,
             used: now,
@@ -94,27 +97,38 @@ impl<S: Subscriber> Feed<S> {
     ) -> Poll<Option<String>> {
         self.listen(cx.waker());
         for _ in 0..ROUNDS_PER_TURN {
-            let moved = self.write(cx, lease).and_then(|wrote| Ok(wrote | self.read(cx, lease, intake)?));
+            let moved = self.round(cx, lease, intake);
+            let enough = self.book.borrow().is_enough();
             self.book.borrow_mut().flush();
             match moved {
                 Err(reason) => return Poll::Ready(Some(reason)),
+                Ok(true) if enough => break,
                 Ok(true) => continue,
                 Ok(false) => {}
             }
-            while timer.as_mut().poll(cx).is_ready() {
-                timer.as_mut().reset((Instant::now() + TICK).into());
-                match self.look(intake) {
-                    Ok(true) => {}
-                    Ok(false) => return Poll::Ready(None),
-                    Err(reason) => return Poll::Ready(Some(reason)),
-                }
-            }
-            if self.book.borrow().out.is_empty() {
+            if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
+            }
+            timer.as_mut().reset((Instant::now() + TICK).into());
+            match self.look(intake) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(None),
+                Err(reason) => return Poll::Ready(Some(reason)),
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Writes, reads and hands over what there is, once. Answers whether anything moved.
+    fn round(&self, cx: &mut Context<'_>, lease: &mut Lease, intake: &mut Intake) -> Result<bool, String> {
+        let mut moved = self.write(cx, lease)?;
+        // What the last turn left comes before more.
+        if !intake.left_over {
+            moved |= self.read(cx, lease, intake)?;
+        }
+        moved |= self.hand_over(intake)?;
+        Ok(moved)
     }
 
     fn write(&self, cx: &mut Context<'_>, lease: &mut Lease) -> Result<bool, String> {
@@ -143,8 +157,21 @@ impl<S: Subscriber> Feed<S> {
             Poll::Ready(Ok(_)) => {}
         }
         (intake.heard, intake.checked) = (Instant::now(), false);
+        if !intake.memory.hold(intake.buf.len()) {
+            return Err("a message exceeds the memory for buffers (limits.memory)".into());
+        }
+        Ok(true)
+    }
+
+    /// Hands over the whole frames that have been read, as many as a turn allows.
+    fn hand_over(&self, intake: &mut Intake) -> Result<bool, String> {
         let mut at = 0;
+        intake.left_over = false;
         while at + intake.seen < intake.buf.len() {
+            if self.book.borrow().is_enough() {
+                intake.left_over = true;
+                break;
+            }
             let fed = intake.scanner.feed(&intake.buf[at + intake.seen..]).map_err(|e| e.to_string())?;
             let Fed::Whole(n) = fed else {
                 intake.seen = intake.buf.len() - at;
@@ -156,13 +183,12 @@ impl<S: Subscriber> Feed<S> {
             (at, intake.seen) = (end, 0);
         }
         intake.buf.advance(at);
-        if intake.buf.is_empty() && intake.buf.capacity() > 2 * READ {
+        if intake.buf.is_empty() {
+            // Who waits, maybe for hours, holds no buffer.
             intake.buf = BytesMut::new();
+            intake.memory.hold(0);
         }
-        if !intake.memory.hold(intake.buf.len()) {
-            return Err("a message exceeds the memory for buffers (limits.memory)".into());
-        }
-        Ok(true)
+        Ok(at > 0)
     }
 
     /// Looks at the clock; `false`: nobody needs the connection any more.

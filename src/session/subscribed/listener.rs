@@ -13,6 +13,9 @@ use crate::session::client::Client;
 use crate::session::local;
 use crate::upstream::{Caller, Failure};
 
+/// A message of so many bytes is written at once, not at the end of the turn.
+const AT_ONCE: usize = 16 * 1024;
+
 /// What it waits for.
 #[derive(Debug, Default)]
 enum Awaited {
@@ -218,7 +221,11 @@ impl Subscriber for Listener {
             return;
         }
         self.client.queue(frame);
-        if self.client.is_starved() {
+        // What many hear must not lie in memory many times over for longer than it has to.
+        if frame.len() >= AT_ONCE || self.client.is_starved() {
+            self.client.flush_now();
+        }
+        if self.client.is_starved() && !self.client.is_cut() {
             tracing::warn!(client = self.client.id, "closed: no memory for its messages (limits.memory)");
             self.client.cut();
         }

@@ -1,10 +1,9 @@
-//! The book before a made-up upstream: seeded interleavings of everything that can happen, against
-//! what each listener must have heard.
+//! A made-up upstream, its listeners, and everything that can happen between them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::*;
+use super::super::*;
 use crate::pubsub::frame::{self, Push};
 use crate::resp::Proto;
 use crate::resp::scan::request::{Limits, Progress, RequestScanner};
@@ -14,7 +13,7 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 /// What a listener was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
+pub(super) enum Told {
     Joined(Channels, Bytes),
     Message(Vec<u8>),
     Replied(Vec<u8>),
@@ -23,18 +22,18 @@ enum Told {
 }
 
 #[derive(Debug)]
-struct Fake {
-    id: u64,
-    proto: Proto,
-    told: RefCell<Vec<Told>>,
-    done: Cell<usize>,
-    waits: Cell<bool>,
-    gone: Cell<bool>,
-    touched: Cell<bool>,
+pub(super) struct Fake {
+    pub(super) id: u64,
+    pub(super) proto: Proto,
+    pub(super) told: RefCell<Vec<Told>>,
+    pub(super) done: Cell<usize>,
+    pub(super) waits: Cell<bool>,
+    pub(super) gone: Cell<bool>,
+    pub(super) touched: Cell<bool>,
 }
 
 impl Fake {
-    fn new(id: u64) -> Rc<Self> {
+    pub(super) fn new(id: u64) -> Rc<Self> {
         Rc::new(Self {
             id,
             proto: if id % 2 == 0 { Proto::Resp2 } else { Proto::Resp3 },
@@ -94,15 +93,15 @@ impl Subscriber for Fake {
 
 /// A server that does what it is told, one request at a time; its frames wait to be read.
 #[derive(Default)]
-struct Upstream {
-    subscribed: BTreeSet<(usize, Vec<u8>)>,
-    refuses: BTreeSet<Vec<u8>>,
-    unread: BytesMut,
-    frames: VecDeque<Vec<u8>>,
-    published: u64,
+pub(super) struct Upstream {
+    pub(super) subscribed: BTreeSet<(usize, Vec<u8>)>,
+    pub(super) refuses: BTreeSet<Vec<u8>>,
+    pub(super) unread: BytesMut,
+    pub(super) frames: VecDeque<Vec<u8>>,
+    pub(super) published: u64,
 }
 
-fn frame(words: &[&[u8]], tail: &str) -> Vec<u8> {
+pub(super) fn frame(words: &[&[u8]], tail: &str) -> Vec<u8> {
     let count = words.len() + usize::from(!tail.is_empty());
     let mut out = format!(">{count}\r\n").into_bytes();
     words.iter().for_each(|word| crate::resp::reply::bulk(word, &mut out));
@@ -157,22 +156,22 @@ impl Upstream {
 }
 
 /// Everything that is going on.
-struct World {
-    random: fastrand::Rng,
-    book: Book<Fake>,
-    shares: Arc<Shares>,
-    upstream: Upstream,
-    fakes: Vec<Rc<Fake>>,
+pub(super) struct World {
+    pub(super) random: fastrand::Rng,
+    pub(super) book: Book<Fake>,
+    pub(super) shares: Arc<Shares>,
+    pub(super) upstream: Upstream,
+    pub(super) fakes: Vec<Rc<Fake>>,
     /// What each listens to: since which message (the count when its confirmation was made).
-    listens: BTreeMap<(u64, usize, Vec<u8>), ()>,
+    pub(super) listens: BTreeMap<(u64, usize, Vec<u8>), ()>,
     /// What waits: leaving these.
-    leaving: BTreeMap<u64, (usize, Vec<Bytes>)>,
-    next: u64,
-    now: Instant,
+    pub(super) leaving: BTreeMap<u64, (usize, Vec<Bytes>)>,
+    pub(super) next: u64,
+    pub(super) now: Instant,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let shares = Arc::new(Shares::default());
         let mut book = Book::new(1, Arc::clone(&shares));
         let now = Instant::now();
@@ -192,7 +191,7 @@ impl World {
         }
     }
 
-    fn act(&mut self) {
+    pub(super) fn act(&mut self) {
         match self.random.u32(..100) {
             0..8 if self.fakes.len() < 12 => {
                 self.next += 1;
@@ -246,7 +245,7 @@ impl World {
         assert!(self.book.ask(&who, &encode(&[b"PING"]), self.now));
     }
 
-    fn go(&mut self) {
+    pub(super) fn go(&mut self) {
         if self.fakes.is_empty() {
             return;
         }
@@ -259,13 +258,13 @@ impl World {
         self.book.forget(who.id, &topics, self.now);
     }
 
-    fn deliver_words(&mut self) {
+    pub(super) fn deliver_words(&mut self) {
         let out = self.book.out.split();
         self.upstream.unread.extend_from_slice(&out);
     }
 
     /// The book reads one frame; everybody hears what they must, and nothing else.
-    fn hear(&mut self) {
+    pub(super) fn hear(&mut self) {
         let Some(mut frame) = self.upstream.frames.pop_front() else { return };
         let whole = frame.clone();
         self.book.heard(&mut frame, self.now).unwrap();
@@ -317,7 +316,7 @@ impl World {
     }
 
     /// Nothing new happens until all is quiet.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         loop {
             self.deliver_words();
             while self.upstream.step() {}
@@ -331,7 +330,7 @@ impl World {
     }
 
     /// What must hold when all is quiet.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         assert!(!self.book.expects());
         assert!(self.fakes.iter().all(|fake| !fake.waits.get()));
         let topics: BTreeSet<_> = self.listens.keys().map(|(_, kind, name)| (*kind, name.clone())).collect();
@@ -344,108 +343,4 @@ impl World {
             assert_eq!(self.shares.subscribers(KINDS[*kind], name), listeners - 1);
         }
     }
-}
-
-#[test]
-fn whatever_happens_everybody_hears_what_they_must() {
-    for seed in 0..300 {
-        let mut world = World::new(seed);
-        for _ in 0..600 {
-            world.act();
-        }
-        world.settle();
-        world.check();
-        while !world.fakes.is_empty() {
-            world.go();
-        }
-        world.settle();
-        world.check();
-        assert!(!world.shares.any() && !world.book.is_wanted(), "seed {seed}");
-    }
-}
-
-#[test]
-fn a_loss_ends_everything_or_is_made_good() {
-    for seed in 0..200 {
-        let mut world = World::new(seed);
-        for _ in 0..200 {
-            world.act();
-        }
-        let failure = Failure::Lost { reason: "the test".into() };
-        world.book.disconnect(&failure, world.now);
-        assert!(!world.shares.any(), "nobody is heard upstream");
-        world.upstream.subscribed.clear();
-        world.upstream.unread.clear();
-        world.upstream.frames.clear();
-        if seed % 2 == 0 {
-            world.book.end();
-            world.book.fail_waiting(&failure, world.now);
-            world.book.flush();
-            assert!(!world.book.is_wanted() && world.fakes.iter().all(|fake| !fake.waits.get()));
-            continue;
-        }
-        world.book.flush();
-        // Whoever was leaving has left.
-        for (id, (kind, names)) in std::mem::take(&mut world.leaving) {
-            names.iter().for_each(|name| _ = world.listens.remove(&(id, kind, name.to_vec())));
-        }
-        world.fakes.iter().for_each(|fake| fake.told.borrow_mut().retain(|told| *told != Told::Failed));
-        world.book.connect(world.now);
-        world.settle();
-        world.check();
-        for _ in 0..200 {
-            world.act();
-        }
-        world.settle();
-        world.check();
-    }
-}
-
-#[test]
-fn what_nobody_asked_for_is_out_of_step() {
-    let now = Instant::now();
-    for wrong in [&b":1\r\n"[..], b"+PONG\r\n", &frame(&[b"subscribe", b"a"], ":1\r\n")] {
-        let mut book: Book<Fake> = Book::new(1, Arc::default());
-        book.connect(now);
-        assert_eq!(book.heard(&mut wrong.to_vec(), now), Err(OutOfStep));
-    }
-    let mut book = Book::new(1, Arc::default());
-    book.connect(now);
-    let who = Fake::new(1);
-    book.join(&who, Channels::Exact, VecDeque::from([Bytes::from("a")]), now);
-    assert_eq!(book.heard(&mut frame(&[b"subscribe", b"b"], ":1\r\n"), now), Err(OutOfStep));
-}
-
-#[test]
-fn who_waits_too_long_is_told_and_its_late_confirmation_undone() {
-    let (now, limit) = (Instant::now(), Duration::from_secs(5));
-    let mut book = Book::new(1, Arc::default());
-    book.connect(now);
-    let who = Fake::new(1);
-    who.waits.set(true);
-    book.join(&who, Channels::Exact, VecDeque::from([Bytes::from("a")]), now);
-    let failure = Failure::TimedOut { after: limit };
-    book.give_up(now + limit / 2, limit, &failure);
-    assert!(who.waits.get());
-    book.give_up(now + limit, limit, &failure);
-    assert_eq!(who.told.take(), [Told::Failed]);
-    book.out.clear();
-    book.heard(&mut frame(&[b"subscribe", b"a"], ":1\r\n"), now + limit).unwrap();
-    assert_eq!(who.told.take(), []);
-    assert_eq!(book.out, encode(&[b"UNSUBSCRIBE", b"a"]));
-    book.heard(&mut frame(&[b"unsubscribe", b"a"], ":0\r\n"), now + limit).unwrap();
-    assert!(!book.is_wanted());
-}
-
-#[test]
-fn what_the_upstream_takes_away_is_over() {
-    let now = Instant::now();
-    let mut book = Book::new(1, Arc::default());
-    book.connect(now);
-    let who = Fake::new(1);
-    who.waits.set(true);
-    book.join(&who, Channels::Shard, VecDeque::from([Bytes::from("s")]), now);
-    book.heard(&mut frame(&[b"ssubscribe", b"s"], ":1\r\n"), now).unwrap();
-    book.heard(&mut frame(&[b"sunsubscribe", b"s"], ":0\r\n"), now).unwrap();
-    assert!(!book.is_wanted());
 }
