@@ -17,7 +17,7 @@ use crate::config::{Config, OnLoss};
 use crate::net::Accepted;
 use crate::policy::Rules;
 use crate::pubsub::{self, Feeds, Shares};
-use crate::session::{Client, Section, Session, Worker};
+use crate::session::{Client, Feed, Monitors, Order, Orders, Roster, Section, Session, Worker};
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
@@ -47,6 +47,8 @@ pub(crate) struct Common {
     pub(crate) stats: Arc<Stats>,
     pub(crate) shares: Arc<Shares>,
     pub(crate) nonce: Arc<str>,
+    pub(crate) monitors: Arc<Monitors>,
+    pub(crate) roster: Arc<Roster>,
     pub(crate) phase: watch::Receiver<Phase>,
 }
 
@@ -61,12 +63,13 @@ pub(crate) struct Arrival {
 pub(crate) fn start(
     index: usize,
     common: Common,
+    orders: Orders,
 ) -> std::io::Result<(mpsc::Sender<Arrival>, JoinHandle<()>)> {
     let (sender, arrivals) = mpsc::channel(QUEUE);
     let thread = std::thread::Builder::new().name(format!("nearside-{index}")).spawn(move || {
         let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         match built {
-            Ok(runtime) => runtime.block_on(run(index, common, arrivals)),
+            Ok(runtime) => runtime.block_on(run(index, common, arrivals, orders)),
             Err(error) => tracing::error!(%error, "worker cannot start"),
         }
     })?;
@@ -75,8 +78,8 @@ pub(crate) fn start(
 
 type Clients = Rc<RefCell<HashMap<u64, Rc<Client>>>>;
 
-async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>) {
-    let worker = Rc::new(worker(&common));
+async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>, mut orders: Orders) {
+    let worker = Rc::new(worker(index, &common));
     let clients: Clients = Rc::default();
     let mut phase = common.phase.clone();
     let mut tick = interval(TIDY);
@@ -85,9 +88,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
+            () = worker.monitors.arrived() => worker.monitors.deliver(),
+            Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
                 worker.lanes.tidy();
                 worker.pool.tidy();
+                if !worker.draining.get() {
+                    worker.pool.keep_warm();
+                }
                 idle.look(&clients.borrow(), common.config.timeout);
             }
             Ok(()) = phase.changed() => {
@@ -102,15 +110,29 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     }
 }
 
-fn worker(common: &Common) -> Worker {
+/// Does what another worker's client has asked for.
+fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
+    match order {
+        Order::Kill(id) => {
+            if let Some(client) = clients.get(&id) {
+                tracing::debug!(client = id, "closed: CLIENT KILL");
+                client.kill();
+            }
+        }
+    }
+}
+
+fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
     let (stats, upstream, says) =
         (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
-    let pool = Rc::new(Pool::new(Arc::clone(shared)));
+    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let shares = Arc::clone(&common.shares);
     Worker {
+        index,
         feeds: Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), feeds(config)),
+        roster: Arc::clone(&common.roster),
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
         pool,
         rules: Rules::new(config.enabled, &config.features),
@@ -119,7 +141,10 @@ fn worker(common: &Common) -> Worker {
         spares: Rc::default(),
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
-        info: Section(Rc::new(move || section(&stats, &says, upstream.connections()) + &shares.section())),
+        monitors: Feed::new(&common.monitors, index, config),
+        info: Section(Rc::new(move || {
+            section(&stats, &says, upstream.connections(), &upstream.lending) + &shares.section()
+        })),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
     }
@@ -135,6 +160,12 @@ fn feeds(config: &Config) -> pubsub::Settings {
         reconnect_min: upstream.reconnect_min,
         reconnect_max: upstream.reconnect_max,
     }
+}
+
+/// How many of `upstream.min_idle` connections worker `index` keeps.
+fn idle_share(index: usize, config: &Config) -> usize {
+    let (all, workers) = (if config.enabled { config.upstream.min_idle } else { 0 }, config.workers.max(1));
+    all / workers + usize::from(index < all % workers)
 }
 
 /// Starts a client's session; the client leaves the list when it ends.

@@ -94,7 +94,12 @@ fn the_guides_environments_are_presets() {
     assert_eq!(preset("staging").upstream.max_connections, 10);
     assert_eq!(preset("production").upstream.max_connections, 20);
     assert_eq!(preset("production").upstream.timeout, Duration::from_secs(10));
+    assert_eq!(preset("production").upstream.min_idle, 2);
+    assert_eq!(preset("default").upstream.min_idle, 0);
     assert!(!preset("transparent").features.rate_limiting);
+    assert_eq!(preset("transparent").upstream.socket_timeout, Duration::from_secs(86_400));
+    let asked = env(&[("NEARSIDE_PROFILE", "transparent"), ("REDIS_SOCKET_TIMEOUT", "7")]);
+    assert_eq!(asked.good().config.upstream.socket_timeout, Duration::from_secs(7));
     for profile in Profile::ALL {
         assert_eq!(preset(profile.name()).profile, profile);
         for (key, _) in profile.sets() {
@@ -348,11 +353,21 @@ fn settings_that_pass_one_another_are_problems() {
 }
 
 #[test]
+fn idle_connections_leave_room_for_lanes() {
+    let loaded = file("workers = 2\n[upstream]\nmin_idle = 9\n").good();
+    assert_eq!(loaded.config.upstream.min_idle, 7);
+    let warning = loaded.warnings.join("\n");
+    assert!(warning.contains("9 idle connections do not fit into 10 upstream connections"), "{warning}");
+}
+
+#[test]
 fn zero_means_never_where_redis_says_so() {
     let config =
         file("timeout = 0\ntcp_keepalive = 0\n").env(&[("REDIS_HEALTH_CHECK_INTERVAL", "0")]).good().config;
     assert_eq!((config.timeout, config.tcp_keepalive), (None, None));
     assert_eq!(config.upstream.health_check_interval, Duration::from_secs(86_400));
+    let patient = env(&[("REDIS_SOCKET_TIMEOUT", "0")]).good().config;
+    assert_eq!(patient.upstream.socket_timeout, Duration::from_secs(86_400));
     assert_eq!(file("timeout = 300").good().config.timeout, Some(Duration::from_secs(300)));
 }
 

@@ -4,6 +4,8 @@
 mod common;
 #[path = "lifecycle/drain.rs"]
 mod drain;
+#[path = "lifecycle/leases.rs"]
+mod leases;
 #[path = "lifecycle/limits.rs"]
 mod limits;
 #[path = "lifecycle/start.rs"]

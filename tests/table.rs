@@ -129,8 +129,29 @@ fn complaints(name: &str, said: &Said) -> Vec<String> {
     expect(!writes || has("write") || WRITES.contains(&name), "effect write, not flagged");
     let harmless = row.effect == Effect::None;
     expect(!harmless || !(has("write") || has("may_replicate")), "no effect, but flagged");
+    let hides = has("admin") || (has("skip_monitor") && !SHOW_THEMSELVES.contains(&name));
+    expect(row.is_hidden() == hides, "hidden from MONITOR");
+    let uses = has("write") || has("readonly") || MAY_REPLICATE.contains(&name);
+    expect(row.uses_keyspace() == uses, "uses the keyspace");
     wrong
 }
+
+#[test]
+fn only_what_servers_know_is_hidden_from_monitor() {
+    let known: Vec<String> =
+        binaries().iter().flat_map(|binary| commands(&Server::start(binary, false)).into_keys()).collect();
+    // Valkey's only; the others have none of them.
+    let elsewhere = |name: &str| name.starts_with("COMMANDLOG|") || name.starts_with("CLUSTER|");
+    for row in all().filter(|row| row.is_hidden() && !row.name.starts_with("NEARSIDE")) {
+        assert!(known.iter().any(|name| name == row.name) || elsewhere(row.name), "{}", row.name);
+    }
+}
+
+/// Flagged so inside the servers, which do not tell.
+const MAY_REPLICATE: [&str; 5] = ["EVAL", "EVALSHA", "FCALL", "PUBLISH", "SPUBLISH"];
+
+/// `skip_monitor` only keeps the call from being shown after what the script did: they show themselves first.
+const SHOW_THEMSELVES: [&str; 6] = ["EVAL", "EVALSHA", "EVALSHA_RO", "EVAL_RO", "FCALL", "FCALL_RO"];
 
 fn keys_agree(row: &Command, said: &Said) -> bool {
     let said_range = (said.first, said.last, said.step);

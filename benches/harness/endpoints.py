@@ -114,7 +114,7 @@ def start_upstream(settings: Settings) -> Process:
     port = free_port()
     program = find_program("redis-server", "redis-server")
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    command += ["--maxclients", "25000", "--io-threads", "1", "--dir", str(settings.scratch)]
+    command += ["--maxclients", "25000", "--io-threads", "1", "--enable-debug-command", "yes", "--dir", str(settings.scratch)]
     return Process("redis", command, port, settings.scratch)
 
 

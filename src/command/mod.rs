@@ -5,11 +5,12 @@
 
 mod keys;
 mod lookup;
+mod monitor;
 mod reply;
 pub mod table;
 
 pub use keys::{KeyIter, Keys, Positions};
-pub use lookup::{all, lookup};
+pub use lookup::{all, lookup, number, numbered};
 pub use reply::Resp2;
 
 use crate::resp::{convert::Conversion, request::Args};
@@ -84,6 +85,8 @@ pub enum Pin {
     Unsubscribe(Channels),
     /// `MONITOR`.
     Monitor,
+    /// `NEARSIDE MONITOR UPSTREAM`.
+    MonitorUpstream,
     /// `CLIENT TRACKING|CACHING|GETREDIR|TRACKINGINFO`.
     Tracking,
     /// `CLIENT REPLY`.
@@ -120,8 +123,7 @@ pub enum Local {
     ClientId,
     ClientInfo,
     ClientNoEvict,
-    ClientNoTouch,
-    ClientCapa,
+    ClientList,
     /// Nearside's own command.
     Nearside,
 }

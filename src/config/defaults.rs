@@ -46,6 +46,7 @@ impl Default for Upstream {
             database: 0,
             max_connections: 10,
             max_pinned: 1000,
+            min_idle: 0,
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             socket_timeout: Duration::from_secs(5),
@@ -76,7 +77,6 @@ impl Default for Limits {
         Self {
             max_bulk: 512 * MIB,
             max_multibulk: 1_048_576,
-            max_nesting: 128,
             large: MIB,
             large_memory: Duration::from_secs(60),
             reply_buffer: 8 * MIB,

@@ -139,11 +139,14 @@ pub struct Upstream {
     pub max_connections: usize,
     /// Connections held by blocked, subscribed or monitoring clients, counted apart. Default 1000.
     pub max_pinned: usize,
+    /// Connections kept open and idle for leases, of all workers together. Default 0.
+    pub min_idle: usize,
     /// How long a command may wait to be sent: connecting, or waiting for a connection. Default 5 s.
     pub timeout: Duration,
     /// How long one connection attempt may take. Default 5 s.
     pub connect_timeout: Duration,
-    /// How long a sent command may wait for its reply (blocking commands are exempt). Default 5 s.
+    /// How long a sent command may wait for its reply (blocking commands are exempt). Default 5 s;
+    /// a day is as good as for ever.
     pub socket_timeout: Duration,
     /// How often an idle upstream connection is checked. Default 30 s.
     pub health_check_interval: Duration,
@@ -181,8 +184,6 @@ pub struct Limits {
     pub max_bulk: u64,
     /// Most arguments a request may have. Default 1048576.
     pub max_multibulk: u64,
-    /// Deepest nesting of a reply. Default 128.
-    pub max_nesting: u32,
     /// A request or reply above it leaves the shared lane. Default 1 MiB.
     pub large: u64,
     /// How long a key and command are remembered as large and go to their own connection. Default 60 s.

@@ -31,11 +31,12 @@ impl Profile {
     pub fn sets(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Default => &[],
-            // No bounds of our own short of Redis's: as many held connections as clients, Redis's
-            // own output limits, no rate limits.
+            // No bounds of our own short of Redis's: as many held connections as clients, replies
+            // that take as long as they take, Redis's own output limits, no rate limits.
             Self::Transparent => &[
                 ("client_output_buffer_limit", "normal 0 0 0 pubsub 32mb 8mb 60"),
                 ("upstream.max_pinned", "10000"),
+                ("upstream.socket_timeout", "0"),
                 ("features.rate_limiting", "false"),
             ],
             Self::Development => {
@@ -44,6 +45,7 @@ impl Profile {
             Self::Staging => &[("upstream.max_connections", "10"), ("log.format", "json")],
             Self::Production => &[
                 ("upstream.max_connections", "20"),
+                ("upstream.min_idle", "2"),
                 ("upstream.timeout", "10s"),
                 ("drain_timeout", "30s"),
                 ("log.format", "json"),

@@ -130,7 +130,8 @@ pub(super) const UPSTREAM: &[Setting] = &[
         "upstream.max_connections",
         Field::Count(|c| &mut c.upstream.max_connections, 0, 100_000),
         "Connections to the upstream, of all workers together; at least 2. Those held by blocked, \
-            subscribed or monitoring clients are counted apart.",
+            subscribed or monitoring clients are counted apart, and so are 2 more for what must get \
+            through when all are busy (SCRIPT KILL, CLIENT KILL, SHUTDOWN and the like).",
     )
     .env(&["REDIS_MAX_CONNECTIONS"])
     .flag("--max-connections"),
@@ -139,6 +140,13 @@ pub(super) const UPSTREAM: &[Setting] = &[
         Field::Count(|c| &mut c.upstream.max_pinned, 0, 1_000_000),
         "Connections held by blocked, subscribed or monitoring clients; beyond it such a command gets \
             an error.",
+    ),
+    fixed(
+        "upstream.min_idle",
+        Field::Count(|c| &mut c.upstream.min_idle, 0, 100_000),
+        "Connections kept open and idle, so that a transaction or another command that needs one of its \
+            own need not wait for it to be made: divided among the workers, within \
+            upstream.max_connections, as the default user. Closed while others wait for a connection.",
     ),
     live(
         "upstream.timeout",
@@ -154,9 +162,10 @@ pub(super) const UPSTREAM: &[Setting] = &[
     .env(&["REDIS_SOCKET_CONNECT_TIMEOUT"]),
     live(
         "upstream.socket_timeout",
-        Field::Wait(|c| &mut c.upstream.socket_timeout, Bare::Seconds),
+        Field::Interval(|c| &mut c.upstream.socket_timeout),
         "How long a sent command may wait for its reply. Blocking commands, subscriptions and MONITOR \
-            are exempt.",
+            are exempt. 0 is a day, as good as never; a host that died is then noticed by TCP alone, \
+            within five minutes.",
     )
     .env(&["REDIS_SOCKET_TIMEOUT"]),
     live(
@@ -225,11 +234,6 @@ pub(super) const LIMITS: &[Setting] = &[
         "limits.max_multibulk",
         Field::Long(|c| &mut c.limits.max_multibulk, 1, i32::MAX as u64),
         "Most arguments of a request.",
-    ),
-    live(
-        "limits.max_nesting",
-        Field::Number(|c| &mut c.limits.max_nesting, 8, 10_000),
-        "Deepest nesting of a reply.",
     ),
     live(
         "limits.large",

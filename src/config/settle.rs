@@ -2,9 +2,9 @@
 //! ourselves.
 
 use super::defaults::{default_workers, most_workers};
-use super::units::{show_duration, show_size};
+use super::units::{LONGEST, show_duration, show_size};
 use super::written::{Origin, Problem};
-use super::{Config, Endpoint};
+use super::{Config, Endpoint, Upstream};
 use std::collections::BTreeMap;
 
 /// The last step before a configuration is ready.
@@ -19,6 +19,7 @@ impl Settler<'_> {
     pub(super) fn settle(&mut self, config: &mut Config) {
         self.connections(config);
         self.workers(config);
+        self.idle(config);
         self.order(config);
         self.own_listener(config);
         let policy = &config.embedded.maxmemory_policy;
@@ -49,6 +50,19 @@ impl Settler<'_> {
                 asked.saturating_mul(2)
             ));
             config.workers = most;
+        }
+    }
+
+    /// Each worker needs a lane, and one connection stays free for whoever comes.
+    fn idle(&mut self, config: &mut Config) {
+        let (budget, asked) = (config.upstream.max_connections, config.upstream.min_idle);
+        let most = budget.saturating_sub(config.workers + 1);
+        if asked > most {
+            let by = self.origin("upstream.min_idle");
+            self.warnings.push(format!(
+                "{by}: {asked} idle connections do not fit into {budget} upstream connections; {most} are used"
+            ));
+            config.upstream.min_idle = most;
         }
     }
 
@@ -92,5 +106,21 @@ impl Settler<'_> {
 
     fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).cloned().unwrap_or_default()
+    }
+}
+
+impl Upstream {
+    /// Shortens waits that an embedder has set so long (`Duration::MAX`) that no clock can hold their end.
+    /// What is read from a source is never longer.
+    pub(crate) fn bound_waits(&mut self) {
+        let waits = [
+            &mut self.timeout,
+            &mut self.connect_timeout,
+            &mut self.socket_timeout,
+            &mut self.health_check_interval,
+            &mut self.reconnect_min,
+            &mut self.reconnect_max,
+        ];
+        waits.into_iter().for_each(|wait| *wait = LONGEST.min(*wait));
     }
 }

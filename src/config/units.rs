@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longer waits are refused, so that adding one to a clock cannot overflow.
-const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// Reads `true false 1 0 yes no on off`, in any case.
 pub(super) fn boolean(text: &str) -> Option<bool> {

@@ -10,6 +10,11 @@ use tokio::time::timeout;
 
 use super::Stream;
 
+/// How long an upstream's host may give no sign of life, whatever replies are waited for
+/// (`socket_timeout = 0`). A host that lives acknowledges in milliseconds, however busy its server
+/// is; only a server that reads nothing at all for so long, with its buffers full, is taken for dead too.
+const DEAD: Duration = Duration::from_secs(300);
+
 /// One place to connect to, names resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -80,7 +85,7 @@ pub async fn dial(address: &Address, limit: Duration) -> Result<Stream, DialErro
     };
     match timeout(limit, connecting).await {
         Ok(Ok(stream)) => {
-            stream.tune(Some(Duration::from_secs(60)));
+            stream.tune_strictly(DEAD);
             Ok(stream)
         }
         Ok(Err(source)) => Err(DialError::Connect { address: address.to_string(), source }),

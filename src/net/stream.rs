@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -39,6 +41,15 @@ impl std::fmt::Display for Peer {
 }
 
 impl Stream {
+    /// Both ends of one connection, for tests: the other one is read without waiting.
+    #[cfg(test)]
+    pub(crate) fn pair() -> io::Result<(Self, impl io::Read)> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        Ok((Self::Unix(UnixStream::from_std(ours)?), theirs))
+    }
+
     /// Sends small writes at once, and asks the kernel to notice a dead peer after `keepalive`.
     /// Nothing to do for Unix sockets. Failure is not worth losing the connection over.
     pub fn tune(&self, keepalive: Option<Duration>) {
@@ -49,6 +60,18 @@ impl Stream {
             let probes =
                 TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
             let _ = SockRef::from(stream).set_tcp_keepalive(&probes.with_retries(3));
+        }
+    }
+
+    /// Like [`Self::tune`], for a peer that must answer in the end: it is given up after `limit` without
+    /// a sign of life even while something is on its way to it, where the system alone would take
+    /// a quarter of an hour. Only where the system can (Linux).
+    pub fn tune_strictly(&self, limit: Duration) {
+        // Probes take as long again as the idle time before them.
+        self.tune(Some(limit / 2));
+        #[cfg(target_os = "linux")]
+        if let Self::Tcp(stream) = self {
+            let _ = SockRef::from(stream).set_tcp_user_timeout(Some(limit));
         }
     }
 
@@ -66,6 +89,20 @@ impl Stream {
             Self::Tcp(stream) => stream.local_addr().map_or(Peer::Unix, Peer::Tcp),
             Self::Unix(_) => Peer::Unix,
         }
+    }
+
+    /// The file descriptor, to show to people.
+    pub fn fd(&self) -> i32 {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
+    /// The path of the Unix socket it was accepted on.
+    pub fn path(&self) -> Option<PathBuf> {
+        let Self::Unix(stream) = self else { return None };
+        stream.local_addr().ok()?.as_pathname().map(PathBuf::from)
     }
 
     /// The two halves. Dropping the write half shuts the sending direction down; dropping both closes.

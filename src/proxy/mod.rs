@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::{BindError, Listener};
+use crate::session::{Monitors, Roster};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
 use crate::worker::{self, Arrival, Common, Phase};
@@ -127,6 +128,7 @@ async fn run(
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
 ) -> Result<(), Error> {
+    config.upstream.bound_waits();
     let mut listeners = Vec::new();
     for listen in &config.listen {
         listeners.extend(Listener::bind(listen, config.tcp_backlog)?);
@@ -198,6 +200,7 @@ async fn embed(
 type Workers = (accept::Workers, Vec<JoinHandle<()>>);
 
 fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<Workers, Error> {
+    let (roster, orders) = Roster::new(config.workers);
     let common = Common {
         config: Arc::clone(config),
         shared: Arc::new(Shared::new(
@@ -207,13 +210,15 @@ fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<
         )),
         stats: Arc::new(Stats::new(config.workers)),
         shares: Arc::default(),
+        monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
+        roster: Arc::new(roster),
         phase,
     };
     let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
     let mut threads = Vec::new();
-    for index in 0..config.workers {
-        let (queue, thread) = worker::start(index, common.clone())?;
+    for (index, orders) in orders.into_iter().enumerate() {
+        let (queue, thread) = worker::start(index, common.clone(), orders)?;
         queues.push(queue);
         threads.push(thread);
     }

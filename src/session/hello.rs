@@ -65,13 +65,10 @@ pub(super) fn answer(path: &mut Path, hello: Hello) -> Option<Vec<u8>> {
 /// What a granted `HELLO` changes.
 pub(super) fn apply(path: &mut Path, hello: Hello) {
     if let Some(proto) = hello.proto {
-        path.proto = proto;
-        if let Some(member) = &path.member {
-            member.speak(proto);
-        }
+        path.speak(proto);
     }
     if let Some(name) = hello.name {
-        path.name = name;
+        path.client.card.names().name = name;
     }
     if let Some(credential) = hello.credential {
         path.become_user(credential);

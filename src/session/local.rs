@@ -1,7 +1,5 @@
 //! The commands a session answers itself, and the words it has for failures.
 
-use bytes::Bytes;
-
 use super::hello;
 use super::path::Path;
 use crate::command::Local;
@@ -10,7 +8,8 @@ use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::upstream::{Credential, Failure};
 
-const OK: &[u8] = b"+OK\r\n";
+/// `+OK`.
+pub(super) const OK: &[u8] = b"+OK\r\n";
 
 /// The answer to a session command, if it can be given here. `None`: the upstream has to be asked,
 /// because it must verify something, or because the command is wrong in a way it words best.
@@ -30,28 +29,6 @@ pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<V
         Local::Reset if count == 1 => {
             path.reset();
             Some(b"+RESET\r\n".to_vec())
-        }
-        Local::ClientSetname if count == 3 => Some(match check_name(args.get(2)) {
-            Ok(()) => {
-                path.name = Bytes::copy_from_slice(args.get(2));
-                OK.to_vec()
-            }
-            Err(text) => error(&text),
-        }),
-        Local::ClientGetname if count == 2 => Some(if path.name.is_empty() {
-            reply::null(path.proto).to_vec()
-        } else {
-            encoded(|out| reply::bulk(&path.name, out))
-        }),
-        Local::ClientId if count == 2 => Some(format!(":{}\r\n", path.client.id).into_bytes()),
-        Local::ClientInfo if count == 2 => {
-            Some(encoded(|out| reply::text(path.proto, &info_line(path), out)))
-        }
-        Local::ClientSetinfo if count == 4 => set_info(path, args),
-        Local::ClientNoEvict | Local::ClientNoTouch
-            if count == 3 && (args.is(2, "ON") || args.is(2, "OFF")) =>
-        {
-            Some(OK.to_vec())
         }
         Local::Nearside => nearside(path, args),
         _ => None,
@@ -98,51 +75,28 @@ pub(super) fn credential(user: Option<&[u8]>, password: &[u8]) -> Credential {
     Credential { username, password: Some(Secret::new(text(password))) }
 }
 
-/// Redis's rule for client names.
+/// Redis's rule for the names of clients and libraries.
+pub(super) fn is_plain(name: &[u8]) -> bool {
+    name.iter().all(|b| (b'!'..=b'~').contains(b))
+}
+
+/// The same, as an error for `HELLO`.
 pub(super) fn check_name(name: &[u8]) -> Result<(), String> {
-    if name.iter().all(|b| (b'!'..=b'~').contains(b)) {
+    if is_plain(name) {
         return Ok(());
     }
     Err("ERR Client names cannot contain spaces, newlines or special characters.".into())
 }
 
-fn set_info(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
-    let value = args.get(3);
-    let (field, label) = match () {
-        () if args.is(2, "LIB-NAME") => (0, "lib-name"),
-        () if args.is(2, "LIB-VER") => (1, "lib-ver"),
-        () => {
-            return Some(error(&format!(
-                "ERR Unrecognized option '{}'",
-                String::from_utf8_lossy(args.get(2))
-            )));
-        }
-    };
-    if check_name(value).is_err() {
-        return Some(error(&format!("ERR {label} cannot contain spaces, newlines or special characters.")));
-    }
-    path.library[field] = Bytes::copy_from_slice(value);
-    Some(OK.to_vec())
+/// Whether this `NEARSIDE MONITOR` is one.
+pub(super) fn is_monitor_upstream(args: &Args<'_>) -> bool {
+    args.len() == 3 && args.is(2, "UPSTREAM")
 }
 
-/// The client's line as `CLIENT INFO` and `CLIENT LIST` print it.
-fn info_line(path: &Path) -> String {
-    let client = &path.client;
-    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
-    format!(
-        "id={} addr={} laddr={} name={} age={} idle=0 flags=N db={} sub=0 psub=0 ssub=0 multi=-1 cmd=client|info \
-         user={} lib-name={} lib-ver={} resp={}\n",
-        client.id,
-        client.peer,
-        client.local,
-        text(&path.name),
-        client.since.elapsed().as_secs(),
-        path.db,
-        path.credential.username.as_deref().unwrap_or("default"),
-        text(&path.library[0]),
-        text(&path.library[1]),
-        path.proto.number(),
-    )
+/// Appends the error for a `NEARSIDE` that is none.
+pub(super) fn unknown_nearside(out: &mut Vec<u8>) {
+    let text = "ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP.";
+    reply::error(text, out);
 }
 
 fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
@@ -153,7 +107,7 @@ fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
         3 if args.is(1, "PROBE") => return None,
         2 if args.is(1, "INFO") => encoded(|out| reply::text(path.proto, &(path.worker.info.0)(), out)),
         2 if args.is(1, "HELP") => help(),
-        _ => error("ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP."),
+        _ => encoded(unknown_nearside),
     })
 }
 
@@ -162,6 +116,8 @@ fn help() -> Vec<u8> {
         "NEARSIDE <subcommand>. Subcommands are:",
         "INFO",
         "    What this proxy says of itself.",
+        "MONITOR UPSTREAM",
+        "    What the upstream's MONITOR shows; MONITOR shows what clients send to this proxy.",
         "HELP",
         "    Print this help.",
     ];

@@ -9,8 +9,11 @@ mod client;
 mod hello;
 mod intake;
 mod local;
+mod monitor;
+mod nod;
 mod path;
 mod pinned;
+mod roster;
 mod state;
 mod subscribed;
 
@@ -31,12 +34,18 @@ use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
 use intake::{Intake, Read};
+pub use monitor::{Feed, Monitors};
 use path::{Path, Verdict};
+pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
 
 /// What the sessions of one worker share.
 #[derive(Debug)]
 pub struct Worker {
+    /// Its number.
+    pub index: usize,
+    /// The clients of all workers.
+    pub roster: Arc<Roster>,
     /// The configuration in force.
     pub config: Arc<Config>,
     /// The upstream, as all workers see it.
@@ -59,6 +68,8 @@ pub struct Worker {
     pub nonce: Arc<str>,
     /// What sets sizes in motion: copied out of the configuration for the path of a request.
     pub limits: Rc<Limits>,
+    /// Who monitors, here and on the other workers.
+    pub monitors: Feed,
     /// The `# Nearside` section of `INFO`, composed where the figures are.
     pub info: Section,
 }
@@ -88,6 +99,8 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Lanes may still hold the client's other half, for replies that are on their way.
         self.client().hang_up();
+        self.path.worker.monitors.remove(self.client());
+        self.path.worker.roster.leave(self.client().id);
     }
 }
 
@@ -105,9 +118,12 @@ pub struct Session {
 impl Session {
     /// A session for a client that has just connected.
     pub fn new(worker: Rc<Worker>, stream: Stream, id: u64) -> (Self, Rc<Client>) {
-        let (peer, local) = (stream.peer(), stream.local());
+        let (peer, place) = (stream.peer(), Place::of(&stream));
         let (read, write) = stream.split();
-        let client = Rc::new(Client::new(id, peer, local, write, &worker));
+        let db = worker.config.upstream.database;
+        let card = Arc::new(Card::new(id, worker.index, place, db, worker.shared.credential().user()));
+        worker.roster.enter(Arc::clone(&card));
+        let client = Rc::new(Client::new(card, peer, write, &worker));
         let path = Path::new(worker, Rc::clone(&client));
         (Self { intake: Intake::new(read), path, ended: false, exhausted: true }, client)
     }
@@ -134,12 +150,16 @@ impl Session {
         let client = Rc::clone(self.client());
         client.listen(cx.waker());
         self.path.arrived = Instant::now();
+        client.card.see(self.path.arrived);
         loop {
             if let Some(again) = client.next_again() {
                 return Poll::Ready(Next::Again(again));
             }
             if client.poll_flush(cx).is_err() || client.is_cut() {
                 return Poll::Ready(Next::Close);
+            }
+            if client.is_ending() {
+                return if client.is_flushed() { Poll::Ready(Next::Close) } else { Poll::Pending };
             }
             if self.ended || self.path.worker.draining.get() {
                 if self.finished() {

@@ -3,14 +3,15 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{After, Client, Ticket};
+use super::nod::{self, Asked};
 use super::subscribed::{Membership, correct};
-use super::{Worker, local};
+use super::{Worker, local, monitor};
 use crate::command::{Command, Family, Local, Pin, Route, lookup};
 use crate::resp::Proto;
+use crate::resp::convert::Conversion;
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
@@ -48,9 +49,6 @@ pub(super) struct Path {
     pub(super) proto: Proto,
     pub(super) db: u32,
     pub(super) credential: Rc<Credential>,
-    pub(super) name: Bytes,
-    /// `CLIENT SETINFO`'s library name and version.
-    pub(super) library: [Bytes; 2],
     /// Its subscriptions, if it shares a connection for them.
     pub(super) member: Option<Membership>,
     /// The right to subscribe on a connection of its own, for the stay there.
@@ -74,8 +72,6 @@ impl Path {
             proto: Proto::Resp2,
             db: worker.config.upstream.database,
             credential: Rc::new(worker.shared.credential()),
-            name: Bytes::new(),
-            library: [Bytes::new(), Bytes::new()],
             member: None,
             dedicated: None,
             lane: None,
@@ -99,21 +95,34 @@ impl Path {
 
     /// Back to what a client is when it connects (`RESET`).
     pub(super) fn reset(&mut self) {
+        self.worker.monitors.remove(&self.client);
         self.unsubscribe_all();
-        self.proto = Proto::Resp2;
-        self.name = Bytes::new();
+        self.speak(Proto::Resp2);
+        // Redis 7.2 forgets it, which is also the first to print this field.
+        self.client.card.reset(self.worker.shared.client_line().has("lib-name"));
         self.become_user(self.worker.shared.credential());
         self.select(self.worker.config.upstream.database);
+    }
+
+    /// From now on the client gets its replies in `proto`.
+    pub(super) fn speak(&mut self, proto: Proto) {
+        self.proto = proto;
+        self.client.card.set_proto(proto);
+        if let Some(member) = &self.member {
+            member.speak(proto);
+        }
     }
 
     /// From now on the client works on database `db`.
     pub(super) fn select(&mut self, db: u32) {
         self.db = db;
+        self.client.card.set_db(db);
         self.lane = None;
     }
 
     /// From now on the client acts as `credential`.
     pub(super) fn become_user(&mut self, credential: Credential) {
+        credential.user().clone_into(&mut self.client.card.names().user);
         self.credential = Rc::new(credential);
         self.lane = None;
     }
@@ -134,14 +143,11 @@ impl Path {
         let command = lookup(args);
         let verdict = match self.worker.rules.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
-            Ok(_permit) if self.member.is_some() => match self.while_subscribed(command, args) {
-                Some(verdict) => verdict,
-                None => self.route_any(command, args),
-            },
+            Ok(_permit) if self.member.is_some() => self.route_member(command, args),
             Ok(_permit) => self.route_any(command, args),
         };
         if verdict.consumed() {
-            self.client.requests.set(self.client.requests.get() + 1);
+            self.client.count(command, args);
         }
         verdict
     }
@@ -149,10 +155,37 @@ impl Path {
     #[inline]
     fn route_any(&mut self, command: Option<&'static Command>, args: &Args<'_>) -> Verdict {
         match command {
+            Some(command) if self.worker.monitors.any() => self.route_monitored(command, args),
             Some(command) => self.route_known(command, args),
             None if is_attack(args) => Verdict::Close,
             None => self.pin(),
         }
+    }
+
+    /// It is subscribed, and shares the connection for it.
+    #[cold]
+    fn route_member(&mut self, command: Option<&'static Command>, args: &Args<'_>) -> Verdict {
+        let Some(verdict) = self.while_subscribed(command, args) else {
+            return self.route_any(command, args);
+        };
+        let runs = |c: &&Command| self.proto == Proto::Resp3 || c.while_subscribed();
+        if verdict.consumed() && self.worker.monitors.any() && command.as_ref().is_some_and(runs) {
+            self.worker.monitors.show(self, command, args, true);
+        }
+        verdict
+    }
+
+    /// Somebody monitors, this client itself perhaps.
+    #[cold]
+    fn route_monitored(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
+        if self.worker.monitors.refuses(&self.client, command, args) {
+            return self.here(|_, out| reply::error(monitor::KEYSPACE, out));
+        }
+        let verdict = self.route_known(command, args);
+        if verdict.consumed() {
+            self.worker.monitors.show(self, Some(command), args, true);
+        }
+        verdict
     }
 
     #[inline]
@@ -174,8 +207,14 @@ impl Path {
                 Verdict::Done => Verdict::Close,
                 wait => wait,
             },
-            Route::Session(which) => self.session(which, args),
+            Route::Session(which) => match nod::prepare(command, args, self.client.id) {
+                Some(asked) => self.ask(asked),
+                None => self.session(which, args),
+            },
             Route::Refused => self.here(|_, out| local::refused(command.name, out)),
+            Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
+                self.here(|_, out| local::unknown_nearside(out))
+            }
             Route::Pin(Pin::Subscribe(kind)) => self.subscribe(kind, command, args),
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
@@ -194,6 +233,27 @@ impl Path {
         if self.worker.shared.is_large(args) {
             return self.pin();
         }
+        self.post(args.bytes(), conversion, after, command.repeatable())
+    }
+
+    /// Has the upstream asked for its nod.
+    fn ask(&mut self, asked: Asked) -> Verdict {
+        let verdict = self.post(&asked.request, None, After::Nod, true);
+        if verdict.consumed() {
+            self.client.await_nod(asked.nod);
+        }
+        verdict
+    }
+
+    /// Queues a request on the lane, or says what it waits for.
+    #[inline]
+    fn post(
+        &mut self,
+        request: &[u8],
+        conversion: Option<Conversion>,
+        after: After,
+        repeatable: bool,
+    ) -> Verdict {
         if !self.client.has_room() {
             return Verdict::Room;
         }
@@ -203,12 +263,12 @@ impl Path {
             }
             self.lane = None;
         }
-        let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
+        let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);
         self.client.sent(weight);
         let client = Rc::clone(&self.client);
         let ticket = Ticket { conversion, after, weight };
         let arrived = self.arrived;
-        self.lane().send(&client, ticket, args.bytes(), command.repeatable(), arrived);
+        self.lane().send(&client, ticket, request, repeatable, arrived);
         Verdict::Done
     }
 

@@ -3,4 +3,4 @@
 pub mod log;
 mod stats;
 
-pub use stats::{Stats, section};
+pub use stats::{Connections, Lending, Stats, section};

@@ -40,20 +40,79 @@ impl Stats {
     }
 }
 
-/// The `# Nearside` section of `INFO`. `connections`: upstream connections in the budget, and pinned.
-pub fn section(stats: &Stats, upstream: &str, connections: (usize, usize)) -> String {
+/// Upstream connections of all workers at a moment, those being opened included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Shared by a worker's sessions.
+    pub lanes: usize,
+    /// Lent to a session that gives them back soon.
+    pub leases_lent: usize,
+    /// Open and waiting to be lent.
+    pub leases_idle: usize,
+    /// Sessions waiting for a connection of their own of any kind.
+    pub leases_waiting: usize,
+    /// Held by blocked, subscribed or monitoring clients.
+    pub pinned_lent: usize,
+    /// Open and waiting for such a client.
+    pub pinned_idle: usize,
+    /// For what must get through when all others are busy.
+    pub control: usize,
+}
+
+impl Connections {
+    /// Those that `upstream.max_connections` counts.
+    pub fn budgeted(&self) -> usize {
+        self.lanes + self.leases_lent + self.leases_idle
+    }
+
+    /// Those that `upstream.max_pinned` counts.
+    pub fn pinned(&self) -> usize {
+        self.pinned_lent + self.pinned_idle
+    }
+}
+
+/// What has become of the connections lent to sessions, of every kind but lanes, since the start.
+#[derive(Debug, Default)]
+pub struct Lending {
+    /// Opened.
+    pub opened: AtomicU64,
+    /// Lent again, instead of opening one.
+    pub reused: AtomicU64,
+    /// Closed instead of lent again: they carried state, or something was still under way.
+    pub closed_dirty: AtomicU64,
+    /// Requests that got none in time.
+    pub waits_failed: AtomicU64,
+    /// Elements popped for a blocked client that had gone before they arrived.
+    pub popped_elements_lost: AtomicU64,
+}
+
+/// The `# Nearside` section of `INFO`.
+pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending: &Lending) -> String {
     let mut out = String::from("\r\n# Nearside\r\n");
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         let _ = write!(out, "nearside_{name}:{value}\r\n");
     };
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     line("version", &env!("CARGO_PKG_VERSION"));
     line("uptime_in_seconds", &stats.since.elapsed().as_secs());
     line("workers", &stats.clients.len());
     line("upstream", &upstream);
     line("connected_clients", &stats.connected());
-    line("total_connections_received", &stats.accepted.load(Ordering::Relaxed));
-    line("rejected_connections", &stats.rejected.load(Ordering::Relaxed));
-    line("upstream_connections", &connections.0);
-    line("pinned_upstream_connections", &connections.1);
+    line("total_connections_received", &count(&stats.accepted));
+    line("rejected_connections", &count(&stats.rejected));
+    line("upstream_connections", &connections.budgeted());
+    line("pinned_upstream_connections", &connections.pinned());
+    line("lanes_open", &connections.lanes);
+    line("leases_lent", &connections.leases_lent);
+    line("leases_idle", &connections.leases_idle);
+    line("leases_waiting", &connections.leases_waiting);
+    line("pinned_lent", &connections.pinned_lent);
+    line("pinned_idle", &connections.pinned_idle);
+    line("control_connections", &connections.control);
+    line("leases_opened", &count(&lending.opened));
+    line("leases_reused", &count(&lending.reused));
+    line("leases_closed_dirty", &count(&lending.closed_dirty));
+    line("lease_waits_failed", &count(&lending.waits_failed));
+    line("popped_elements_lost", &count(&lending.popped_elements_lost));
     out
 }

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::Failure;
+use crate::telemetry::Connections;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +19,13 @@ pub enum Class {
     Lease,
     /// Kept by a session for as long as its client likes: blocked, subscribed, monitoring, streaming.
     Pinned,
+    /// For the few commands that must get through when every other connection is busy (`SCRIPT KILL`,
+    /// `CLIENT UNPAUSE`, `SHUTDOWN`): a number of its own, for the moment each takes.
+    Control,
 }
 
+/// Control connections of the whole proxy: one to use and one for whoever comes meanwhile.
+const CONTROL: usize = 2;
 /// How long a pinned connection is waited for: workers look after their idle ones four times a second.
 const PINNED_WAIT: Duration = Duration::from_millis(600);
 
@@ -37,17 +43,23 @@ impl Permit {
     }
 }
 
-/// So many permits, and how many wait for one.
+/// So many permits, how many wait for one, and how many of those given out lie idle.
 #[derive(Debug)]
 struct Kind {
     permits: Arc<Semaphore>,
     most: usize,
     waiting: AtomicUsize,
+    idle: AtomicUsize,
 }
 
 impl Kind {
     fn new(most: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(most)), most, waiting: AtomicUsize::new(0) }
+        Self {
+            permits: Arc::new(Semaphore::new(most)),
+            most,
+            waiting: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+        }
     }
 
     async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
@@ -61,15 +73,25 @@ impl Kind {
     fn in_use(&self) -> usize {
         self.most - self.permits.available_permits().min(self.most)
     }
+
+    /// Those given out that are used, and those that lie idle.
+    fn lent_and_idle(&self) -> (usize, usize) {
+        let idle = self.idle.load(Ordering::Relaxed);
+        (self.in_use().saturating_sub(idle), idle)
+    }
 }
 
-/// All workers' upstream connections together (`max_connections`, `max_pinned`).
+/// All workers' upstream connections together (`max_connections`, `max_pinned`, and a
+/// few for control).
 #[derive(Debug)]
 pub(super) struct Budget {
     connections: Kind,
     lanes: Kind,
     leases: Kind,
     pinned: Kind,
+    control: Kind,
+    /// Who waits for anything but a lane.
+    waiting: AtomicUsize,
 }
 
 impl Budget {
@@ -80,6 +102,8 @@ impl Budget {
             lanes: Kind::new(most - 1),
             leases: Kind::new(most - 1),
             pinned: Kind::new(max_pinned),
+            control: Kind::new(CONTROL),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -90,6 +114,7 @@ impl Budget {
             Class::Lane => waiting(&self.connections) || waiting(&self.lanes),
             Class::Lease => waiting(&self.connections) || waiting(&self.leases),
             Class::Pinned => waiting(&self.pinned),
+            Class::Control => waiting(&self.control),
         }
     }
 
@@ -100,7 +125,9 @@ impl Budget {
             Class::Lane => (&self.lanes, Some(&self.connections), limit, "upstream.max_connections"),
             Class::Lease => (&self.leases, Some(&self.connections), limit, "upstream.max_connections"),
             Class::Pinned => (&self.pinned, None, limit.min(PINNED_WAIT), "upstream.max_pinned"),
+            Class::Control => (&self.control, None, limit, "control connections"),
         };
+        let _counted = (class != Class::Lane).then(|| Waiting::new(&self.waiting));
         let both = async {
             let first = kind.acquire().await;
             match all {
@@ -117,9 +144,40 @@ impl Budget {
         }
     }
 
-    /// Connections of lanes and leases that exist, and pinned ones.
-    pub(super) fn in_use(&self) -> (usize, usize) {
-        (self.connections.in_use(), self.pinned.in_use())
+    /// The right to open a lease ahead of need, if another connection stays free beside it.
+    pub(super) fn spare(&self) -> Option<Permit> {
+        let free = self.connections.permits.available_permits();
+        if free < 2 || self.contended(Class::Lease) {
+            return None;
+        }
+        let held =
+            [&self.leases, &self.connections].map(|kind| Arc::clone(&kind.permits).try_acquire_owned().ok());
+        held.iter().all(Option::is_some).then_some(Permit { _held: held, class: Class::Lease })
+    }
+
+    /// How many connections of `class` lie idle in a pool; the pools count.
+    pub(super) fn idle(&self, class: Class) -> &AtomicUsize {
+        match class {
+            Class::Lane => &self.lanes.idle,
+            Class::Lease => &self.leases.idle,
+            Class::Pinned => &self.pinned.idle,
+            Class::Control => &self.control.idle,
+        }
+    }
+
+    /// Connections that exist or are being opened.
+    pub(super) fn in_use(&self) -> Connections {
+        let (leases_lent, leases_idle) = self.leases.lent_and_idle();
+        let (pinned_lent, pinned_idle) = self.pinned.lent_and_idle();
+        Connections {
+            lanes: self.lanes.in_use(),
+            leases_lent,
+            leases_idle,
+            leases_waiting: self.waiting.load(Ordering::Relaxed),
+            pinned_lent,
+            pinned_idle,
+            control: self.control.in_use(),
+        }
     }
 }
 
@@ -154,10 +212,10 @@ mod tests {
         assert!(matches!(budget.acquire(Class::Lane, limit).await, Err(Failure::Busy { .. })));
         let lease = budget.acquire(Class::Lease, limit).await.unwrap();
         assert!(matches!(budget.acquire(Class::Lease, limit).await, Err(Failure::Busy { .. })));
-        assert_eq!(budget.in_use(), (3, 0));
+        assert_eq!(budget.in_use(), Connections { lanes: 2, leases_lent: 1, ..Connections::default() });
         drop(lanes);
         drop(lease);
-        assert_eq!(budget.in_use(), (0, 0));
+        assert_eq!(budget.in_use(), Connections::default());
         assert!(!budget.contended(Class::Lane) && !budget.contended(Class::Lease));
     }
 
@@ -167,8 +225,39 @@ mod tests {
         let held = budget.acquire(Class::Pinned, Duration::from_secs(9)).await.unwrap();
         let error = budget.acquire(Class::Pinned, Duration::from_secs(9)).await.unwrap_err();
         assert!(error.to_string().contains("upstream.max_pinned = 1"), "{error}");
-        assert_eq!(budget.in_use(), (0, 1));
+        assert_eq!(budget.in_use(), Connections { pinned_lent: 1, ..Connections::default() });
         drop(held);
         assert!(budget.acquire(Class::Pinned, Duration::ZERO).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn control_gets_through_when_everything_else_is_taken() {
+        let budget = Budget::new(2, 1);
+        let limit = Duration::from_secs(1);
+        let _all = [
+            budget.acquire(Class::Lane, limit).await.unwrap(),
+            budget.acquire(Class::Lease, limit).await.unwrap(),
+            budget.acquire(Class::Pinned, limit).await.unwrap(),
+        ];
+        let held = [
+            budget.acquire(Class::Control, limit).await.unwrap(),
+            budget.acquire(Class::Control, limit).await.unwrap(),
+        ];
+        let error = budget.acquire(Class::Control, limit).await.unwrap_err();
+        assert!(error.to_string().contains("control connections = 2"), "{error}");
+        assert_eq!((budget.in_use().control, budget.in_use().leases_waiting), (2, 0));
+        drop(held);
+        assert!(budget.acquire(Class::Control, limit).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ahead_of_need_only_what_leaves_one_free() {
+        let budget = Budget::new(3, 1);
+        let _lane = budget.acquire(Class::Lane, Duration::ZERO).await.unwrap();
+        let one = budget.spare().unwrap();
+        assert!(budget.spare().is_none());
+        drop(one);
+        assert!(budget.spare().is_some());
+        assert_eq!(budget.in_use(), Connections { lanes: 1, ..Connections::default() });
     }
 }

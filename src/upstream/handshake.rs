@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use redis_protocol::resp3::decode::complete::decode;
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
-use super::{Credential, Failure};
+use super::{ClientLine, Credential, Failure};
 use crate::config::Secret;
 use crate::net::{Peer, ReadHalf, Stream, WriteHalf};
 use crate::resp::Proto;
@@ -28,6 +28,8 @@ pub struct ServerInfo {
     pub hello: Vec<(Bytes, Bytes)>,
     /// The server closes connections idle for longer (`CONFIG GET timeout`); `None` never, or unknown.
     pub timeout: Option<Duration>,
+    /// How it prints a client in `CLIENT LIST`; `None` if it would not say.
+    pub line: Option<ClientLine>,
 }
 
 impl ServerInfo {
@@ -45,6 +47,14 @@ impl ServerInfo {
         }
         let named = values.chunks_exact(2);
         named.filter_map(|pair| Some((string(&pair[0])?, pair[1].clone()))).collect()
+    }
+
+    /// The upstream's own id of the connection; 0 if it did not say.
+    pub fn id(&self) -> i64 {
+        let number =
+            |value: &Bytes| std::str::from_utf8(value.strip_prefix(b":")?).ok()?.trim_end().parse().ok();
+        let named = self.hello.iter().find(|(name, _)| &name[..] == b"id");
+        named.and_then(|(_, value)| number(value)).unwrap_or(0)
     }
 }
 
@@ -81,6 +91,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         words.extend(encode(&[b"SELECT", db.as_bytes()]));
     }
     words.extend(encode(&[b"CONFIG", b"GET", b"timeout"]));
+    words.extend(encode(&[b"CLIENT", b"INFO"]));
     talk.say(&words).await?;
     let answer = talk.hear().await?;
     let proto = match error_text(&answer) {
@@ -109,13 +120,14 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         refused = error_text(&selected).filter(|_| authenticated);
     }
     let timeout = server_timeout(&talk.hear().await?);
+    let line = ClientLine::learn(&talk.hear().await?);
     if let Some(text) = refused {
         if !text.starts_with("NOPERM") || greeting.base == greeting.credential {
             return Err(Failure::Refused(text));
         }
         select_as_base(&mut talk, greeting).await?;
     }
-    let info = ServerInfo { hello: ServerInfo::fields(&answer), timeout };
+    let info = ServerInfo { hello: ServerInfo::fields(&answer), timeout, line };
     Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
 }
 
@@ -223,6 +235,21 @@ mod tests {
         let fields = ServerInfo::fields(&reply);
         assert_eq!(fields[1], (Bytes::from_static(b"proto"), Bytes::from_static(b":3\r\n")));
         assert_eq!(fields[2].1, Bytes::from_static(b"*0\r\n"));
+    }
+
+    #[test]
+    fn a_connection_knows_its_id_at_the_server() {
+        let of = |reply: &'static [u8]| {
+            let info = ServerInfo {
+                hello: ServerInfo::fields(&Bytes::from_static(reply)),
+                timeout: None,
+                line: None,
+            };
+            info.id()
+        };
+        assert_eq!(of(b"%2\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:17\r\n"), 17);
+        assert_eq!(of(b"*4\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:5\r\n"), 5);
+        assert_eq!(of(b"-NOAUTH first\r\n"), 0);
     }
 
     #[test]

@@ -2,14 +2,18 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Instant;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use tokio::task::coop::unconstrained;
 
-use super::handshake::{Link, error_text, hear, lost};
-use super::{Credential, Failure, Permit, Shared};
+use super::fate::Fate;
+use super::handshake::{Link, ServerInfo, error_text, hear, lost};
+use super::{Class, Credential, Failure, Permit, Shared};
 use crate::net::{ReadHalf, WriteHalf};
 use crate::resp::Proto;
 use crate::resp::request::encode;
@@ -26,39 +30,70 @@ pub struct Wanted {
 }
 
 /// A connection of one's own. Dropping it closes it, which ends whatever the server was doing for it;
-/// [`super::Pool::give_back`] keeps it for the next session.
+/// [`Self::clean`] and [`super::Pool::give_back`] keep it for the next session.
 #[derive(Debug)]
 pub struct Lease {
     read: ReadHalf,
     write: WriteHalf,
-    pub(super) permit: Permit,
+    permit: Permit,
+    fate: Fate,
     pub(super) generation: u64,
     pub(super) returned: Instant,
-    pub(super) idle_limit: Option<std::time::Duration>,
+    info: Rc<ServerInfo>,
+    /// The upstream's id of the connection; 0 if it has not said, as before a password it wants.
+    pub id: i64,
     /// What state it is in; the session keeps it true when it changes it.
     pub state: Wanted,
     /// It carries state that cannot be undone: it is closed instead of returned.
     pub tainted: bool,
 }
 
+/// A lease whose holder has vouched for it. The only thing the pool takes, so that a connection nobody
+/// has thought about is closed, never handed on.
+#[derive(Debug)]
+pub struct Clean(pub(super) Lease);
+
 impl Lease {
-    pub(super) fn new(link: Link, state: Wanted, permit: Permit) -> Self {
+    pub(super) fn new(link: Link, state: Wanted, permit: Permit, shared: Arc<Shared>) -> Self {
         Self {
             read: link.read,
             write: link.write,
+            fate: Fate::opened(shared, permit.class()),
             permit,
             generation: link.generation,
             returned: Instant::now(),
-            idle_limit: link.info.timeout,
+            id: link.info.id(),
+            info: link.info,
             // A server that wants a password first answers nothing but errors, in RESP2.
             tainted: link.proto != state.proto,
             state,
         }
     }
 
+    /// What it was taken for. On a control connection nothing but control commands may be sent.
+    pub fn class(&self) -> Class {
+        self.permit.class()
+    }
+
+    /// The holder vouches that the connection is as it was lent, but for what [`Self::state`] says of
+    /// it: every reply is in, with none half read; no transaction is open and no key watched; nothing is
+    /// subscribed, monitored, tracked or replicated; replies are on; it has the name, the library
+    /// and the modes (`NO-EVICT`, `NO-TOUCH`, `READONLY`, `ASKING`, `CAPA`, `IMPORT-SOURCE`) of a new
+    /// one. Who cannot say so drops the lease instead. A tainted one is closed all the same.
+    pub fn clean(mut self) -> Clean {
+        if !self.tainted {
+            self.fate.rest();
+        }
+        Clean(self)
+    }
+
     /// One read into `buf`; 0 bytes is the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
-        self.read.poll_into(cx, buf)
+        let read = self.read.poll_into(cx, buf);
+        if matches!(read, Poll::Ready(Ok(0) | Err(_))) {
+            self.fate.lose();
+        }
+        read
     }
 
     /// Writes what the connection takes now; pending when it takes nothing.
@@ -73,10 +108,27 @@ impl Lease {
         }
     }
 
+    /// Whether the server took its greeting, and does not want a password first.
+    pub(super) fn is_greeted(&self) -> bool {
+        !self.info.hello.is_empty()
+    }
+
+    /// The server closes it when it has been idle for longer; `None` never.
+    pub(super) fn idle_limit(&self) -> Option<Duration> {
+        self.info.timeout
+    }
+
+    /// It leaves the pool.
+    pub(super) fn lend(&mut self) {
+        self.fate.lend();
+    }
+
     /// Whether it is still as it was left: not a byte came, and the server has not hung up.
-    pub(super) async fn quiet(&mut self) -> bool {
+    pub(super) fn is_quiet(&mut self) -> bool {
         let mut probe = BytesMut::with_capacity(16);
-        poll_fn(|cx| Poll::Ready(self.read.poll_into(cx, &mut probe).is_pending())).await
+        // A task that has used up its turn would be told that nothing came.
+        let look = pin!(unconstrained(poll_fn(|cx| self.read.poll_into(cx, &mut probe))));
+        look.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// Brings it from the state it is in to `wanted`, which has the same credential.
@@ -92,7 +144,8 @@ impl Lease {
         }
         if replies > 0 {
             let talk = self.exchange(&words, replies);
-            let limit = shared.settings.socket_timeout;
+            // As patient as with a new one, which it stands for.
+            let limit = shared.settings.connect_timeout;
             let heard = tokio::time::timeout(limit, talk).await;
             heard.map_err(|_| shared.unreachable(&"no reply on a pooled connection"))?.map_err(
                 |e| match e {

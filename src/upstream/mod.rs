@@ -9,13 +9,16 @@
 mod backoff;
 mod budget;
 mod failure;
+mod fate;
 mod handshake;
 mod inflight;
 mod lane;
 mod large;
 mod lease;
+mod line;
 mod pool;
 mod shared;
+mod warm;
 
 use std::rc::Rc;
 
@@ -24,7 +27,8 @@ pub use budget::{Class, Permit};
 pub use failure::Failure;
 pub use handshake::ServerInfo;
 pub use lane::{Lane, Lanes};
-pub use lease::{Lease, Wanted};
+pub use lease::{Clean, Lease, Wanted};
+pub use line::ClientLine;
 pub use pool::Pool;
 pub use shared::Shared;
 
@@ -37,6 +41,13 @@ pub struct Credential {
     pub username: Option<String>,
     /// Its password; `None` does not authenticate at all.
     pub password: Option<Secret>,
+}
+
+impl Credential {
+    /// The ACL user, as the server names it.
+    pub fn user(&self) -> &str {
+        self.username.as_deref().unwrap_or("default")
+    }
 }
 
 /// Whoever sent a request on a lane. Gets exactly one call of [`Self::answered`] or

@@ -1,73 +1,153 @@
 //! A worker's idle leases.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Class, Failure, Lease, Shared, Wanted};
+use super::warm::Warm;
+use super::{Class, Clean, Failure, Lease, Permit, Shared, Wanted};
+use crate::resp::Proto;
 
 /// A pooled connection unused for longer is closed.
 const IDLE_CLOSE: Duration = Duration::from_secs(60);
 /// Most pooled connections a worker keeps beyond what the budget of leases allows it anyway.
 const MAX_IDLE_PINNED: usize = 16;
 
-/// Connections waiting to be lent again. Those are handed on that are clean; others are closed.
+/// Connections waiting to be lent again, every one of them clean.
 #[derive(Debug)]
 pub struct Pool {
+    inner: Rc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     shared: Arc<Shared>,
     idle: RefCell<Vec<Lease>>,
+    warm: Warm,
 }
 
 impl Pool {
-    /// An empty pool.
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, idle: RefCell::default() }
+    /// An empty pool. `keep`: how many of its leases [`Self::keep_warm`] keeps open and idle.
+    pub fn new(shared: Arc<Shared>, keep: usize) -> Self {
+        let warm = Warm::new(keep, shared.settings.reconnect_min, shared.settings.reconnect_max);
+        Self { inner: Rc::new(Inner { shared, idle: RefCell::default(), warm }) }
     }
 
     /// A connection in the wanted state: an idle one if there is one, else a new one. Waits at most
     /// `upstream.timeout` for the right to open one. Cancelling loses nothing.
+    ///
+    /// A control connection is in database 0 whatever is wanted, and nothing but a control command may
+    /// be sent on it: those need no database, and a server busy with a script answers `HELLO` but
+    /// refuses `SELECT`.
     pub async fn take(&self, class: Class, wanted: &Wanted) -> Result<Lease, Failure> {
-        while let Some(mut lease) = self.pick(class, wanted) {
+        let shared = &self.inner.shared;
+        let db = if class == Class::Control { 0 } else { wanted.db };
+        let wanted = &Wanted { db, ..wanted.clone() };
+        while let Some(mut lease) = self.inner.pick(class, wanted) {
             // One that died while it lay here is nobody's error.
-            if lease.quiet().await && lease.become_like(wanted, &self.shared).await.is_ok() {
+            if lease.is_quiet() && lease.become_like(wanted, shared).await.is_ok() {
+                lease.lend();
                 return Ok(lease);
             }
         }
-        let permit = self.shared.permit(class).await?;
-        let link = self.shared.connect(wanted.proto, wanted.db, &wanted.credential).await?;
-        Ok(Lease::new(link, wanted.clone(), permit))
+        let permit = shared.permit(class).await?;
+        self.inner.open(wanted.clone(), permit).await
     }
 
-    /// Takes a connection back; it must be idle, with nothing unanswered.
-    pub fn give_back(&self, mut lease: Lease) {
-        let idle = &mut *self.idle.borrow_mut();
-        let of_class = idle.iter().filter(|l| l.permit.class() == lease.permit.class()).count();
-        let full = lease.permit.class() == Class::Pinned && of_class >= MAX_IDLE_PINNED;
-        let short = self.shared.contended(lease.permit.class());
-        if lease.tainted || full || short || lease.generation != self.shared.generation() {
+    /// Takes a connection back, for the next session that needs one. One that turns out to be tainted
+    /// is closed.
+    pub fn give_back(&self, clean: Clean) {
+        self.inner.keep(clean);
+    }
+
+    /// Closes what has been idle too long, what the server has hung up on or soon would, and everything
+    /// that counts against the budget when somebody waits for a connection.
+    pub fn tidy(&self) {
+        self.inner.tidy(Instant::now());
+    }
+
+    /// Opens a connection in the background if fewer lie idle than should, and nobody waits for what
+    /// it would take. Must be called again and again, on the worker's own runtime.
+    pub fn keep_warm(&self) {
+        let (inner, now) = (&self.inner, Instant::now());
+        if inner.shared.contended(Class::Lease) {
+            return inner.warm.calm_down(now);
+        }
+        let likely = inner.likely();
+        let idle = inner.idle.borrow();
+        let ready = idle.iter().filter(|lease| likely.is_for(lease)).count();
+        if !inner.warm.wants(ready, now) {
             return;
         }
-        lease.returned = Instant::now();
-        idle.push(lease);
+        let Some(permit) = inner.shared.spare_permit() else { return };
+        inner.warm.begin();
+        let inner = Rc::clone(inner);
+        tokio::task::spawn_local(async move {
+            let opened = inner.open(likely.0, permit).await;
+            // One that wants a password first is no use before a client brings it.
+            let opened = opened.ok().filter(Lease::is_greeted);
+            inner.warm.end(opened.is_some(), Instant::now());
+            if let Some(lease) = opened {
+                inner.keep(lease.clean());
+            }
+        });
+    }
+}
+
+/// What the next lease is likely to be wanted as: nothing that a client must have asked for.
+struct Likely(Wanted);
+
+impl Likely {
+    /// Whether `lease` serves such a want, at most after a word or two.
+    fn is_for(&self, lease: &Lease) -> bool {
+        lease.class() == Class::Lease && lease.state.credential == self.0.credential
+    }
+}
+
+impl Inner {
+    fn likely(&self) -> Likely {
+        let (credential, db) = (self.shared.credential(), self.shared.settings.database);
+        Likely(Wanted { proto: Proto::Resp2, db, credential })
     }
 
-    /// Closes what has been idle too long, what the server would soon hang up on, and everything that
-    /// counts against the budget when somebody waits for a connection.
-    pub fn tidy(&self) {
-        let now = Instant::now();
-        let generation = self.shared.generation();
-        self.idle.borrow_mut().retain(|lease| {
-            let limit = lease.idle_limit.map_or(IDLE_CLOSE, |t| (t / 2).min(IDLE_CLOSE));
-            now.duration_since(lease.returned) < limit
+    async fn open(&self, wanted: Wanted, permit: Permit) -> Result<Lease, Failure> {
+        let link = self.shared.connect(wanted.proto, wanted.db, &wanted.credential).await?;
+        Ok(Lease::new(link, wanted, permit, Arc::clone(&self.shared)))
+    }
+
+    fn keep(&self, Clean(mut lease): Clean) {
+        let idle = &mut *self.idle.borrow_mut();
+        let class = lease.class();
+        let full =
+            class == Class::Pinned && idle.iter().filter(|l| l.class() == class).count() >= MAX_IDLE_PINNED;
+        let short = self.shared.contended(class);
+        if !lease.tainted && !full && !short && lease.generation == self.shared.generation() {
+            lease.returned = Instant::now();
+            idle.push(lease);
+        }
+    }
+
+    fn tidy(&self, now: Instant) {
+        let (generation, likely) = (self.shared.generation(), self.likely());
+        let mut warm = 0;
+        self.idle.borrow_mut().retain_mut(|lease| {
+            let keeps = warm < self.warm.share() && likely.is_for(lease);
+            let limit = if keeps { Duration::MAX } else { IDLE_CLOSE };
+            let limit = lease.idle_limit().map_or(limit, |t| (t / 2).min(limit));
+            let stays = now.duration_since(lease.returned) < limit
                 && lease.generation == generation
-                && !self.shared.contended(lease.permit.class())
+                && !self.shared.contended(lease.class())
+                && lease.is_quiet();
+            warm += usize::from(keeps && stays);
+            stays
         });
     }
 
     /// The idle lease that needs the least to become what is wanted.
     fn pick(&self, class: Class, wanted: &Wanted) -> Option<Lease> {
         let mut idle = self.idle.borrow_mut();
-        let fits = |l: &&Lease| l.permit.class() == class && l.state.credential == wanted.credential;
+        let fits = |l: &&Lease| l.class() == class && l.state.credential == wanted.credential;
         let exact = idle.iter().rposition(|l| fits(&l) && l.state == *wanted);
         let index = exact.or_else(|| idle.iter().rposition(|l| fits(&l)))?;
         Some(idle.swap_remove(index))

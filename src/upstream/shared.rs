@@ -11,11 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::budget::{Budget, Class, Permit};
 use super::handshake::{Greeting, Link, greet};
 use super::large::Large;
-use super::{Credential, Failure};
+use super::{ClientLine, Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
+use crate::telemetry::{Connections, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
 const LARGE_STARTS: usize = 2;
@@ -40,6 +41,10 @@ pub struct Shared {
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
     buffered: AtomicUsize,
+    /// What has become of the connections that are lent.
+    pub lending: Lending,
+    /// How the upstream prints a client.
+    line: Mutex<Arc<ClientLine>>,
 }
 
 impl Shared {
@@ -56,6 +61,8 @@ impl Shared {
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
+            lending: Lending::default(),
+            line: Mutex::default(),
         }
     }
 
@@ -69,8 +76,8 @@ impl Shared {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Connections in use: lanes and leases, and pinned ones.
-    pub fn connections(&self) -> (usize, usize) {
+    /// Connections there are, by what they do.
+    pub fn connections(&self) -> Connections {
         self.budget.in_use()
     }
 
@@ -108,6 +115,16 @@ impl Shared {
         turn.ok().and_then(Result::ok).ok_or_else(busy)
     }
 
+    /// How the upstream prints a client in `CLIENT LIST`, as far as it has said.
+    pub fn client_line(&self) -> Arc<ClientLine> {
+        Arc::clone(&self.line.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An element was popped for a client that had gone.
+    pub fn note_lost_pop(&self) {
+        self.lending.popped_elements_lost.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
     pub fn reserve(&self, bytes: usize) -> bool {
         let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
@@ -124,7 +141,21 @@ impl Shared {
     }
 
     pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {
-        self.budget.acquire(class, self.settings.timeout).await
+        let permit = self.budget.acquire(class, self.settings.timeout).await;
+        if permit.is_err() && class != Class::Lane {
+            self.lending.waits_failed.fetch_add(1, Ordering::Relaxed);
+        }
+        permit
+    }
+
+    /// The right to open a lease that nobody asks for yet, if there is more than enough.
+    pub(super) fn spare_permit(&self) -> Option<Permit> {
+        self.budget.spare()
+    }
+
+    /// Idle connections of `class`.
+    pub(super) fn idle(&self, class: Class) -> &AtomicUsize {
+        self.budget.idle(class)
     }
 
     /// Connects, greets and selects. Names are resolved anew; the current server is kept while its
@@ -140,15 +171,27 @@ impl Shared {
             let generation = self.settle(address);
             let base = self.credential();
             let greeting = Greeting { proto, db, credential, base: &base };
-            greet(stream, &greeting, generation).await.map_err(|e| match e {
+            let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,
-            })
+            })?;
+            self.learn(greeted.info.line.as_ref());
+            Ok(greeted)
         };
         let limit = self.settings.connect_timeout;
         tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
             Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)")))
         })
+    }
+
+    /// A server has shown how it prints a client.
+    fn learn(&self, line: Option<&ClientLine>) {
+        let mut known = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = line
+            && **known != *line
+        {
+            *known = Arc::new(line.clone());
+        }
     }
 
     /// The first of the upstream's addresses that takes a connection, the current one before others.

@@ -16,22 +16,34 @@ pub struct Server {
 impl Server {
     /// One on a Unix socket only. `args` are further settings, such as `--requirepass x`.
     pub fn start(args: &[&str]) -> Self {
-        Self::try_start(args, 0).expect("redis-server ends at once")
+        Self::start_of("redis-server", args)
+    }
+
+    /// Another program, such as a Valkey, on a Unix socket only.
+    pub fn start_of(program: &str, args: &[&str]) -> Self {
+        Self::try_start(program, args, 0).expect("it ends at once")
+    }
+
+    /// The servers to be had: `redis-server`, and those that the environment names.
+    pub fn makes() -> Vec<String> {
+        let named = ["NEARSIDE_VALKEY_SERVER", "NEARSIDE_REDIS8_SERVER"];
+        let named = named.iter().filter_map(|name| std::env::var(name).ok()).filter(|path| !path.is_empty());
+        std::iter::once("redis-server".to_owned()).chain(named).collect()
     }
 
     /// One on a free TCP port too.
     pub fn start_tcp(args: &[&str]) -> Self {
         // redis-server cannot pick a port itself, and somebody may take the one found free here.
-        eventually("a redis-server on a free port", || Self::try_start(args, free_port()))
+        eventually("a redis-server on a free port", || Self::try_start("redis-server", args, free_port()))
     }
 
-    fn try_start(args: &[&str], port: u16) -> Option<Self> {
+    fn try_start(program: &str, args: &[&str], port: u16) -> Option<Self> {
         let dir = Dir::new();
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "s", "--save", ""]);
         command.args(["--enable-debug-command", "yes"]).args(args);
         command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("redis-server is in PATH");
+        let child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
         let mut server = Self { child, dir, port };
         eventually("redis-server answers", || match server.child.try_wait() {
             Ok(Some(_)) => Some(false),

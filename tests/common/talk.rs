@@ -66,6 +66,14 @@ impl Stream {
         })
     }
 
+    /// Its own address, where it has one.
+    pub fn local(&self) -> Option<String> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Tcp(stream) => stream.local_addr().ok().map(|addr| addr.to_string()),
+        }
+    }
+
     /// Another handle for the same socket.
     pub fn again(&self) -> Self {
         match self {

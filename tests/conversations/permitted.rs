@@ -1,48 +1,40 @@
-//! Where Nearside may answer otherwise than the server itself, and why. Only data.
+//! Where Nearside may answer otherwise than the server itself, and why. Only data; the README's list.
 
-/// One permitted difference.
-pub(crate) struct Permitted {
-    /// The command's first words.
-    pub(crate) command: &'static str,
-    /// Why it cannot, or must not, be the same.
-    #[allow(dead_code)] // for whoever reads the table
-    pub(crate) reason: &'static str,
-    /// What is left out of the comparison.
-    pub(crate) blur: Blur,
+use crate::blur::{Blur, Rule};
+
+const fn rule(command: &'static str, blur: Blur, reason: &'static str) -> Rule {
+    Rule { command, blur, reason }
 }
 
-/// What of a reply is not compared.
-#[derive(Clone, Copy)]
-pub(crate) enum Blur {
-    /// The number.
-    Number,
-    /// The number after this bulk string.
-    NumberAfter(&'static str),
-}
+const OWN_CLIENTS: &str = "clients are Nearside's: it counts them, and knows their addresses, ages and names";
+const REPLICATION: &str = "replication goes to the upstream itself, not through a proxy";
 
 /// All of them.
-pub(crate) const PERMITTED: &[Permitted] = &[
-    Permitted { command: "CLIENT ID", reason: "each counts its own clients", blur: Blur::Number },
-    Permitted { command: "HELLO", reason: "each counts its own clients", blur: Blur::NumberAfter("id") },
+pub(crate) const PERMITTED: &[Rule] = &[
+    rule(
+        "ACL LOG",
+        Blur::Denied(&["client|info", "config|get"]),
+        "the server saw Nearside's connections, and what Nearside itself asks on a new one; the rest are times",
+    ),
+    rule("CLIENT ID", Blur::Numbers, OWN_CLIENTS),
+    rule("CLIENT INFO", Blur::Client, OWN_CLIENTS),
+    rule("CLIENT LIST", Blur::Client, OWN_CLIENTS),
+    rule("CLIENT LIST ID", Blur::Clients, OWN_CLIENTS),
+    rule("CLUSTER SYNCSLOTS", Blur::Refused, REPLICATION),
+    rule("HELLO", Blur::After(&["id"]), OWN_CLIENTS),
+    rule("INFO", Blur::Info, "the server's own, with a section `# Nearside` added"),
+    rule(
+        "MONITOR",
+        Blur::Monitor,
+        "it shows what clients sent to Nearside, from their addresses, and not what scripts call; `NEARSIDE MONITOR UPSTREAM` shows what the server sees",
+    ),
+    rule("PSYNC", Blur::Refused, REPLICATION),
+    rule("REPLCONF", Blur::Refused, REPLICATION),
+    rule("SCRIPT DEBUG", Blur::Refused, "it takes the connection over with a protocol of its own"),
+    rule(
+        "SLOWLOG GET",
+        Blur::Slowlog,
+        "the server saw Nearside's connection, whose name is `nearside`; the numbers are times and ids",
+    ),
+    rule("SYNC", Blur::Refused, REPLICATION),
 ];
-
-/// `reply` to the command that starts with `words`, without what may differ.
-pub(crate) fn blurred(words: &str, reply: &[u8]) -> Vec<u8> {
-    let words = words.to_ascii_uppercase();
-    let rule = PERMITTED.iter().find(|rule| {
-        words.strip_prefix(rule.command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-    });
-    match rule.map(|rule| rule.blur) {
-        Some(Blur::Number) if reply.starts_with(b":") => b":(a number)".to_vec(),
-        Some(Blur::NumberAfter(name)) => blur_after(name, reply),
-        _ => reply.to_vec(),
-    }
-}
-
-fn blur_after(name: &str, reply: &[u8]) -> Vec<u8> {
-    let mark = format!("${}\r\n{name}\r\n:", name.len()).into_bytes();
-    let Some(at) = reply.windows(mark.len()).position(|window| window == mark) else { return reply.to_vec() };
-    let digits = at + mark.len();
-    let end = digits + reply[digits..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    [&reply[..digits], b"(a number)", &reply[end..]].concat()
-}

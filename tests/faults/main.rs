@@ -3,10 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests may
 
 mod rig;
+mod steps;
+mod tap;
 
+mod blocked;
+mod control;
 mod hostile;
 mod large;
 mod leases;
 mod liar;
 mod soak;
+mod subscription;
+mod transaction;
 mod upstream;
+mod waiting;

@@ -84,7 +84,10 @@ impl Redis {
             .spawn()
             .expect("redis-server runs");
         self.child = Some(child);
-        until("redis answers", || self.try_direct().and_then(|mut c| c.try_ask("PING")).is_ok());
+        until("redis answers", || {
+            let said = self.try_direct().and_then(|mut c| c.try_ask("PING"));
+            said.is_ok_and(|said| !said.starts_with("-LOADING "))
+        });
     }
 
     pub(crate) fn kill(&mut self) {
@@ -155,6 +158,16 @@ impl Near {
         Client::tcp(self.port())
     }
 
+    /// Asks it to end in order.
+    pub(crate) fn drain(&self) {
+        self.handle.drain();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(self) {
+        self.handle.wait();
+    }
+
     /// Upstream connections: in the budget, and pinned.
     pub(crate) fn connections(&self) -> (usize, usize) {
         let info = self.client().ask("NEARSIDE INFO");
@@ -223,6 +236,25 @@ impl Client {
 
     pub(crate) fn send(&mut self, line: &str) {
         self.write(&request(line));
+    }
+
+    /// Whether anything has come, now.
+    pub(crate) fn has_something(&mut self) -> bool {
+        let set = match self.0.get_mut() {
+            Socket::Tcp(s) => s.set_nonblocking(true),
+            Socket::Unix(s) => s.set_nonblocking(true),
+        };
+        set.expect("it does not block");
+        self.0.fill_buf().is_ok_and(|bytes| !bytes.is_empty())
+    }
+
+    /// How long it waits for anything; 60 s by itself.
+    pub(crate) fn patience(&mut self, limit: Duration) {
+        let set = match self.0.get_mut() {
+            Socket::Tcp(s) => s.set_read_timeout(Some(limit)),
+            Socket::Unix(s) => s.set_read_timeout(Some(limit)),
+        };
+        set.expect("a timeout");
     }
 
     /// Another handle to the same socket, to write while this one reads.

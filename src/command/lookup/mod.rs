@@ -100,6 +100,18 @@ pub fn lookup(args: &Args<'_>) -> Option<&'static Command> {
     Some(&ROWS[row])
 }
 
+/// The number of a row of the table, for [`numbered`]; small enough for a cell that is written per request.
+#[inline]
+pub fn number(command: &'static Command) -> u16 {
+    let offset = std::ptr::from_ref(command).addr().wrapping_sub(ROWS.as_ptr().addr());
+    (offset / size_of::<Command>()) as u16
+}
+
+/// The row of that number.
+pub fn numbered(number: u16) -> Option<&'static Command> {
+    ROWS.get(usize::from(number))
+}
+
 /// Every row, subcommands included, family by family.
 pub fn all() -> impl ExactSizeIterator<Item = &'static Command> {
     ROWS.iter()

@@ -102,3 +102,11 @@ fn a_lookup_is_quick() {
         assert!(started.elapsed().as_secs() < 10, "{words:?}: {:?} for a million", started.elapsed());
     }
 }
+
+#[test]
+fn a_row_is_found_again_by_its_number() {
+    for command in all() {
+        assert_eq!(numbered(number(command)).unwrap().name, command.name);
+    }
+    assert!(numbered(u16::MAX).is_none());
+}

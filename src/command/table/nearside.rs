@@ -2,5 +2,13 @@
 
 use super::row::*;
 
-pub(super) const ROWS: &[Command] =
-    &of(Family::Nearside, [row("NEARSIDE", -1, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven)]);
+pub(super) const ROWS: &[Command] = &of(
+    Family::Nearside,
+    [
+        row("NEARSIDE", -1, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
+        row("NEARSIDE|HELP", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
+        row("NEARSIDE|INFO", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
+        row("NEARSIDE|MONITOR", 3, NO_KEYS, Pin(Pin::MonitorUpstream), None, Unproven),
+        row("NEARSIDE|PROBE", 3, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
+    ],
+);

@@ -9,6 +9,7 @@ use super::owed::STEP;
 use super::{After, Client, Later, Ticket, Waiting};
 use crate::resp::convert::convert;
 use crate::resp::reply;
+use crate::session::nod::Nod;
 use crate::session::subscribed::correct;
 use crate::upstream::{Caller, Failure};
 
@@ -26,7 +27,7 @@ impl Client {
     #[cold]
     fn changed(&self, after: After, frame: &[u8]) -> Vec<u8> {
         match after {
-            After::Nothing => frame.to_vec(),
+            After::Nothing | After::Nod => frame.to_vec(),
             After::Info => reply::with_section(frame, &(self.section.0)()),
             After::Receivers(extra) => correct::add(frame, extra.into()),
             After::Subscribers(kind) => correct::subscribers(frame, &self.shares, kind),
@@ -37,6 +38,20 @@ impl Client {
     pub(in crate::session) fn answered_aside(&self) {
         self.outstanding.set(self.outstanding.get().saturating_sub(1));
     }
+
+    /// The upstream has answered, or not, what is waited for longest.
+    fn nodded(&self, settle: impl FnOnce(Nod, &mut Vec<u8>) -> bool) {
+        let Some(nod) = self.nods.borrow_mut().pop_front() else { return };
+        if self.cut.get() || self.ending.get() {
+            return;
+        }
+        let (mut out, mut last) = (Vec::new(), false);
+        last |= settle(nod, &mut out);
+        self.deliver(|to| to.extend_from_slice(&out));
+        if last {
+            self.end();
+        }
+    }
 }
 
 impl Caller for Client {
@@ -45,7 +60,10 @@ impl Caller for Client {
     #[inline]
     fn answered(&self, ticket: Ticket, frame: &[u8]) {
         self.done(ticket, frame.len());
-        if self.cut.get() {
+        if ticket.after == After::Nod {
+            return self.nodded(|nod, out| nod.finish(self, frame, out));
+        }
+        if self.cut.get() || self.ending.get() {
             return;
         }
         if ticket.after != After::Nothing {
@@ -63,6 +81,19 @@ impl Caller for Client {
 
     fn failed(&self, ticket: Ticket, failure: &Failure, request: &[u8]) {
         self.done(ticket, 0);
+        if ticket.after == After::Nod {
+            return self.nodded(|nod, out| match failure {
+                // Whatever it is, it is no error.
+                Failure::TooLarge => nod.granted(self, out),
+                other => {
+                    crate::session::local::failure(other, out);
+                    false
+                }
+            });
+        }
+        if self.ending.get() {
+            return;
+        }
         match failure {
             Failure::TooLarge => {
                 self.out.borrow_mut().later.push_back(Later::Again(Bytes::copy_from_slice(request)));

@@ -15,12 +15,15 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::nod::Nod;
+use super::roster::{Card, Flag, Roster};
 use super::{Section, Worker};
-use crate::command::Channels;
+use crate::command::{Channels, Command};
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
+use crate::resp::request::Args;
 use crate::upstream::Shared;
 
 /// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
@@ -48,6 +51,8 @@ pub(super) enum After {
     Nothing,
     /// It is an `INFO` to which our section is added.
     Info,
+    /// It is the nod that is waited for longest.
+    Nod,
     /// It counts receivers of a message; so many more are added.
     Receivers(i32),
     /// It counts subscribers of channels of this kind; those that share a connection are added.
@@ -93,20 +98,24 @@ struct Out {
 /// The client's end of the session.
 #[derive(Debug)]
 pub struct Client {
+    /// What others may know of it.
+    pub(super) card: Arc<Card>,
+    /// All clients.
+    pub(super) roster: Arc<Roster>,
+    /// What waits for a reply on the lane, in order.
+    nods: RefCell<VecDeque<Nod>>,
+    /// It has had its last reply: the connection ends once that is written.
+    ending: Cell<bool>,
     /// Its id, unique in this process; what `CLIENT ID` answers.
     pub id: u64,
     /// Its address.
     pub peer: Peer,
-    /// Our address as it sees it.
-    pub local: Peer,
-    /// When it connected.
-    pub since: Instant,
     write: WriteHalf,
     out: RefCell<Out>,
     spares: Spares,
     section: Section,
     limits: Rc<Limits>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     shares: Arc<Shares>,
     /// Memory for buffers taken for what is unread, bytes.
     reserved: Cell<usize>,
@@ -133,12 +142,14 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(id: u64, peer: Peer, local: Peer, write: WriteHalf, worker: &Worker) -> Self {
+    pub(super) fn new(card: Arc<Card>, peer: Peer, write: WriteHalf, worker: &Worker) -> Self {
         Self {
-            id,
+            id: card.id,
+            card,
+            roster: Arc::clone(&worker.roster),
+            nods: RefCell::default(),
+            ending: Cell::new(false),
             peer,
-            local,
-            since: Instant::now(),
             write,
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
@@ -168,6 +179,36 @@ impl Client {
     pub fn cut(&self) {
         self.cut.set(true);
         self.wake();
+    }
+
+    /// Closes the connection, whatever its task is waiting for. What it has not read yet is lost.
+    pub fn kill(&self) {
+        self.hang_up();
+        self.wake();
+    }
+
+    /// A request has been taken; `None`: its name is not known here.
+    #[inline]
+    pub(super) fn count(&self, command: Option<&'static Command>, args: &Args<'_>) {
+        self.requests.set(self.requests.get() + 1);
+        self.card.count(command, args.bytes().len());
+    }
+
+    /// A reply on the lane will be the answer to this.
+    pub(super) fn await_nod(&self, nod: Nod) {
+        self.nods.borrow_mut().push_back(nod);
+    }
+
+    /// It has had its last reply. The connection ends once that is written; nothing else is.
+    pub(super) fn end(&self) {
+        self.card.set(Flag::Closing, true);
+        self.ending.set(true);
+        self.wake();
+    }
+
+    /// Whether it has had its last reply.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.get()
     }
 
     /// Has the session's task look at the world again.

@@ -155,6 +155,7 @@ impl Client {
     /// Writes what the socket takes, now.
     pub(in crate::session) fn flush_now(&self) {
         let mut out = self.out.borrow_mut();
+        let before = out.sent;
         while out.sent < out.buf.len() {
             match self.write.try_write(&out.buf[out.sent..]) {
                 Ok(n) => out.sent += n,
@@ -166,6 +167,7 @@ impl Client {
             }
         }
         let unread = out.buf.len() - out.sent;
+        self.card.wrote(out.sent - before, unread + out.behind);
         if self.reserved.get() > 0 || self.starved.get() {
             self.release(unread + out.behind);
         }

@@ -4,9 +4,12 @@
 //! Requests and replies pass through in pieces, each side held back by the other, so that size costs
 //! no memory. The session goes back to its lane as soon as nothing holds it and nothing is owed.
 
+mod answers;
 mod relay;
 mod replies;
 mod requests;
+mod reworded;
+mod vanished;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +20,7 @@ use tokio::time::sleep;
 use super::intake::Front;
 use super::{Session, local};
 use crate::command::{Command, Pin, Route, lookup};
+use crate::resp::request::Args;
 use crate::upstream::{Class, Failure, Lease};
 use relay::{End, Relay};
 
@@ -62,7 +66,7 @@ async fn served(
     let worker = std::rc::Rc::clone(&session.path.worker);
     let mut relay = Relay::new(session, lease, turn, again);
     match relay.run().await {
-        End::Done(lease) => worker.pool.give_back(lease),
+        End::Done(lease) => worker.pool.give_back(lease.clean()),
         End::Lost => {}
         End::Closed => session.ended = true,
     }
@@ -91,8 +95,7 @@ fn needs(session: &mut Session) -> Needs {
             if session.path.worker.shared.is_large(&args) {
                 return Needs::LARGE;
             }
-            let blocks = command.is_some_and(|c| c.blocks(&args));
-            let class = if blocks { Class::Pinned } else { command.map_or(Class::Lease, class) };
+            let class = class(command, &args);
             let steps = command.is_some_and(|c| matches!(c.route, Route::Pin(_) | Route::Session(_)));
             Needs { class, large: false, steps }
         }
@@ -100,11 +103,13 @@ fn needs(session: &mut Session) -> Needs {
     }
 }
 
-fn class(command: &Command) -> Class {
+/// The kind of connection a request needs that cannot go on a lane.
+fn class(command: Option<&Command>, args: &Args<'_>) -> Class {
+    let Some(command) = command else { return Class::Lease };
     match command.route {
-        Route::Pin(Pin::Multi | Pin::Exec | Pin::Discard | Pin::Watch | Pin::Unwatch | Pin::Wait) => {
-            Class::Lease
-        }
+        _ if command.blocks(args) => Class::Pinned,
+        Route::Control => Class::Control,
+        Route::Pin(Pin::Multi | Pin::Exec | Pin::Discard | Pin::Watch | Pin::Unwatch) => Class::Lease,
         Route::Pin(_) => Class::Pinned,
         _ => Class::Lease,
     }

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
-use super::replies::Replies;
+use super::replies::{Reading, Replies};
 use crate::resp::scan::request::Remainder;
 use crate::session::intake::Front;
 use crate::session::state::{Expect, Held};
@@ -60,6 +60,12 @@ pub(super) struct Relay<'a> {
     pub(super) replies: Replies,
     pub(super) expect: VecDeque<Expect>,
     pub(super) held: Held,
+    /// A `RESET` is on its way on a connection whose replies are not matched.
+    pub(super) reset_sent: bool,
+    /// What the connection brings from now on is nobody's.
+    pub(super) deaf: bool,
+    /// An element that was popped for the client is still on its way to it.
+    pub(super) popped: bool,
     /// A large request of which the rest is still to come.
     pub(super) streaming: Option<Remainder>,
     /// No further request is taken: the stay ends once everything is answered.
@@ -89,6 +95,9 @@ impl<'a> Relay<'a> {
             turn,
             replies: Replies::default(),
             held: Held::default(),
+            reset_sent: false,
+            deaf: false,
+            popped: false,
             streaming: None,
             closing: false,
             taken: 0,
@@ -100,16 +109,25 @@ impl<'a> Relay<'a> {
     pub(super) async fn run(&mut self) -> End {
         let limit = self.session.path.worker.config.upstream.socket_timeout;
         let mut timer = pin!(sleep(limit));
+        self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
-        self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.normal);
-        self.client.patient.set(false);
+        let worker = &self.session.path.worker;
+        if !worker.monitors.has(&self.client) {
+            self.client.set_output_limit(worker.config.client_output_buffer_limit.normal);
+            self.client.patient.set(false);
+        }
         self.client.set_in_reply(false);
+        self.client.card.set_upstream_id(0);
+        self.mirror();
         match stop {
             Ok(()) => match (self.closing, self.lease.take()) {
                 (false, Some(lease)) => End::Done(lease),
                 _ => End::Closed,
             },
-            Err(Stop::Client) => End::Closed,
+            Err(Stop::Client) => {
+                self.look_for_lost().await;
+                End::Closed
+            }
             Err(Stop::Upstream(reason)) => self.abandon(&Failure::Lost { reason }),
             Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: limit }),
         }
@@ -129,6 +147,7 @@ impl<'a> Relay<'a> {
             if self.client.poll_flush(cx).is_err() || self.client.is_cut() {
                 return Poll::Ready(Err(Stop::Client));
             }
+            self.popped &= !self.client.is_flushed();
             if self.done() {
                 return Poll::Ready(Ok(()));
             }
@@ -137,7 +156,8 @@ impl<'a> Relay<'a> {
                 self.progress = Instant::now();
                 continue;
             }
-            self.client.patient.set(self.blocked() || self.held.sticky);
+            self.client.patient.set(self.blocked() || self.held.listens());
+            self.mirror();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
@@ -154,7 +174,7 @@ impl<'a> Relay<'a> {
     /// Whether the stay can end: nothing owed, nothing held, nothing half done.
     fn done(&mut self) -> bool {
         // Who waits for somebody else's write, or listens, would keep a drain waiting for ever.
-        if self.session.path.worker.draining.get() && (self.blocked() || self.held.sticky) {
+        if self.session.path.worker.draining.get() && (self.blocked() || self.held.listens()) {
             self.closing = true;
             return true;
         }
@@ -163,8 +183,8 @@ impl<'a> Relay<'a> {
     }
 
     /// Whether it waits for somebody else's write.
-    fn blocked(&self) -> bool {
-        matches!(self.expect.front(), Some(Expect::Blocking))
+    pub(super) fn blocked(&self) -> bool {
+        matches!(self.expect.front(), Some(Expect::Blocking { .. }))
     }
 
     /// Whether the upstream owes an answer that it should have given by now. An upload that has stopped
@@ -191,9 +211,9 @@ impl<'a> Relay<'a> {
         Ok(moved)
     }
 
-    fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+    pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
         // Who has a limit, as a subscriber has, is not waited for: it is cut there, as Redis would.
-        let cut_instead = self.held.sticky && self.client.has_output_limit();
+        let cut_instead = self.held.listens() && self.client.has_output_limit();
         if !self.client.is_reading() && !cut_instead {
             return Ok(false);
         }
@@ -216,19 +236,21 @@ impl<'a> Relay<'a> {
         self.turn = None;
         let bytes = std::mem::take(&mut self.from_upstream);
         let mut at = 0;
-        while at < bytes.len() {
-            let (n, answer) = self.replies.feed(&bytes[at..]).map_err(|e| Stop::Upstream(e.to_string()))?;
-            self.replies.pass(&bytes[at..at + n], &self.client, self.expect.front());
+        while at < bytes.len() && !self.deaf {
+            let reading = Reading {
+                proto: self.session.path.proto,
+                listens: self.held.listens(),
+                front: self.expect.front(),
+            };
+            let fed = self.replies.feed(&bytes[at..], reading, &self.client);
+            let (n, frame) = fed.map_err(|e| Stop::Upstream(e.to_string()))?;
             at += n;
-            if let Some(answer) = answer {
-                let path = &mut self.session.path;
-                let lease = self.lease.as_mut();
-                self.leaving |= self.replies.answered(answer, &mut self.held, &mut self.expect, path, lease);
-                self.ours();
+            if let Some(frame) = frame {
+                self.ended(frame);
             }
         }
         self.from_upstream = bytes;
-        self.client.set_in_reply(!self.replies.at_start());
+        self.client.set_in_reply(self.replies.is_passing());
         self.client.check_limit(Instant::now());
         Ok(())
     }
@@ -249,7 +271,7 @@ impl<'a> Relay<'a> {
             Poll::Ready(false) => {
                 self.closing = true;
                 // Nobody is there to hear what a blocked command or a subscription brings.
-                let vain = self.blocked() || self.held.sticky || self.streaming.is_some();
+                let vain = self.blocked() || self.held.listens() || self.streaming.is_some();
                 if vain { Err(Stop::Client) } else { Ok(true) }
             }
         }
@@ -269,7 +291,10 @@ impl<'a> Relay<'a> {
             match expect {
                 Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
                 // A reply that has begun cannot become an error any more.
-                _ if !self.replies.at_start() => return End::Closed,
+                _ if self.replies.is_passing() => return End::Closed,
+                Expect::Nothing => {}
+                // It has ended, as was asked.
+                Expect::Shutdown => self.closing = true,
                 _ => self.client.append(|out| local::failure(failure, out)),
             }
         }

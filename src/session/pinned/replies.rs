@@ -1,141 +1,172 @@
-//! What the replies on a session's own connection mean for the session.
+//! Replies on a session's own connection, followed as they pass: where each ends, whether it answers
+//! a request, and what becomes of its bytes.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
-
+use crate::resp::Proto;
 use crate::resp::scan::reply::{Fed, NotResp, ReplyScanner};
-use crate::session::path::Path;
-use crate::session::state::{Expect, Held};
-use crate::session::{Client, hello};
-use crate::upstream::{Lease, ServerInfo};
+use crate::session::Client;
+use crate::session::state::{Expect, Fate, HEAD, Message, last_integer, message};
 
-/// How much of a reply is kept to see what it is.
-const HEAD: usize = 16;
+/// How much of a frame's end is kept to read the number it ends with.
+const TAIL: usize = 24;
 
-/// A reply that has ended, by its first bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answer {
-    head: [u8; HEAD],
+/// A frame that has ended.
+#[derive(Debug)]
+pub(super) enum Frame {
+    /// It answers the request whose turn it is.
+    Reply(Reply),
+    /// It answers none.
+    Message(Message, Option<u32>),
 }
 
-impl Answer {
-    fn is_error(self) -> bool {
+/// A reply that has ended.
+#[derive(Debug)]
+pub(super) struct Reply {
+    head: [u8; HEAD],
+    /// All of it, if it was gathered.
+    pub(super) gathered: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn is_error(&self) -> bool {
         self.head[0] == b'-'
     }
 
-    fn is_push(self) -> bool {
-        self.head[0] == b'>'
+    /// Whether it says that there is nothing.
+    pub(super) fn is_null(&self) -> bool {
+        self.head[0] == b'_' || self.head.starts_with(b"*-1") || self.head.starts_with(b"$-1")
+    }
+
+    pub(super) fn is_reset(&self) -> bool {
+        self.head.starts_with(b"+RESET\r\n")
     }
 }
 
-/// Follows the replies as they pass.
-#[derive(Debug, Default)]
+/// What the frame that is passing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    /// Too little of it has come to tell.
+    #[default]
+    Unknown,
+    Reply(Fate),
+    Message(Message),
+}
+
+/// How the next frame is to be understood.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    /// The connection's protocol.
+    pub(super) proto: Proto,
+    /// Frames may come that answer no request.
+    pub(super) listens: bool,
+    /// What the next reply answers.
+    pub(super) front: Option<&'a Expect>,
+}
+
+/// Follows the frames as they pass.
+#[derive(Debug)]
 pub(super) struct Replies {
     scanner: ReplyScanner,
+    kind: Kind,
     head: [u8; HEAD],
     seen: usize,
-    /// A reply that is not passed on as it is, gathered whole.
-    held_back: Vec<u8>,
-    /// A `RESET` is on its way on a sticky connection.
-    reset: bool,
+    tail: [u8; TAIL],
+    /// What is not passed on yet, or not as it is.
+    gathered: Vec<u8>,
+}
+
+impl Default for Replies {
+    fn default() -> Self {
+        Self {
+            scanner: ReplyScanner::default(),
+            kind: Kind::Unknown,
+            head: [0; HEAD],
+            seen: 0,
+            tail: [0; TAIL],
+            gathered: Vec::new(),
+        }
+    }
 }
 
 impl Replies {
-    /// Whether no reply is half through.
+    /// Whether no frame is half through.
     pub(super) fn at_start(&self) -> bool {
         self.scanner.at_start()
     }
 
-    /// From now on a `+RESET` ends the connection's stickiness.
-    pub(super) fn await_reset(&mut self) {
-        self.reset = true;
+    /// Whether part of a frame is on its way to the client already.
+    pub(super) fn is_passing(&self) -> bool {
+        !self.at_start() && !matches!(self.kind, Kind::Unknown | Kind::Reply(Fate::Gather | Fate::Drop))
     }
 
-    /// Looks at the next piece; answers how much of it belongs to the current reply, and the reply if
-    /// that ends it.
-    pub(super) fn feed(&mut self, piece: &[u8]) -> Result<(usize, Option<Answer>), NotResp> {
-        if self.scanner.at_start() {
-            (self.head, self.seen) = ([0; HEAD], 0);
+    /// Takes the next piece; answers how much of it belongs to the current frame, and the frame if that
+    /// ends it.
+    pub(super) fn feed(
+        &mut self,
+        piece: &[u8],
+        reading: Reading<'_>,
+        client: &Client,
+    ) -> Result<(usize, Option<Frame>), NotResp> {
+        if self.at_start() {
+            (self.kind, self.head, self.seen) = (Kind::Unknown, [0; HEAD], 0);
         }
         let fed = self.scanner.feed(piece)?;
         let n = if let Fed::Whole(n) = fed { n } else { piece.len() };
-        let room = HEAD.saturating_sub(self.seen).min(n);
+        let whole = matches!(fed, Fed::Whole(_));
+        let piece = &piece[..n];
+        self.note(piece);
+        if self.kind == Kind::Unknown {
+            self.kind = self.judge(whole, reading);
+        }
+        match self.kind {
+            Kind::Unknown | Kind::Reply(Fate::Gather) => self.gathered.extend_from_slice(piece),
+            Kind::Reply(Fate::Drop) => self.gathered.clear(),
+            Kind::Reply(Fate::Pass) | Kind::Message(_) => {
+                let first = std::mem::take(&mut self.gathered);
+                client.append(|out| {
+                    out.extend_from_slice(&first);
+                    out.extend_from_slice(piece);
+                });
+            }
+        }
+        Ok((n, whole.then(|| self.ended())))
+    }
+
+    /// Keeps the frame's first and last bytes.
+    fn note(&mut self, piece: &[u8]) {
+        let room = HEAD.saturating_sub(self.seen).min(piece.len());
         self.head[self.seen..self.seen + room].copy_from_slice(&piece[..room]);
         self.seen += room;
-        Ok((n, matches!(fed, Fed::Whole(_)).then_some(Answer { head: self.head })))
-    }
-
-    /// Passes a piece of the current reply on, unless the client gets another in its place.
-    pub(super) fn pass(&mut self, piece: &[u8], client: &Client, expect: Option<&Expect>) {
-        match expect.filter(|_| self.head[0] != b'>') {
-            Some(Expect::Instead(_)) => {}
-            Some(Expect::Hello(_)) => self.held_back.extend_from_slice(piece),
-            _ => client.append(|out| out.extend_from_slice(piece)),
+        if piece.len() >= TAIL {
+            self.tail.copy_from_slice(&piece[piece.len() - TAIL..]);
+        } else {
+            self.tail.copy_within(piece.len().., 0);
+            self.tail[TAIL - piece.len()..].copy_from_slice(piece);
         }
     }
 
-    /// A reply has ended: what it changes. Answers whether the session must leave now.
-    pub(super) fn answered(
-        &mut self,
-        answer: Answer,
-        held: &mut Held,
-        expect: &mut VecDeque<Expect>,
-        path: &mut Path,
-        lease: Option<&mut Lease>,
-    ) -> bool {
-        if held.sticky {
-            let reset = self.reset && answer.head.starts_with(b"+RESET\r\n");
-            if reset {
-                *held = Held::default();
-                path.reset();
+    fn judge(&self, whole: bool, reading: Reading<'_>) -> Kind {
+        let fate = reading.front.map_or(Fate::Pass, Expect::fate);
+        let head = &self.head[..self.seen];
+        let confirms = matches!(reading.front, Some(Expect::Subscription { .. }));
+        let may_be_message = match reading.proto {
+            Proto::Resp3 => head[0] == b'>',
+            Proto::Resp2 => (reading.listens || confirms) && head[0] == b'*',
+        };
+        if !may_be_message {
+            return Kind::Reply(fate);
+        }
+        if !whole && self.seen < HEAD {
+            return Kind::Unknown;
+        }
+        message(head).map_or(Kind::Reply(fate), Kind::Message)
+    }
+
+    fn ended(&mut self) -> Frame {
+        match self.kind {
+            Kind::Message(what) => Frame::Message(what, last_integer(&self.tail)),
+            Kind::Unknown | Kind::Reply(_) => {
+                Frame::Reply(Reply { head: self.head, gathered: std::mem::take(&mut self.gathered) })
             }
-            return reset;
         }
-        if answer.is_push() {
-            return false;
-        }
-        let Some(expected) = expect.pop_front() else { return false };
-        let reset = matches!(expected, Expect::Reset);
-        if answer.is_error() {
-            held.refused(&expected);
-        }
-        self.apply(expected, answer.is_error(), path, lease);
-        reset
-    }
-
-    fn apply(&mut self, expected: Expect, error: bool, path: &mut Path, mut lease: Option<&mut Lease>) {
-        match expected {
-            Expect::Instead(words) => path.client.append(|out| out.extend_from_slice(&words)),
-            Expect::Hello(options) => self.hello(*options, error, path, &mut lease),
-            _ if error => return,
-            Expect::Select(db) => path.select(db),
-            Expect::Auth(credential) => path.become_user(*credential),
-            Expect::Reset => {
-                path.reset();
-                // Its credential is reset too, to the server's idea of one.
-                if let Some(lease) = &mut lease {
-                    lease.tainted = true;
-                }
-            }
-            _ => return,
-        }
-        if let Some(lease) = lease {
-            lease.state = path.wanted();
-        }
-    }
-
-    /// The server's answer to `HELLO`, with the client's own id in it.
-    fn hello(&mut self, options: hello::Hello, error: bool, path: &mut Path, lease: &mut Option<&mut Lease>) {
-        let reply = Bytes::from(std::mem::take(&mut self.held_back));
-        if error {
-            return path.client.append(|out| out.extend_from_slice(&reply));
-        }
-        if let Some(lease) = lease {
-            lease.tainted |= options.name.is_some();
-        }
-        hello::apply(path, options);
-        let words = hello::compose(path, &ServerInfo::fields(&reply));
-        path.client.append(|out| out.extend_from_slice(&words));
     }
 }

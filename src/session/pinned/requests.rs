@@ -2,20 +2,26 @@
 
 use bytes::Bytes;
 
+use super::class;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::reply;
+use crate::resp::request::{Args, encode};
 use crate::resp::scan::request::ProtocolError;
 use crate::session::intake::Front;
 use crate::session::local;
+use crate::session::monitor;
 use crate::session::path::is_attack;
-use crate::session::state::Expect;
+use crate::session::state::{Expect, Turn};
+use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
 const OVERSTAY: u32 = 64;
 /// What the upstream gets in place of a refused command inside a transaction: it cannot be queued,
 /// so that `EXEC` aborts.
 const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
+/// `HELLO` without arguments changes nothing, and no ACL forbids it.
+const HARMLESS: &[u8] = b"*1\r\n$5\r\nHELLO\r\n";
 
 impl Relay<'_> {
     /// Takes requests that have been read, as far as they may go now. Answers whether any went.
@@ -75,111 +81,205 @@ impl Relay<'_> {
             self.closing = true;
             return false;
         }
-        let route = command.map(|c| c.route);
-        if self.held.sticky {
-            return self.forward_raw(route);
+        if let Some(command) = command
+            && self.session.path.worker.monitors.refuses(&self.client, command, &args)
+        {
+            return self.deny(monitor::KEYSPACE);
         }
+        let route = command.map(|c| c.route);
         match route {
+            _ if self.held.opaque => return self.forward_raw(route),
+            Some(Route::Pin(Pin::MonitorUpstream)) if !self.held.multi => return self.monitor_upstream(),
             _ if self.held.multi => {}
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;
                 return self.answer_here(Bytes::from_static(b"+OK\r\n"));
             }
-            // Its answer may change what follows, or what its own reply looks like.
-            Some(Route::Session(_)) if !self.expect.is_empty() => return false,
-            Some(Route::Session(which)) => {
-                if let Some(answer) = self.answer_of_session(which) {
+            Some(Route::Session(Local::Nearside)) => {
+                if let Some(answer) = self.answer_of_nearside() {
                     return self.answer_here(answer);
                 }
             }
+            // Its answer may change what follows, or what its own reply looks like.
+            Some(Route::Session(which)) if changes(which) && !self.expect.is_empty() => return false,
             Some(Route::Refused) => {
                 let mut out = Vec::new();
                 local::refused(command.map_or("", |c| c.name), &mut out);
                 return self.answer_here(out.into());
             }
-            _ if !self.held.any() && self.taken >= OVERSTAY => return false,
+            _ if self.subscribes_elsewhere(route) => return false,
+            _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
         self.send(command)
     }
 
+    /// Whether the next request, which needs a connection of `class`, may have this one. Who is free to
+    /// leave and would occupy a connection meant for something shorter comes again for another.
+    fn may_stay(&self, class: Class) -> bool {
+        let here = self.lease.as_ref().map(Lease::class);
+        let fits = match here {
+            Some(Class::Pinned) => true,
+            Some(Class::Control) => false,
+            _ => class == Class::Lease,
+        };
+        self.held.any() || (self.taken < OVERSTAY && (fits || self.taken == 0))
+    }
+
+    /// Whether it concerns subscriptions that are not, or not yet, this connection's: it goes back to
+    /// where that is decided.
+    fn subscribes_elsewhere(&self, route: Option<Route>) -> bool {
+        let path = &self.session.path;
+        let elsewhere = match route {
+            Some(Route::Pin(Pin::Subscribe(_))) => path.dedicated.is_none(),
+            Some(Route::Pin(Pin::Unsubscribe(_))) => path.member.is_some(),
+            _ => false,
+        };
+        elsewhere && !self.held.any() && self.taken > 0
+    }
+
     /// Sends the request at the front, unless it must wait for the replies before it.
     fn send(&mut self, command: Option<&'static Command>) -> bool {
         let args = self.session.intake.args();
-        let before = self.held;
-        match self.held.forward(command, &args) {
-            None if !self.expect.is_empty() => {
-                self.held = before;
-                return false;
+        let mut turn = self.held.forward(command, &args);
+        if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
+            return false;
+        }
+        let other = command.and_then(|command| self.reworded(command, &mut turn));
+        if let Turn::Expect(Expect::Blocking { .. }) = turn
+            && command.is_some_and(|c| c.route == Route::Pin(Pin::Wait))
+        {
+            // It waits for what this connection has seen written: let it have seen everything.
+            self.ask_for_nothing();
+        }
+        let silenced = matches!(turn, Turn::SilentOnce);
+        self.turn(turn);
+        match other {
+            None => self.pass_on(),
+            Some(request) => self.pass_on_as(&request),
+        }
+        if silenced {
+            // There will be no reply: this one tells when the request is done.
+            self.ask_for_nothing();
+        }
+        true
+    }
+
+    pub(super) fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Silent | Turn::SilentOnce => {}
+            Turn::Opaque => {
+                self.held.opaque = true;
+                self.expect.clear();
+                self.taint();
+                self.listening();
             }
-            None => self.stick(command.map(|c| c.route)),
-            Some(expect) => {
+            Turn::Expect(expect) => {
                 self.leaving |= matches!(expect, Expect::Reset);
                 self.expect.push_back(expect);
             }
         }
-        self.pass_on();
-        true
     }
 
-    /// On a sticky connection everything goes through; only `RESET` is watched for.
+    /// Everything goes through; only `RESET` is watched for.
     fn forward_raw(&mut self, route: Option<Route>) -> bool {
-        match route {
-            Some(Route::Session(Local::Reset)) => {
-                self.replies.await_reset();
-                self.leaving = true;
-            }
-            Some(Route::Pin(Pin::Subscribe(_))) => self.stick(route),
-            _ => {}
+        if route == Some(Route::Session(Local::Reset)) {
+            self.reset_sent = true;
         }
         self.pass_on();
         true
     }
 
-    /// The connection now carries state that only its end undoes.
-    fn stick(&mut self, route: Option<Route>) {
+    /// Asks what every user may and nobody is to see the answer of.
+    fn ask_for_nothing(&mut self) {
+        self.to_upstream.extend_from_slice(HARMLESS);
+        self.expect.push_back(Expect::Nothing);
+    }
+
+    /// The connection carries what only its end undoes.
+    pub(super) fn taint(&mut self) {
         if let Some(lease) = &mut self.lease {
             lease.tainted = true;
         }
-        if matches!(route, Some(Route::Pin(Pin::Subscribe(_)))) {
-            self.client.set_output_limit(self.session.path.worker.config.client_output_buffer_limit.pubsub);
+    }
+
+    /// What the client may leave unread depends on whether it listens.
+    pub(super) fn listening(&mut self) {
+        let limits = &self.session.path.worker.config.client_output_buffer_limit;
+        self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
+    }
+
+    /// `NEARSIDE MONITOR UPSTREAM`: from here on the upstream's feed, as it comes.
+    fn monitor_upstream(&mut self) -> bool {
+        if !self.expect.is_empty() {
+            return false;
+        }
+        self.turn(Turn::Opaque);
+        self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
+        self.took(true);
+        self.session.intake.pop();
+        true
+    }
+
+    /// The upstream would let the client monitor it: it may see what passes here. The connection that was
+    /// asked is of no more use.
+    pub(super) fn monitors(&mut self) {
+        self.taint();
+        if self.held.any() {
+            // It cannot be left: what the client sees is the upstream's own feed.
+            return self.turn(Turn::Opaque);
+        }
+        self.session.path.worker.monitors.add(&self.client);
+        (self.deaf, self.leaving) = (true, true);
+    }
+
+    /// Monitors see a request that has been taken.
+    fn show(&self, args: &Args<'_>, whole: bool) {
+        let monitors = &self.session.path.worker.monitors;
+        if monitors.any() {
+            monitors.show(&self.session.path, lookup(args), args, whole);
         }
     }
 
     /// The request at the front goes to the upstream as it is.
     fn pass_on(&mut self) {
+        self.show(&self.session.intake.args(), true);
         self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
+        self.took(true);
         self.session.intake.pop();
-        self.count();
     }
 
-    /// What the session itself answers to the request at the front; `None`: it has to go upstream,
-    /// which verifies it, or whose connection it concerns.
-    fn answer_of_session(&mut self, which: Local) -> Option<Bytes> {
-        if matches!(which, Local::Hello | Local::Reset | Local::Select) {
-            return None;
-        }
+    /// Another request goes to the upstream in place of the one at the front.
+    fn pass_on_as(&mut self, request: &[u8]) {
+        self.show(&self.session.intake.args(), true);
+        self.to_upstream.extend_from_slice(request);
+        self.took(true);
+        self.session.intake.pop();
+    }
+
+    /// What `NEARSIDE` answers to the request at the front; `None`: the upstream may know more.
+    fn answer_of_nearside(&mut self) -> Option<Bytes> {
         let session = &mut *self.session;
-        local::answer(&mut session.path, which, &session.intake.args()).map(Bytes::from)
+        local::answer(&mut session.path, Local::Nearside, &session.intake.args()).map(Bytes::from)
     }
 
     fn answer_here(&mut self, answer: Bytes) -> bool {
         self.expect.push_back(Expect::Ours(answer));
+        self.took(true);
         self.session.intake.pop();
-        self.count();
         self.ours();
         true
     }
 
     /// A refused command. Inside a transaction the upstream has to know.
     fn deny(&mut self, text: &str) -> bool {
-        if !self.held.multi || self.held.sticky {
+        if !self.held.multi || self.held.opaque {
             return self.answer_here(words(text));
         }
         self.expect.push_back(Expect::Instead(words(text)));
         self.to_upstream.extend_from_slice(UNQUEUEABLE);
+        self.took(true);
         self.session.intake.pop();
-        self.count();
         true
     }
 
@@ -193,26 +293,30 @@ impl Relay<'_> {
             self.closing = true;
             return false;
         }
-        if !self.held.sticky {
-            let before = self.held;
-            match self.held.forward_partial(command, &args) {
-                None if !self.expect.is_empty() => {
-                    self.held = before;
-                    return false;
-                }
-                None => self.stick(command.map(|c| c.route)),
-                Some(expect) => self.expect.push_back(expect),
+        if !self.held.opaque {
+            let turn = self.held.forward_partial(command, &args);
+            if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
+                return false;
             }
+            self.turn(turn);
         }
+        self.show(&self.session.intake.args_so_far(), false);
+        self.took(false);
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
-        self.count();
         true
     }
 
-    fn count(&mut self) {
+    /// The request at the front, whole or not, has been taken.
+    fn took(&mut self, whole: bool) {
         self.taken += 1;
-        self.client.requests.set(self.client.requests.get() + 1);
+        let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
+        self.client.count(lookup(&args), &args);
     }
+}
+
+/// Whether the answer decides what the requests after it are.
+fn changes(which: Local) -> bool {
+    matches!(which, Local::Hello | Local::Auth | Local::Select | Local::Reset)
 }
 
 fn words(text: &str) -> Bytes {

@@ -93,6 +93,12 @@ impl Listener {
         self.count(Channels::Exact) + self.count(Channels::Shard) > 0
     }
 
+    /// Shows others how much it is subscribed to.
+    pub(super) fn show(&self) {
+        let [channels, patterns, shards] = self.topics.borrow().of.each_ref().map(HashMap::len);
+        self.client.card.set_subscriptions(channels, patterns, shards);
+    }
+
     /// Subscribes on `feed`.
     pub(super) fn join(self: &Rc<Self>, feed: Rc<Feed<Self>>, kind: Channels, names: Vec<Bytes>) {
         self.wait_for(Awaited::Joined, 1);
@@ -237,12 +243,14 @@ impl Subscriber for Listener {
             topics.ever += 1;
             topics.of[index(kind)].entry(channel.clone()).or_insert((feed, topics.ever)).0
         };
+        self.show();
         self.confirm(word(kind), Some(channel), kind);
         on == feed
     }
 
     fn removed(&self, kind: Channels, channel: &Bytes) {
         self.topics.borrow_mut().of[index(kind)].remove(channel);
+        self.show();
         self.confirm(un_word(kind), Some(channel), kind);
     }
 

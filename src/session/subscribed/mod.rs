@@ -106,6 +106,7 @@ impl Path {
     /// Ends what the session shares, without a word to the client.
     pub(super) fn unsubscribe_all(&mut self) {
         if self.member.take().is_some() {
+            self.client.card.set_subscriptions(0, 0, 0);
             self.show_subscribed(false);
         }
     }
@@ -115,6 +116,7 @@ impl Path {
         self.dedicated = None;
         if let Some(member) = &self.member {
             member.speak(self.proto);
+            member.0.show();
             self.show_subscribed(true);
         }
     }

@@ -167,7 +167,7 @@ impl<C: Caller> Lane<C> {
         if now.duration_since(serving.spoke) >= serving.check_after / 2 {
             if !queue.is_empty() {
                 // The last check is still unanswered, or so is what has timed out: leave it at that.
-                return Ok(limit / 2);
+                return Ok((limit / 2).min(serving.check_after));
             }
             queue.push(None, C::Ticket::default(), PING, true, now);
             serving.spoke = now;

@@ -1,0 +1,201 @@
+//! What the replies on a session's own connection change, and what is made of those that were
+//! gathered.
+
+use bytes::Bytes;
+
+use super::relay::Relay;
+use super::replies::{Frame, Reply};
+use crate::command::Channels;
+use crate::resp::scan::reply::{Fed, ReplyScanner};
+use crate::session::Flag;
+use crate::session::hello;
+use crate::session::state::{Expect, Held, Message, Mode, Queued, Turn};
+use crate::upstream::ServerInfo;
+
+/// Upstream's words before a client's id in the reply to `CLIENT TRACKINGINFO`.
+const REDIRECT: &[u8] = b"$8\r\nredirect\r\n";
+
+impl Relay<'_> {
+    /// A frame has ended.
+    pub(super) fn ended(&mut self, frame: Frame) {
+        match frame {
+            Frame::Message(what, count) => self.message(what, count),
+            Frame::Reply(reply) if self.held.opaque => self.opaque_reply(&reply),
+            Frame::Reply(reply) => match self.expect.pop_front() {
+                Some(expect) => self.answered(expect, reply),
+                // The client was refused what we took for granted: nothing can be matched any more.
+                None => self.turn(Turn::Opaque),
+            },
+        }
+        self.ours();
+    }
+
+    fn message(&mut self, what: Message, count: Option<u32>) {
+        let (Message::Confirmation(kind), Some(count)) = (what, count) else { return };
+        if let Some(Expect::Subscription { of, left }) = self.expect.front_mut()
+            && *of == kind
+        {
+            let due = left.unwrap_or_else(|| self.held.subscribed.of(kind).max(1));
+            *left = Some(due - 1);
+            if due <= 1 {
+                self.expect.pop_front();
+            }
+        }
+        self.held.subscribed.confirmed(kind, count);
+        self.listening();
+    }
+
+    fn opaque_reply(&mut self, reply: &Reply) {
+        if self.reset_sent && reply.is_reset() {
+            self.held = Held::default();
+            self.reset();
+            self.leaving = true;
+        }
+    }
+
+    fn answered(&mut self, expect: Expect, reply: Reply) {
+        if reply.is_error() {
+            self.held.refused(&expect);
+        }
+        if matches!(expect, Expect::Blocking { pops: true }) && !reply.is_error() && !reply.is_null() {
+            self.popped = true;
+        }
+        let made = self.apply(expect, &reply.gathered, reply.is_error());
+        if let Some(made) = made {
+            self.client.append(|out| out.extend_from_slice(&made));
+        }
+    }
+
+    /// The session changes as the reply says; answers what the client gets, if that is not the reply.
+    fn apply(&mut self, expect: Expect, reply: &[u8], is_error: bool) -> Option<Bytes> {
+        let path = &mut self.session.path;
+        match expect {
+            Expect::Instead(words) => return Some(words),
+            Expect::Exec(telling) if !telling.is_empty() => return Some(self.executed(telling, reply)),
+            Expect::ClientId => return Some(self.translated(reply)),
+            Expect::Nod(nod) => {
+                let mut made = Vec::new();
+                if nod.finish(&self.client, reply, &mut made) {
+                    self.closing = true;
+                }
+                return Some(made.into());
+            }
+            Expect::Hello(_) if is_error => return Some(Bytes::copy_from_slice(reply)),
+            Expect::Hello(options) => return Some(self.hello(*options, reply)),
+            _ if is_error => return None,
+            Expect::Select(db) => path.select(db),
+            Expect::Auth(credential) => path.become_user(*credential),
+            Expect::Reset => {
+                self.reset();
+                return None;
+            }
+            Expect::Keep { mode, .. } => self.mode(mode),
+            Expect::Monitor => {
+                self.monitors();
+                return None;
+            }
+            _ => return None,
+        }
+        self.update_lease();
+        None
+    }
+
+    /// `RESET` is done: the connection's credential is reset too, to the server's idea of one.
+    fn reset(&mut self) {
+        self.session.path.reset();
+        self.held = Held::default();
+        self.taint();
+        self.update_lease();
+    }
+
+    /// The connection is in another mode; only its end undoes that for sure.
+    fn mode(&mut self, mode: Mode) {
+        self.taint();
+        let card = &self.client.card;
+        match mode {
+            Mode::Tracking(redirect) => {
+                card.set(Flag::Tracking, true);
+                card.set_redirect(redirect);
+            }
+            Mode::NoTracking => {
+                card.set(Flag::Tracking, false);
+                card.set_redirect(-1);
+            }
+            Mode::NoTouch(on) => card.set(Flag::NoTouch, on),
+            Mode::Readonly(on) => card.set(Flag::Readonly, on),
+            Mode::Other => {}
+        }
+    }
+
+    /// Others see in `CLIENT LIST` what the client is about.
+    pub(super) fn mirror(&self) {
+        let (card, held) = (&self.client.card, &self.held);
+        card.set_multi(held.queued().and_then(|n| i32::try_from(n).ok()).unwrap_or(-1));
+        card.set_watched(held.watched);
+        card.set(Flag::Blocked, self.blocked());
+        let count = |kind| held.subscribed.of(kind) as usize;
+        card.set_subscriptions(count(Channels::Exact), count(Channels::Pattern), count(Channels::Shard));
+    }
+
+    fn update_lease(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.state = self.session.path.wanted();
+        }
+    }
+
+    /// The server's answer to `HELLO`, with the client's own id in it.
+    fn hello(&mut self, options: hello::Hello, reply: &[u8]) -> Bytes {
+        if options.name.is_some() {
+            self.taint();
+        }
+        hello::apply(&mut self.session.path, options);
+        self.update_lease();
+        hello::compose(&self.session.path, &ServerInfo::fields(&Bytes::copy_from_slice(reply))).into()
+    }
+
+    /// A transaction has run: its commands' replies mean what they would have meant outside.
+    fn executed(&mut self, telling: Vec<Queued>, reply: &[u8]) -> Bytes {
+        let Some(mut at) = array_head(reply) else { return Bytes::copy_from_slice(reply) };
+        let mut made = reply[..at].to_vec();
+        let mut telling = telling.into_iter().peekable();
+        let mut scanner = ReplyScanner::default();
+        for index in 0.. {
+            let Ok(Fed::Whole(len)) = scanner.feed(&reply[at..]) else { break };
+            let element = &reply[at..at + len];
+            at += len;
+            let other = telling
+                .next_if(|queued| queued.index == index)
+                .and_then(|queued| self.apply(queued.expect, element, element.starts_with(b"-")));
+            made.extend_from_slice(other.as_deref().unwrap_or(element));
+        }
+        made.into()
+    }
+
+    /// A reply with the upstream's id of a client in it, which becomes ours.
+    fn translated(&self, reply: &[u8]) -> Bytes {
+        let found = reply.windows(REDIRECT.len()).rposition(|window| window == REDIRECT);
+        let at = match (reply.first(), found) {
+            (Some(b':'), _) => 0,
+            (_, Some(at)) => at + REDIRECT.len(),
+            _ => return Bytes::copy_from_slice(reply),
+        };
+        let Some(number) = reply.get(at + 1..).and_then(|rest| rest.split(|b| *b == b'\r').next()) else {
+            return Bytes::copy_from_slice(reply);
+        };
+        let theirs = std::str::from_utf8(number).ok().and_then(|digits| digits.parse().ok());
+        let ours = theirs.filter(|id| *id > 0).and_then(|id| self.ours_of(id));
+        match ours {
+            Some(id) => {
+                let after = &reply[at + 1 + number.len()..];
+                [&reply[..=at], id.to_string().as_bytes(), after].concat().into()
+            }
+            None => Bytes::copy_from_slice(reply),
+        }
+    }
+}
+
+/// Where the elements of an array begin; `None` for anything else, or nothing.
+fn array_head(reply: &[u8]) -> Option<usize> {
+    let line = reply.iter().position(|byte| *byte == b'\n')?;
+    (reply.starts_with(b"*") && !reply.starts_with(b"*-1")).then_some(line + 1)
+}
