@@ -254,3 +254,31 @@ fn commands_go_on_between_pushes() {
     server.connect().ask(&["PUBLISH", "c", "p"]);
     same(&talk.reply(), &push(2, &["message", "c", "p"]));
 }
+
+#[test]
+fn behind_a_command_with_a_connection_of_its_own() {
+    let server = Server::start(&[]);
+    let crowded = Crowded::before(&server);
+    let subscribed = upstream_subscribers(&server);
+    for resp in [2, 3] {
+        let mut talk = crowded.connect(resp);
+        let nothing: &[u8] = if resp == 2 { b"*-1\r\n" } else { b"_\r\n" };
+        // One after the other in one packet: the subscription leaves the blocked command's connection.
+        talk.send(b"BLPOP l 0.01\r\nSUBSCRIBE c\r\n");
+        same(&talk.reply(), nothing);
+        same(&talk.reply(), &confirmed(resp, "subscribe", "c", 1));
+        if resp == 3 {
+            talk.send(b"BLPOP l 0.01\r\nSUBSCRIBE d\r\nBLPOP l 0.01\r\nUNSUBSCRIBE c\r\nGET k\r\n");
+            same(&talk.reply(), nothing);
+            same(&talk.reply(), &confirmed(3, "subscribe", "d", 2));
+            same(&talk.reply(), nothing);
+            same(&talk.reply(), &confirmed(3, "unsubscribe", "c", 1));
+            same(&talk.reply(), b"_\r\n");
+            server.connect().ask(&["PUBLISH", "d", "m"]);
+            same(&talk.reply(), &push(3, &["message", "d", "m"]));
+        }
+        let list = crowded.connect(2).ask_text(&["CLIENT", "LIST", "TYPE", "pubsub"]);
+        assert_eq!(list.matches(" sub=1 ").count(), 2, "{list}");
+    }
+    assert!(upstream_subscribers(&server) <= subscribed + 2, "one per worker");
+}
