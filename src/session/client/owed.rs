@@ -56,7 +56,9 @@ impl Client {
         let mut out = self.out.borrow_mut();
         if out.in_reply {
             out.pushes.extend_from_slice(message);
-            return self.account(&out);
+            self.account(&out);
+            drop(out);
+            return self.check_limit(Instant::now());
         }
         drop(out);
         self.append(|out| out.extend_from_slice(message));
