@@ -45,11 +45,21 @@ fn redis_py_hard_in_resp3() {
     drive(&python(), "redis_py_hard.py", &["3"], &[]);
 }
 
+#[test]
+fn redis_py_connections_in_resp2() {
+    drive(&python(), "redis_py_connections.py", &["2"], &[]);
+}
+
+#[test]
+fn redis_py_connections_in_resp3() {
+    drive(&python(), "redis_py_connections.py", &["3"], &[]);
+}
+
 /// Which it needs for its client-side caching.
 #[test]
-fn redis_py_hard_in_resp3_before_redis_8() {
+fn redis_py_connections_before_redis_8() {
     let upstream = Upstream::of(&installed("NEARSIDE_REDIS8_SERVER"));
-    drive_before(&upstream, &python(), "redis_py_hard.py", &["3"], &[]);
+    drive_before(&upstream, &python(), "redis_py_connections.py", &["3"], &[]);
 }
 
 #[test]

@@ -286,11 +286,13 @@ fn one_more_than_may_be_pinned_is_told_so_until_another_leaves() {
     let mut settings = config(redis.endpoint());
     (settings.upstream.max_pinned, settings.workers) = (3, 1);
     let near = Near::start(settings);
-    let mut clients: Vec<_> = (0..3).map(|_| near.client()).collect();
-    for client in &mut clients {
+    let mut clients = Vec::new();
+    for n in 1..=3 {
+        let mut client = near.client();
         client.send("BLPOP l 0");
+        until_blocked(&redis, n);
+        clients.push(client);
     }
-    until_blocked(&redis, 3);
     let mut late = near.client();
     for command in ["BLPOP l 0", "BRPOP l 1", "XREAD BLOCK 0 STREAMS s $"] {
         let reply = late.ask(command);
