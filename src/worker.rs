@@ -117,6 +117,11 @@ fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
                 client.kill();
             }
         }
+        Order::Pin(id) => {
+            if let Some(client) = clients.get(&id) {
+                client.pin();
+            }
+        }
     }
 }
 

@@ -84,6 +84,8 @@ impl std::fmt::Debug for Section {
 enum Next {
     /// The request at the front needs a connection of its own.
     Pin,
+    /// Another client names this one to the upstream.
+    Hold,
     /// This read must be asked again on a connection of its own.
     Again(Bytes),
     /// The session is over.
@@ -128,6 +130,7 @@ impl Session {
         loop {
             match std::future::poll_fn(|cx| self.poll(cx)).await {
                 Next::Pin => Box::pin(pinned::run(&mut self, None)).await,
+                Next::Hold => Box::pin(pinned::hold(&mut self)).await,
                 Next::Again(request) => Box::pin(pinned::run(&mut self, Some(request))).await,
                 Next::Close => return,
             }
@@ -148,6 +151,9 @@ impl Session {
         loop {
             if let Some(again) = client.next_again() {
                 return Poll::Ready(Next::Again(again));
+            }
+            if client.takes_pin() {
+                return Poll::Ready(Next::Hold);
             }
             if client.poll_flush(cx).is_err() || client.is_cut() {
                 return Poll::Ready(Next::Close);

@@ -111,7 +111,9 @@ fn a_sleep_or_a_script_hurts_others_as_long_as_it_takes() {
     let near = Near::before(&redis);
     let spin = b"local t = redis.call('TIME') local s = t[1] * 1000000 + t[2] repeat t = redis.call('TIME') \
         until t[1] * 1000000 + t[2] - s > 4000000 return 'late'";
-    for (slow, right) in [(encode(&[b"DEBUG", b"SLEEP", b"4"]), "+OK"), (encode(&[b"EVAL", spin, b"0"]), "late")] {
+    for (slow, right) in
+        [(encode(&[b"DEBUG", b"SLEEP", b"4"]), "+OK"), (encode(&[b"EVAL", spin, b"0"]), "late")]
+    {
         let mut clients: Vec<_> = (0..8).map(|_| near.client()).collect();
         clients.iter_mut().for_each(|client| assert_eq!(client.ask("SET k v"), "+OK"));
         let mut direct = redis.direct();

@@ -39,8 +39,7 @@ fn a_subscription() {
         use Step::{Confirmed, Message, Quiet, Unseen};
         for step in [Unseen, Confirmed(0), Confirmed(7), Quiet, Message(0), Message(9), Message(20)] {
             for fault in FAULTS {
-                cells
-                    .extend([2, 3].map(|proto| Cell { command, confirmation, head, step, fault, proto }));
+                cells.extend([2, 3].map(|proto| Cell { command, confirmation, head, step, fault, proto }));
             }
         }
     }

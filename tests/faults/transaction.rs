@@ -113,7 +113,8 @@ fn play(scene: &mut Scene<'_>, client: &mut Client, cell: Cell) -> Told {
         if cell.moment == Moment::Before(i) {
             scene.strike();
         }
-        let now = matches!(cell.moment, Moment::Unseen(m) | Moment::Answered(m) | Moment::Half(m, _) if m == i);
+        let now =
+            matches!(cell.moment, Moment::Unseen(m) | Moment::Answered(m) | Moment::Half(m, _) if m == i);
         if now {
             scene.prepare(cell.moment);
         }

@@ -80,10 +80,15 @@ fn elements_lost_with_their_clients_are_counted() {
     let directly = rounds(&redis, ROUNDS, &mut random, || redis.direct());
     let through = rounds(&redis, ROUNDS, &mut random, || near.client());
     let counted = lost_by_its_own_account(&near);
-    eprintln!("of {ROUNDS} elements {directly} are lost directly and {through} through Nearside: it says {counted}");
+    eprintln!(
+        "of {ROUNDS} elements {directly} are lost directly and {through} through Nearside: it says {counted}"
+    );
     // What is on its way to a socket that closes is lost directly, too; within what chance makes of it.
     let chance = 10 + 2 * directly;
-    assert!(through <= counted + chance, "{through} lost; {counted} counted; {directly} directly (seed {seed})");
+    assert!(
+        through <= counted + chance,
+        "{through} lost; {counted} counted; {directly} directly (seed {seed})"
+    );
 }
 
 fn lost_by_its_own_account(near: &Near) -> u64 {

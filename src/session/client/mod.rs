@@ -133,6 +133,7 @@ pub struct Client {
     pub(super) patient: Cell<bool>,
     /// Requests received; what tells an idle client from a busy one.
     pub(super) requests: Cell<u64>,
+    to_be_pinned: Cell<bool>,
 }
 
 impl Client {
@@ -165,6 +166,7 @@ impl Client {
             last_words: RefCell::default(),
             patient: Cell::new(false),
             requests: Cell::new(0),
+            to_be_pinned: Cell::new(false),
         }
     }
 
@@ -178,6 +180,20 @@ impl Client {
     pub fn kill(&self) {
         self.hang_up();
         self.wake();
+    }
+
+    /// Has the session take an upstream connection of its own as soon as it can.
+    pub fn pin(&self) {
+        self.to_be_pinned.set(true);
+        self.wake();
+    }
+
+    /// Whether it is to take one; asked for once.
+    pub(super) fn takes_pin(&self) -> bool {
+        self.to_be_pinned.get()
+            && self.outstanding() == 0
+            && !self.has_later()
+            && self.to_be_pinned.replace(false)
     }
 
     /// A request has been taken; `None`: its name is not known here.
@@ -242,7 +258,8 @@ impl Client {
 
     pub(super) fn listen(&self, waker: &Waker) {
         // What is to be asked again must not wait for the client to speak.
-        self.waiting.set(if self.has_later() { Waiting::Drained } else { Waiting::Nothing });
+        let soon = self.has_later() || self.to_be_pinned.get();
+        self.waiting.set(if soon { Waiting::Drained } else { Waiting::Nothing });
         let mut known = self.waker.borrow_mut();
         if !known.as_ref().is_some_and(|w| w.will_wake(waker)) {
             *known = Some(waker.clone());

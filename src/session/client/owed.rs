@@ -47,7 +47,9 @@ impl Client {
         let mut out = self.out.borrow_mut();
         if out.in_reply {
             out.pushes.extend_from_slice(message);
-            return self.account(&out);
+            self.account(&out);
+            drop(out);
+            return self.check_limit(Instant::now());
         }
         drop(out);
         self.append(|out| out.extend_from_slice(message));
@@ -198,7 +200,7 @@ impl Client {
     pub fn check_limit(&self, now: Instant) {
         let limit = self.output_limit.get();
         let mut out = self.out.borrow_mut();
-        let unread = (out.buf.len() - out.sent) as u64;
+        let unread = (out.buf.len() - out.sent + out.pushes.len()) as u64;
         let over_hard = limit.hard > 0 && unread > limit.hard;
         let over_soft = limit.soft > 0 && unread > limit.soft;
         let since = if over_soft { Some(*out.over_soft.get_or_insert(now)) } else { None };

@@ -108,6 +108,12 @@ impl Relay<'_> {
         self.update_lease();
     }
 
+    /// The connection is kept whatever its client does.
+    pub(super) fn keep(&mut self) {
+        self.held.kept = true;
+        self.taint();
+    }
+
     /// The connection is in another mode; only its end undoes that for sure.
     fn mode(&mut self, mode: Mode) {
         self.taint();

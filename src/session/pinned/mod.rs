@@ -18,7 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::intake::Front;
-use super::{Session, local};
+use super::{Session, Worker, local};
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::request::Args;
 use crate::upstream::{Class, Failure, Lease};
@@ -36,6 +36,23 @@ pub(super) async fn run(session: &mut Session, again: Option<Bytes>) {
     match prepare(session, &needs).await {
         Ok((lease, turn)) => served(session, lease, turn, again).await,
         Err(failure) => failed(session, &failure, again.is_some(), needs.steps),
+    }
+}
+
+/// Takes a connection for the session before it asks for one: somebody wants to send invalidations to it.
+pub(super) async fn hold(session: &mut Session) {
+    let needs = Needs { class: Class::Pinned, large: false, steps: false };
+    match prepare(session, &needs).await {
+        Ok((lease, _)) => {
+            let worker = std::rc::Rc::clone(&session.path.worker);
+            let mut relay = Relay::new(session, lease, None, None);
+            relay.keep();
+            let end = relay.run().await;
+            ended(session, &worker, end);
+        }
+        Err(failure) => {
+            tracing::debug!(client = session.client().id, %failure, "no connection to track with")
+        }
     }
 }
 
@@ -65,7 +82,12 @@ async fn served(
 ) {
     let worker = std::rc::Rc::clone(&session.path.worker);
     let mut relay = Relay::new(session, lease, turn, again);
-    match relay.run().await {
+    let end = relay.run().await;
+    ended(session, &worker, end);
+}
+
+fn ended(session: &mut Session, worker: &Worker, end: End) {
+    match end {
         End::Done(lease) => worker.pool.give_back(lease.clean()),
         End::Lost => {}
         End::Closed => session.ended = true,

@@ -62,6 +62,11 @@ pub(super) struct Relay<'a> {
     pub(super) held: Held,
     /// A `RESET` is on its way on a connection whose replies are not matched.
     pub(super) reset_sent: bool,
+    /// When to look again for the client that is to take this one's invalidations, and how often that was done.
+    pub(super) look_again: Option<Pin<Box<Sleep>>>,
+    pub(super) looks: u32,
+    /// The client named last, in the upstream's count and in ours.
+    pub(super) redirected: (i64, i64),
     /// What the connection brings from now on is nobody's.
     pub(super) deaf: bool,
     /// An element that was popped for the client is still on its way to it.
@@ -96,6 +101,9 @@ impl<'a> Relay<'a> {
             replies: Replies::default(),
             held: Held::default(),
             reset_sent: false,
+            look_again: None,
+            looks: 0,
+            redirected: (-1, -1),
             deaf: false,
             popped: false,
             streaming: None,
@@ -156,7 +164,12 @@ impl<'a> Relay<'a> {
                 self.progress = Instant::now();
                 continue;
             }
-            self.client.patient.set(self.blocked() || self.held.listens());
+            if self.look_again.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
+                self.look_again = None;
+                continue;
+            }
+            let monitors = &self.session.path.worker.monitors;
+            self.client.patient.set(self.blocked() || self.held.listens() || monitors.has(&self.client));
             self.mirror();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
@@ -174,11 +187,14 @@ impl<'a> Relay<'a> {
     /// Whether the stay can end: nothing owed, nothing held, nothing half done.
     fn done(&mut self) -> bool {
         // Who waits for somebody else's write, or listens, would keep a drain waiting for ever.
-        if self.session.path.worker.draining.get() && (self.blocked() || self.held.listens()) {
+        let waits = self.blocked() || self.held.listens() || (self.held.kept && self.expect.is_empty());
+        if waits && self.session.path.worker.draining.get() {
             self.closing = true;
             return true;
         }
-        let quiet = self.expect.is_empty() && self.to_upstream.is_empty() && self.replies.at_start();
+        let waits = self.look_again.is_some();
+        let quiet =
+            self.expect.is_empty() && self.to_upstream.is_empty() && self.replies.at_start() && !waits;
         quiet && self.streaming.is_none() && (!self.held.any() || self.closing)
     }
 

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::class;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
-use crate::resp::reply;
 use crate::resp::request::{Args, encode};
 use crate::resp::scan::request::ProtocolError;
+use crate::resp::{Proto, reply};
 use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
@@ -89,10 +89,18 @@ impl Relay<'_> {
         let route = command.map(|c| c.route);
         match route {
             _ if self.held.opaque => return self.forward_raw(route),
-            Some(Route::Pin(Pin::MonitorUpstream)) if !self.held.multi => return self.monitor_upstream(),
+            Some(Route::Pin(Pin::MonitorUpstream)) if !self.held.multi => {
+                if local::is_monitor_upstream(&args) {
+                    return self.monitor_upstream();
+                }
+                let mut out = Vec::new();
+                local::unknown_nearside(&mut out);
+                return self.answer_here(out.into());
+            }
             _ if self.held.multi => {}
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;
+                self.show(&args, true);
                 return self.answer_here(Bytes::from_static(b"+OK\r\n"));
             }
             Some(Route::Session(Local::Nearside)) => {
@@ -127,6 +135,9 @@ impl Relay<'_> {
 
     /// Sends the request at the front, unless it must wait for the replies before it.
     fn send(&mut self, command: Option<&'static Command>) -> bool {
+        if command.is_some_and(|command| self.waits_for_target(command)) {
+            return false;
+        }
         let args = self.session.intake.args();
         let mut turn = self.held.forward(command, &args);
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
@@ -222,9 +233,13 @@ impl Relay<'_> {
 
     /// Monitors see a request that has been taken.
     fn show(&self, args: &Args<'_>, whole: bool) {
-        let monitors = &self.session.path.worker.monitors;
-        if monitors.any() {
-            monitors.show(&self.session.path, lookup(args), args, whole);
+        let path = &self.session.path;
+        if path.worker.monitors.any() {
+            let command = lookup(args);
+            let subscribed = path.proto == Proto::Resp2 && self.held.subscribed.any();
+            if !subscribed || command.is_some_and(Command::while_subscribed) {
+                path.worker.monitors.show(path, command, args, whole);
+            }
         }
     }
 

@@ -1,6 +1,10 @@
 //! Requests that go to the upstream in other words: those it only has to nod to, and those that name
 //! a client by our id, which the upstream knows by another.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
+
 use super::relay::Relay;
 use crate::command::Command;
 use crate::resp::request::{Args, encode};
@@ -8,24 +12,50 @@ use crate::session::local::integer;
 use crate::session::nod;
 use crate::session::state::{Expect, Turn};
 
+/// How often a client that is to take invalidations is looked for before it is given up.
+const LOOKS: u32 = 200;
+/// The time between.
+const LOOK: Duration = Duration::from_millis(5);
 /// An id that no client of the upstream ever has.
 const NOBODY: &[u8] = b"9223372036854775807";
 
 impl Relay<'_> {
+    /// Whether the request at the front sends invalidations to a client that has no connection of its
+    /// own yet. It is asked to take one; that is looked for again soon.
+    pub(super) fn waits_for_target(&mut self, command: &Command) -> bool {
+        if command.name != "CLIENT|TRACKING" {
+            return false;
+        }
+        let roster = &self.session.path.worker.roster;
+        let args = self.session.intake.args();
+        let id =
+            redirect_at(&args).and_then(|at| integer(args.get(at))).and_then(|id| u64::try_from(id).ok());
+        let card = id.filter(|id| *id != self.client.id).and_then(|id| roster.card(id));
+        let Some(card) = card.filter(|card| card.upstream_id() == 0 && self.looks < LOOKS) else {
+            self.looks = 0;
+            return false;
+        };
+        if self.looks == 0 {
+            roster.pin(&card);
+        }
+        self.looks += 1;
+        self.look_again = Some(Box::pin(sleep(LOOK)));
+        true
+    }
+
     /// What goes to the upstream in place of the request at the front, if it is not the request itself.
     pub(super) fn reworded(&mut self, command: &'static Command, turn: &mut Turn) -> Option<Vec<u8>> {
         if matches!(turn, Turn::Opaque) {
             return None;
         }
-        let args = self.session.intake.args();
         match command.name {
-            "CLIENT|UNBLOCK" => return self.with_their_id(&args, 2),
+            "CLIENT|UNBLOCK" => return self.with_their_id(2),
             "CLIENT|TRACKING" => {
-                let at = (3..args.len()).find(|i| args.is(*i, "REDIRECT"))? + 1;
-                return self.with_their_id(&args, at);
+                return self.with_their_id(redirect_at(&self.session.intake.args())?);
             }
             _ => {}
         }
+        let args = self.session.intake.args();
         let asked = nod::prepare(command, &args, self.client.id)?;
         match turn {
             Turn::Expect(expect @ Expect::Reply) if self.held.queued().is_none() => {
@@ -40,10 +70,12 @@ impl Relay<'_> {
     }
 
     /// The request with the upstream's id of a client in place of ours.
-    fn with_their_id(&self, args: &Args<'_>, at: usize) -> Option<Vec<u8>> {
+    fn with_their_id(&mut self, at: usize) -> Option<Vec<u8>> {
+        let args = self.session.intake.args();
         let ours = (at < args.len()).then(|| integer(args.get(at))).flatten().filter(|id| *id > 0)?;
         let card = u64::try_from(ours).ok().and_then(|id| self.session.path.worker.roster.card(id));
         let theirs = card.map_or(0, |card| card.upstream_id());
+        self.redirected = (theirs, ours);
         let theirs = if theirs > 0 { theirs.to_string().into_bytes() } else { NOBODY.to_vec() };
         let words: Vec<&[u8]> =
             (0..args.len()).map(|i| if i == at { &theirs[..] } else { args.get(i) }).collect();
@@ -51,8 +83,18 @@ impl Relay<'_> {
     }
 
     /// Our id of the client that holds the upstream's connection `theirs`.
-    pub(super) fn ours_of(&self, theirs: i64) -> Option<u64> {
+    pub(super) fn ours_of(&self, theirs: i64) -> Option<i64> {
+        // It may be gone by now.
+        if self.redirected.0 == theirs {
+            return Some(self.redirected.1);
+        }
         let cards = self.session.path.worker.roster.cards();
-        cards.iter().find(|card| card.upstream_id() == theirs).map(|card| card.id)
+        cards.iter().find(|card| card.upstream_id() == theirs).and_then(|card| i64::try_from(card.id).ok())
     }
+}
+
+/// Where the id after `REDIRECT` stands.
+fn redirect_at(args: &Args<'_>) -> Option<usize> {
+    let at = (3..args.len()).find(|i| args.is(*i, "REDIRECT"))? + 1;
+    (at < args.len()).then_some(at)
 }

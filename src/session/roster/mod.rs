@@ -21,6 +21,8 @@ pub(super) use line::{Asker, Dialect, render};
 pub enum Order {
     /// Close its connection, now.
     Kill(u64),
+    /// Give it an upstream connection of its own.
+    Pin(u64),
 }
 
 /// Every client of one proxy.
@@ -69,6 +71,14 @@ impl Roster {
             let _ = worker.send(Order::Kill(id));
         }
         true
+    }
+
+    /// Asks a client's worker to give it an upstream connection of its own, so that it can be named to
+    /// the upstream. Its card says when it has one.
+    pub fn pin(&self, card: &Card) {
+        if let Some(worker) = self.workers.get(card.worker) {
+            let _ = worker.send(Order::Pin(card.id));
+        }
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Card>>> {
