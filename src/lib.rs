@@ -16,6 +16,7 @@ pub mod config;
 pub mod embedded;
 pub mod net;
 pub mod policy;
+pub mod pubsub;
 pub mod resp;
 pub mod session;
 pub mod telemetry;

@@ -13,9 +13,10 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::config::Config;
+use crate::config::{Config, OnLoss};
 use crate::net::Accepted;
 use crate::policy::Rules;
+use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{Client, Feed, Monitors, Order, Orders, Roster, Section, Session, Worker};
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
@@ -44,6 +45,7 @@ pub(crate) struct Common {
     pub(crate) config: Arc<Config>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) shares: Arc<Shares>,
     pub(crate) nonce: Arc<str>,
     pub(crate) monitors: Arc<Monitors>,
     pub(crate) roster: Arc<Roster>,
@@ -130,11 +132,14 @@ fn worker(index: usize, common: &Common) -> Worker {
     let (shared, config) = (&common.shared, &common.config);
     let (stats, upstream, says) =
         (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
+    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
+    let shares = Arc::clone(&common.shares);
     Worker {
         index,
+        feeds: Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), feeds(config)),
         roster: Arc::clone(&common.roster),
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(shared), idle_share(index, config)),
+        pool,
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,
@@ -142,9 +147,23 @@ fn worker(index: usize, common: &Common) -> Worker {
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
         monitors: Feed::new(&common.monitors, index, config),
-        info: Section(Rc::new(move || section(&stats, &says, upstream.connections(), &upstream.lending))),
+        info: Section(Rc::new(move || {
+            section(&stats, &says, upstream.connections(), &upstream.lending) + &shares.section()
+        })),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
+    }
+}
+
+/// How shared subscriptions behave.
+fn feeds(config: &Config) -> pubsub::Settings {
+    let upstream = &config.upstream;
+    pubsub::Settings {
+        resubscribe: config.pubsub_on_loss == OnLoss::Resubscribe,
+        answer: upstream.socket_timeout,
+        check: upstream.health_check_interval,
+        reconnect_min: upstream.reconnect_min,
+        reconnect_max: upstream.reconnect_max,
     }
 }
 

@@ -101,3 +101,19 @@ files! {
     watch,
     zsets,
 }
+
+/// Nobody has a connection of its own for its subscriptions.
+#[test]
+fn pubsub_shared() {
+    runner::run_as("pubsub", include_str!("conversations/pubsub.talk"), |c| c.pubsub_dedicated = 0);
+}
+
+/// Redis 7.0 puts a message that a transaction sends to its own client inside the reply to `EXEC`; here
+/// the transaction has another connection than the subscription, and the message comes after it.
+#[test]
+fn pubsub_resp3_shared() {
+    let transaction = "MULTI\nPUBLISH c in-a-transaction\n(3) EXEC\n";
+    let text = include_str!("conversations/pubsub_resp3.talk");
+    assert!(text.contains(transaction));
+    runner::run_as("pubsub_resp3", &text.replace(transaction, ""), |c| c.pubsub_dedicated = 0);
+}

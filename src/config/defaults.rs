@@ -1,8 +1,8 @@
 //! The defaults of every setting, as ready values. The table's texts are tested against these.
 
 use super::{
-    Config, Embedded, Endpoint, Features, Limits, Listen, Log, LogFormat, OutputLimit, OutputLimits, Profile,
-    Upstream,
+    Config, Embedded, Endpoint, Features, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits,
+    Profile, Upstream,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +25,8 @@ impl Default for Config {
             tcp_keepalive: Some(Duration::from_secs(300)),
             tcp_backlog: 511,
             client_output_buffer_limit: OutputLimits::default(),
+            pubsub_dedicated: 256,
+            pubsub_on_loss: OnLoss::Close,
             drain_timeout: Duration::from_secs(10),
             upstream,
             embedded: Embedded::default(),

@@ -2,7 +2,7 @@
 
 use super::units::{boolean, duration, show_duration, show_size, size};
 use super::written::{Value, quoted};
-use super::{Config, Listen, LogFormat, OutputLimits, Profile};
+use super::{Config, Listen, LogFormat, OnLoss, OutputLimits, Profile};
 use super::{listen, output};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +38,7 @@ pub(super) enum Field {
     Listen(Place<Vec<Listen>>),
     Output(Place<OutputLimits>),
     LogFormat(Place<LogFormat>),
+    OnLoss(Place<OnLoss>),
     Profile(Place<Profile>),
     /// Part of what names the upstream; these are resolved together (`upstream.rs`).
     Upstream(Part),
@@ -112,6 +113,7 @@ impl Field {
                     output::parse(text, base).map_err(|why| format!("{} {why}", quoted(text)))?;
             }
             Self::LogFormat(place) => *place(config) = LogFormat::named(text).ok_or_else(wrong)?,
+            Self::OnLoss(place) => *place(config) = OnLoss::named(text).ok_or_else(wrong)?,
             Self::Profile(place) => *place(config) = Profile::named(text).ok_or_else(wrong)?,
             Self::List(_) | Self::Listen(_) | Self::Upstream(_) => {}
         }
@@ -138,6 +140,7 @@ impl Field {
             Self::Listen(place) => shown_listen(place(config)).join(","),
             Self::Output(place) => place(config).to_string(),
             Self::LogFormat(place) => place(config).name().into(),
+            Self::OnLoss(place) => place(config).name().into(),
             Self::Profile(place) => place(config).name().into(),
             Self::Upstream(Part::Database) => config.upstream.database.to_string(),
             Self::Upstream(Part::Tls) => "false".into(),
@@ -173,6 +176,7 @@ impl Field {
             Self::Listen(_) => "a list of host:port or unix:/path".into(),
             Self::Output(_) => "a text such as \"normal 0 0 0 pubsub 32mb 8mb 60\"".into(),
             Self::LogFormat(_) => "text or json".into(),
+            Self::OnLoss(_) => "close or resubscribe".into(),
             Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
             Self::Upstream(Part::Uri) => {
                 "redis://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
@@ -195,6 +199,20 @@ impl LogFormat {
         match self {
             Self::Text => "text",
             Self::Json => "json",
+        }
+    }
+}
+
+impl OnLoss {
+    fn named(name: &str) -> Option<Self> {
+        [Self::Close, Self::Resubscribe].into_iter().find(|what| what.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Resubscribe => "resubscribe",
         }
     }
 }

@@ -64,6 +64,11 @@ pub struct Config {
     pub tcp_backlog: u32,
     /// When a client that does not read its replies is cut.
     pub client_output_buffer_limit: OutputLimits,
+    /// Subscribers with an upstream connection of their own, of all workers together; those above it
+    /// share one per worker and credential. Default 256.
+    pub pubsub_dedicated: usize,
+    /// What becomes of those that share one when it is lost. Default [`OnLoss::Close`].
+    pub pubsub_on_loss: OnLoss,
     /// How long a stopping proxy waits for what is in flight. Default 10 s.
     pub drain_timeout: Duration,
     /// The Redis or Valkey behind the proxy.
@@ -211,6 +216,16 @@ pub struct OutputLimit {
     pub soft: u64,
     /// How long `soft` may be exceeded without a break.
     pub soft_for: Duration,
+}
+
+/// What becomes of subscribers when the connection they share is lost: messages may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// Their connections are closed, so that they know.
+    #[default]
+    Close,
+    /// They are subscribed again on a new connection; the gap is logged and counted.
+    Resubscribe,
 }
 
 /// How the log is written.

@@ -59,6 +59,18 @@ pub(super) const GENERAL: &[Setting] = &[
         "When a client that does not read its replies is cut: class, hard limit, soft limit, seconds \
             above the soft limit, for the classes normal and pubsub. 0 is no limit.",
     ),
+    fixed(
+        "pubsub_dedicated",
+        Field::Count(|c| &mut c.pubsub_dedicated, 0, 1_000_000),
+        "Subscribers with an upstream connection of their own, of all workers together; they count \
+            against upstream.max_pinned. Those above it share one per worker and user.",
+    ),
+    fixed(
+        "pubsub_on_loss",
+        Field::OnLoss(|c| &mut c.pubsub_on_loss),
+        "What becomes of subscribers that share a connection when it is lost: close closes theirs, so \
+            that they know; resubscribe subscribes them again, and what was published meanwhile is lost.",
+    ),
     live(
         "drain_timeout",
         Field::Wait(|c| &mut c.drain_timeout, Bare::Refused),

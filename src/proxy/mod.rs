@@ -203,8 +203,13 @@ fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<
     let (roster, orders) = Roster::new(config.workers);
     let common = Common {
         config: Arc::clone(config),
-        shared: Arc::new(Shared::new(config.upstream.clone(), config.limits.clone())),
+        shared: Arc::new(Shared::new(
+            config.upstream.clone(),
+            config.limits.clone(),
+            config.pubsub_dedicated,
+        )),
         stats: Arc::new(Stats::new(config.workers)),
+        shares: Arc::default(),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),

@@ -15,6 +15,7 @@ mod path;
 mod pinned;
 mod roster;
 mod state;
+mod subscribed;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -27,6 +28,7 @@ use bytes::{Bytes, BytesMut};
 use crate::config::{Config, Limits};
 use crate::net::Stream;
 use crate::policy::Rules;
+use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
 use crate::upstream::{Lanes, Pool, Shared};
 
@@ -35,6 +37,7 @@ use intake::{Intake, Read};
 pub use monitor::{Feed, Monitors};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
+pub use subscribed::Listener;
 
 /// What the sessions of one worker share.
 #[derive(Debug)]
@@ -50,7 +53,9 @@ pub struct Worker {
     /// The worker's lanes.
     pub lanes: Lanes<Client>,
     /// The worker's idle leases.
-    pub pool: Pool,
+    pub pool: Rc<Pool>,
+    /// The connections its subscribers share.
+    pub feeds: Feeds<Listener>,
     /// What is permitted.
     pub rules: Rules,
     /// The buffer every read goes into; what is not consumed at once is copied out.
@@ -134,6 +139,7 @@ impl Session {
                 Next::Again(request) => Box::pin(pinned::run(&mut self, Some(request))).await,
                 Next::Close => return,
             }
+            self.path.back_from_own_connection();
         }
     }
 

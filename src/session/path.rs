@@ -3,10 +3,13 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::client::{After, Client, Ticket};
 use super::nod::{self, Asked};
+use super::subscribed::{Membership, correct};
 use super::{Worker, local, monitor};
-use crate::command::{Command, Local, Pin, Route, lookup};
+use crate::command::{Command, Family, Local, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::convert::Conversion;
 use crate::resp::reply;
@@ -46,6 +49,10 @@ pub(super) struct Path {
     pub(super) proto: Proto,
     pub(super) db: u32,
     pub(super) credential: Rc<Credential>,
+    /// Its subscriptions, if it shares a connection for them.
+    pub(super) member: Option<Membership>,
+    /// The right to subscribe on a connection of its own, for the stay there.
+    pub(super) dedicated: Option<OwnedSemaphorePermit>,
     lane: Option<Rc<Lane<Client>>>,
     limits: Limits,
     /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
@@ -65,6 +72,8 @@ impl Path {
             proto: Proto::Resp2,
             db: worker.config.upstream.database,
             credential: Rc::new(worker.shared.credential()),
+            member: None,
+            dedicated: None,
             lane: None,
             limits,
             arrived: Instant::now(),
@@ -87,6 +96,7 @@ impl Path {
     /// Back to what a client is when it connects (`RESET`).
     pub(super) fn reset(&mut self) {
         self.worker.monitors.remove(&self.client);
+        self.unsubscribe_all();
         self.speak(Proto::Resp2);
         // Redis 7.2 forgets it, which is also the first to print this field.
         self.client.card.reset(self.worker.shared.client_line().has("lib-name"));
@@ -98,6 +108,9 @@ impl Path {
     pub(super) fn speak(&mut self, proto: Proto) {
         self.proto = proto;
         self.client.card.set_proto(proto);
+        if let Some(member) = &self.member {
+            member.speak(proto);
+        }
     }
 
     /// From now on the client works on database `db`.
@@ -130,15 +143,34 @@ impl Path {
         let command = lookup(args);
         let verdict = match self.worker.rules.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
-            Ok(_permit) => match command {
-                Some(command) if self.worker.monitors.any() => self.route_monitored(command, args),
-                Some(command) => self.route_known(command, args),
-                None if is_attack(args) => Verdict::Close,
-                None => self.pin(),
-            },
+            Ok(_permit) if self.member.is_some() => self.route_member(command, args),
+            Ok(_permit) => self.route_any(command, args),
         };
         if verdict.consumed() {
             self.client.count(command, args);
+        }
+        verdict
+    }
+
+    #[inline]
+    fn route_any(&mut self, command: Option<&'static Command>, args: &Args<'_>) -> Verdict {
+        match command {
+            Some(command) if self.worker.monitors.any() => self.route_monitored(command, args),
+            Some(command) => self.route_known(command, args),
+            None if is_attack(args) => Verdict::Close,
+            None => self.pin(),
+        }
+    }
+
+    /// It is subscribed, and shares the connection for it.
+    #[cold]
+    fn route_member(&mut self, command: Option<&'static Command>, args: &Args<'_>) -> Verdict {
+        let Some(verdict) = self.while_subscribed(command, args) else {
+            return self.route_any(command, args);
+        };
+        let runs = |c: &&Command| self.proto == Proto::Resp3 || c.while_subscribed();
+        if verdict.consumed() && self.worker.monitors.any() && command.as_ref().is_some_and(runs) {
+            self.worker.monitors.show(self, command, args, true);
         }
         verdict
     }
@@ -159,6 +191,10 @@ impl Path {
     #[inline]
     fn route_known(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
         match command.route {
+            Route::Lane if command.family == Family::Pubsub => {
+                let after = correct::after(self.worker.feeds.shares(), command, args);
+                self.on_lane(command, args, after)
+            }
             Route::Lane | Route::Container => self.on_lane(command, args, After::Nothing),
             Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, After::Nothing),
             Route::Info if local::is_ours_alone(args) => {
@@ -179,6 +215,7 @@ impl Path {
             Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
                 self.here(|_, out| local::unknown_nearside(out))
             }
+            Route::Pin(Pin::Subscribe(kind)) => self.subscribe(kind, command, args),
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
     }
@@ -236,7 +273,7 @@ impl Path {
     }
 
     /// Answers here, once nothing is in flight.
-    fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
+    pub(super) fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
         }

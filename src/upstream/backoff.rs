@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Doubling pauses with full jitter between half and all of each, so that workers and proxies which
 /// lost the same server do not come back in step.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     min: Duration,
     max: Duration,
     next: Duration,
@@ -14,19 +14,19 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// Pauses from `min` to `max`.
-    pub(super) fn new(min: Duration, max: Duration) -> Self {
+    pub fn new(min: Duration, max: Duration) -> Self {
         Self { min, max: max.max(min), next: min, random: fastrand::Rng::new() }
     }
 
     /// How long to wait before the next attempt.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let pause = self.next.mul_f64(0.5 + 0.5 * self.random.f64());
         self.next = (self.next * 2).min(self.max);
         pause
     }
 
     /// An attempt succeeded.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = self.min;
     }
 }

@@ -22,6 +22,7 @@ mod warm;
 
 use std::rc::Rc;
 
+pub use backoff::Backoff;
 pub use budget::{Class, Permit};
 pub use failure::Failure;
 pub use handshake::ServerInfo;

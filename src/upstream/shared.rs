@@ -36,6 +36,8 @@ pub struct Shared {
     large: Large,
     /// Large replies that may be starting at once.
     starts: Arc<Semaphore>,
+    /// Subscribers that may have a connection of their own.
+    dedicated: Arc<Semaphore>,
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
     buffered: AtomicUsize,
@@ -47,11 +49,13 @@ pub struct Shared {
 
 impl Shared {
     /// An upstream nobody has connected to. Its endpoint must be a real one, not `Embedded`.
-    pub fn new(settings: Upstream, limits: Limits) -> Self {
+    /// `dedicated`: how many subscribers may have a connection of their own.
+    pub fn new(settings: Upstream, limits: Limits, dedicated: usize) -> Self {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
             large: Large::new(limits.large_memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
+            dedicated: Arc::new(Semaphore::new(dedicated)),
             settings,
             limits,
             current: Mutex::new(None),
@@ -80,6 +84,13 @@ impl Shared {
     /// Whether somebody waits for what a connection of `class` holds, which may sit idle.
     pub fn contended(&self, class: Class) -> bool {
         self.budget.contended(class)
+    }
+
+    /// The right of one subscriber to a connection of its own, of all workers together
+    /// (`pubsub_dedicated`); kept for as long as it is subscribed there. `None`: all are taken, it
+    /// shares one.
+    pub fn dedicated_subscriber(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.dedicated).try_acquire_owned().ok()
     }
 
     /// Whether replies to requests like this one have lately been too large for a lane.

@@ -16,22 +16,34 @@ use crate::step::{Brings, Step};
 
 /// Holds every conversation of a file with every kind of server, and reports every first difference.
 pub(crate) fn run(file: &str, text: &str) {
+    run_as(file, text, |_| {});
+}
+
+/// The same, with other settings of the proxy.
+pub(crate) fn run_as(file: &str, text: &str, change: fn(&mut Config)) {
     let script = Script::read(text);
     let seed = seed();
     let mut differences = String::new();
     for kind in kinds() {
-        run_with(&kind, (file, &script), seed, |difference| {
+        run_with(&kind, (file, &script), (seed, change), |difference| {
             let _ = writeln!(differences, "{file}, {}, {difference}", kind.name);
         });
     }
     assert!(differences.is_empty(), "\n{differences}\nNEARSIDE_SEED={seed}");
 }
 
-fn run_with(kind: &Kind, (file, script): (&str, &Script), seed: u64, mut differs: impl FnMut(String)) {
+fn run_with(
+    kind: &Kind,
+    (file, script): (&str, &Script),
+    (seed, change): (u64, fn(&mut Config)),
+    mut differs: impl FnMut(String),
+) {
     let (alone, behind) = (Server::start(kind, &script.server), Server::start(kind, &script.server));
     // Without Nearside: whether the conversations themselves are sound.
     let proxy = std::env::var_os("NEARSIDE_TALKS_DIRECT").is_none();
-    let proxy = proxy.then(|| Proxy::start_unix(transparent(script, &behind.place())));
+    let mut config = transparent(script, &behind.place());
+    change(&mut config);
+    let proxy = proxy.then(|| Proxy::start_unix(config));
     let one = Side { script, place: alone.place(), server: alone.place(), is_direct: true };
     let place = proxy.as_ref().map_or_else(|| behind.place(), |proxy| proxy.place().clone());
     let other = Side { script, place, server: behind.place(), is_direct: proxy.is_none() };

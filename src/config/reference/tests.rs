@@ -65,6 +65,7 @@ fn printing_and_reading_again_gives_the_same_configuration() {
     config.client_output_buffer_limit.normal =
         OutputLimit { hard: 1000, soft: 5 << 20, soft_for: Duration::from_millis(250) };
     config.drain_timeout = Duration::from_micros(1);
+    config.pubsub_on_loss = crate::config::OnLoss::Resubscribe;
     config.upstream.max_connections = 2;
     config.upstream.health_check_interval = Duration::from_secs(3601);
     config.embedded.save = String::new();

@@ -10,6 +10,7 @@ use super::{After, Client, Later, Ticket, Waiting};
 use crate::resp::convert::convert;
 use crate::resp::reply;
 use crate::session::nod::Nod;
+use crate::session::subscribed::correct;
 use crate::upstream::{Caller, Failure};
 
 impl Client {
@@ -20,6 +21,22 @@ impl Client {
         self.weight.set(self.weight.get() - u64::from(ticket.weight));
         let mean = self.reply_size.get();
         self.reply_size.set(if size > mean { size } else { (mean * 7 + size) / 8 });
+    }
+
+    /// A reply (RESP3) that does not go out as it came.
+    #[cold]
+    fn changed(&self, after: After, frame: &[u8]) -> Vec<u8> {
+        match after {
+            After::Nothing | After::Nod => frame.to_vec(),
+            After::Info => reply::with_section(frame, &(self.section.0)()),
+            After::Receivers(extra) => correct::add(frame, extra.into()),
+            After::Subscribers(kind) => correct::subscribers(frame, &self.shares, kind),
+        }
+    }
+
+    /// A request that did not go to a lane has been answered; its reply is out.
+    pub(in crate::session) fn answered_aside(&self) {
+        self.outstanding.set(self.outstanding.get().saturating_sub(1));
     }
 
     /// The upstream has answered, or not, what is waited for longest.
@@ -49,11 +66,11 @@ impl Caller for Client {
         if self.cut.get() || self.ending.get() {
             return;
         }
-        if ticket.after == After::Info {
-            let longer = reply::with_section(frame, &(self.section.0)());
+        if ticket.after != After::Nothing {
+            let changed = self.changed(ticket.after, frame);
             return self.deliver(|out| match ticket.conversion {
-                None => out.extend_from_slice(&longer),
-                Some(how) => convert(how, &longer, out),
+                None => out.extend_from_slice(&changed),
+                Some(how) => convert(how, &changed, out),
             });
         }
         match ticket.conversion {

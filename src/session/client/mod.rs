@@ -18,9 +18,10 @@ use bytes::Bytes;
 use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::{Section, Worker};
-use crate::command::Command;
+use crate::command::{Channels, Command};
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
+use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
 use crate::resp::request::Args;
 use crate::upstream::Shared;
@@ -52,6 +53,10 @@ pub(super) enum After {
     Info,
     /// It is the nod that is waited for longest.
     Nod,
+    /// It counts receivers of a message; so many more are added.
+    Receivers(i32),
+    /// It counts subscribers of channels of this kind; those that share a connection are added.
+    Subscribers(Channels),
 }
 
 /// What the session's task waits for.
@@ -111,6 +116,7 @@ pub struct Client {
     section: Section,
     limits: Rc<Limits>,
     pub(super) shared: Arc<Shared>,
+    shares: Arc<Shares>,
     /// Memory for buffers taken for what is unread, bytes.
     reserved: Cell<usize>,
     /// There was no more of it: the client is not read from until it has read some.
@@ -151,6 +157,7 @@ impl Client {
             section: worker.info.clone(),
             limits: Rc::clone(&worker.limits),
             shared: Arc::clone(&worker.shared),
+            shares: Arc::clone(worker.feeds.shares()),
             reserved: Cell::new(0),
             starved: Cell::new(false),
             again: Cell::new(false),

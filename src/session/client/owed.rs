@@ -44,6 +44,15 @@ impl Client {
     /// A message that answers no request: goes out between two replies, and is written now. The
     /// limit on unread output holds for it as for replies.
     pub(in crate::session) fn push(&self, message: &[u8]) {
+        self.queue(message);
+        self.flush_now();
+        if !self.is_flushed() {
+            self.check_limit(Instant::now());
+        }
+    }
+
+    /// Like [`Self::push`], but written at the end of the turn, when the client is flushed.
+    pub(in crate::session) fn queue(&self, message: &[u8]) {
         let mut out = self.out.borrow_mut();
         if out.in_reply {
             out.pushes.extend_from_slice(message);
@@ -53,10 +62,11 @@ impl Client {
         }
         drop(out);
         self.append(|out| out.extend_from_slice(message));
-        self.flush_now();
-        if !self.is_flushed() {
-            self.check_limit(Instant::now());
-        }
+    }
+
+    /// Whether there was no memory for what it leaves unread.
+    pub(in crate::session) fn is_starved(&self) -> bool {
+        self.starved.get()
     }
 
     /// Whether a reply that is passed on in pieces is half through; messages wait for its end.

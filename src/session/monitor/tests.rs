@@ -8,19 +8,32 @@ use super::*;
 use crate::command::lookup;
 use crate::net::Stream;
 use crate::policy::Rules;
+use crate::pubsub::Feeds;
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
 use crate::session::{Section, Session, Worker};
 use crate::upstream::{Lanes, Pool, Shared};
 
 fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
-    let shared = Arc::new(Shared::new(config.upstream.clone(), config.limits.clone()));
+    let shared =
+        Arc::new(Shared::new(config.upstream.clone(), config.limits.clone(), config.pubsub_dedicated));
     let scratch = Rc::default();
+    let pool = Rc::new(Pool::new(Arc::clone(&shared), 0));
+    let second = std::time::Duration::from_secs(1);
+    let settings = crate::pubsub::Settings {
+        resubscribe: false,
+        answer: second,
+        check: second,
+        reconnect_min: second,
+        reconnect_max: second,
+    };
+    let feeds = Feeds::new(Arc::clone(&shared), Rc::clone(&pool), Arc::default(), settings);
     Rc::new(Worker {
         index,
         roster: Arc::new(crate::session::Roster::new(1).0),
         lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch)),
-        pool: Pool::new(Arc::clone(&shared), 0),
+        pool,
+        feeds,
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
         scratch,

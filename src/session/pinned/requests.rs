@@ -115,6 +115,7 @@ impl Relay<'_> {
                 local::refused(command.map_or("", |c| c.name), &mut out);
                 return self.answer_here(out.into());
             }
+            _ if self.subscribes_elsewhere(route) => return false,
             _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
@@ -131,6 +132,18 @@ impl Relay<'_> {
             _ => class == Class::Lease,
         };
         self.held.any() || (self.taken < OVERSTAY && (fits || self.taken == 0))
+    }
+
+    /// Whether it concerns subscriptions that are not, or not yet, this connection's: it goes back to
+    /// where that is decided.
+    fn subscribes_elsewhere(&self, route: Option<Route>) -> bool {
+        let path = &self.session.path;
+        let elsewhere = match route {
+            Some(Route::Pin(Pin::Subscribe(_))) => path.dedicated.is_none(),
+            Some(Route::Pin(Pin::Unsubscribe(_))) => path.member.is_some(),
+            _ => false,
+        };
+        elsewhere && !self.held.any() && self.taken > 0
     }
 
     /// Sends the request at the front, unless it must wait for the replies before it.

@@ -82,7 +82,7 @@ impl Held {
             return Turn::Opaque;
         }
         let expect = match route {
-            Some(Route::Pin(Pin::Reply)) => match self.reply_mode(args) {
+            Some(Route::Pin(Pin::Reply)) if !self.multi => match self.reply_mode(args) {
                 Some(turn) => return turn,
                 None => Expect::Reply,
             },
@@ -107,7 +107,7 @@ impl Held {
         match route {
             Some(Route::Pin(Pin::Reply)) => {
                 let silences = args.is(2, "OFF") || args.is(2, "SKIP");
-                self.multi || (silences && self.subscribed.any())
+                silences && (self.multi || self.subscribed.any())
             }
             Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor)) => {
                 self.multi || silenced

@@ -158,4 +158,5 @@ fn a_subscription_in_a_transaction_cannot_be_followed() {
     forward(&mut held, "MULTI");
     assert!(matches!(turn(&mut held, "SUBSCRIBE c"), Turn::Opaque));
     assert!(matches!(turn(&mut held, "CLIENT REPLY OFF"), Turn::Opaque));
+    assert!(matches!(forward(&mut held, "CLIENT REPLY ON"), Expect::Reply));
 }
