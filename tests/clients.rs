@@ -36,6 +36,33 @@ fn redis_py_asyncio_in_resp3() {
 }
 
 #[test]
+fn redis_py_hard_in_resp2() {
+    drive(&python(), "redis_py_hard.py", &["2"], &[]);
+}
+
+#[test]
+fn redis_py_hard_in_resp3() {
+    drive(&python(), "redis_py_hard.py", &["3"], &[]);
+}
+
+/// Which it needs for its client-side caching.
+#[test]
+fn redis_py_hard_in_resp3_before_redis_8() {
+    let upstream = Upstream::of(&installed("NEARSIDE_REDIS8_SERVER"));
+    drive_before(&upstream, &python(), "redis_py_hard.py", &["3"], &[]);
+}
+
+#[test]
+fn redis_py_asyncio_hard_in_resp2() {
+    drive(&python(), "redis_py_asyncio_hard.py", &["2"], &[]);
+}
+
+#[test]
+fn redis_py_asyncio_hard_in_resp3() {
+    drive(&python(), "redis_py_asyncio_hard.py", &["3"], &[]);
+}
+
+#[test]
 fn celery_worker_and_tasks() {
     drive(&python(), "celery_tasks.py", &[], &[]);
 }
@@ -48,6 +75,21 @@ fn five_upstream_connections_for_130_clients() {
 #[test]
 fn ioredis() {
     drive(&node(), "ioredis.js", &["2"], &[]);
+}
+
+#[test]
+fn ioredis_hard() {
+    drive(&node(), "ioredis_hard.js", &["2"], &[]);
+}
+
+#[test]
+fn node_redis_hard_in_resp2() {
+    drive(&node(), "node_redis_hard.js", &["2"], &[]);
+}
+
+#[test]
+fn node_redis_hard_in_resp3() {
+    drive(&node(), "node_redis_hard.js", &["3"], &[]);
 }
 
 #[test]
@@ -67,8 +109,11 @@ fn redis_cli_and_redis_benchmark() {
 
 /// Runs a driver: port of Nearside, socket of the upstream, then `more`. Fails with what it said.
 fn drive(program: &Path, driver: &str, more: &[&str], flags: &[&str]) {
-    let upstream = Upstream::start();
-    let nearside = Nearside::start(&upstream, flags);
+    drive_before(&Upstream::of("redis-server".as_ref()), program, driver, more, flags);
+}
+
+fn drive_before(upstream: &Upstream, program: &Path, driver: &str, more: &[&str], flags: &[&str]) {
+    let nearside = Nearside::start(upstream, flags);
     let output = Command::new("timeout")
         .args(["-k", "10", PATIENCE])
         .arg(program)
@@ -111,13 +156,13 @@ struct Upstream {
 }
 
 impl Upstream {
-    fn start() -> Self {
+    fn of(program: &Path) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("ns-clients-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let socket = dir.join("redis.sock");
-        let child = Command::new("redis-server")
+        let child = Command::new(program)
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--enable-debug-command", "yes"])
             .arg("--unixsocket")
             .arg(&socket)

@@ -28,3 +28,16 @@ def at_the_third_try(self):
 @app.task
 def fails():
     raise ValueError("on purpose")
+
+
+@app.task(acks_late=True, max_retries=2, autoretry_for=(KeyError,), retry_backoff=False, default_retry_delay=0.1)
+def sure(n):
+    """Fails once for every number that three divides; done exactly once all the same."""
+    if n % 3 == 0 and app.backend.client.incr(f"tried:{n}") == 1:
+        raise KeyError(n)
+    return app.backend.client.incr("done")
+
+
+@app.task
+def size_of(data):
+    return len(data)

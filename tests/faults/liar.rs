@@ -86,6 +86,7 @@ fn greet(stream: &mut TcpStream, words: &[String]) -> Option<bool> {
         "HELLO" => HELLO,
         "CONFIG" => b"%0\r\n",
         "SELECT" => b"+OK\r\n",
+        "CLIENT" => b"-ERR unknown command\r\n",
         _ => return None,
     };
     Some(stream.write_all(answer).is_ok())

@@ -93,9 +93,14 @@ fn no_increment_runs_twice_however_often_connections_are_cut() {
 
 #[test]
 fn a_transaction_that_loses_its_connection_ends_with_its_client() {
-    for stage in
-        [&["MULTI"][..], &["WATCH k"], &["MULTI", "INCR n"], &["SUBSCRIBE c"], &["MONITOR"], &["BLPOP l 0"]]
-    {
+    for stage in [
+        &["MULTI"][..],
+        &["WATCH k"],
+        &["MULTI", "INCR n"],
+        &["SUBSCRIBE c"],
+        &["NEARSIDE MONITOR UPSTREAM"],
+        &["BLPOP l 0"],
+    ] {
         let mut redis = Redis::start(&[]);
         let near = Near::before(&redis);
         let mut client = near.client();

@@ -94,7 +94,7 @@ fn elements_lost_with_their_clients_are_counted() {
 fn lost_by_its_own_account(near: &Near) -> u64 {
     let info = near.client().ask("INFO nearside");
     let line = info.lines().find_map(|line| line.strip_prefix("nearside_popped_elements_lost:"));
-    line.map_or(0, |n| n.trim().parse().expect("a count"))
+    line.expect("it counts them").trim().parse().expect("a count")
 }
 
 /// In each round a client is blocked, and leaves about when an element is pushed. How many elements are
