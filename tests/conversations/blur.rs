@@ -103,7 +103,9 @@ impl Blur {
             Self::Numbers => text.parse::<f64>().is_ok().then(|| "#".into())?,
             Self::Shape => digits(&text),
             Self::Types => String::new(),
-            Self::Client => client(text.trim_end().lines().last().unwrap_or_default()),
+            Self::Client => {
+                client(text.trim_start_matches("txt:").trim_end().lines().last().unwrap_or_default())
+            }
             Self::Clients => text.trim_end().lines().map(client).collect(),
             Self::Info => info(&text),
             Self::Monitor => monitor(&text),

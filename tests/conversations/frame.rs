@@ -6,7 +6,7 @@ pub(crate) enum Frame {
     /// A text, number, null or error, with its type's character.
     Leaf { kind: u8, text: Vec<u8> },
     /// A list, set, map (names and values in turn), push or attribute.
-    Many { kind: u8, items: Vec<Frame> },
+    Many { kind: u8, items: Vec<Self> },
     /// What is no reply.
     Other(Vec<u8>),
 }

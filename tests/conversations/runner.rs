@@ -68,7 +68,7 @@ fn transparent(script: &Script, upstream: &Place) -> Config {
     let Place::Unix(path) = upstream else { panic!("servers are on Unix sockets") };
     let mut sources = Sources::default();
     sources.env.insert("NEARSIDE_PROFILE".into(), "transparent".into());
-    sources.env.insert("NEARSIDE_UPSTREAM".into(), format!("unix://{}", path.display()).into());
+    sources.env.insert("NEARSIDE_UPSTREAM".into(), format!("unix://{}", path.display()));
     let mut config = config::load(&sources).expect("settings that fit").config;
     config.workers = 2;
     if let Some((user, password)) = &script.proxy {

@@ -29,6 +29,7 @@ pub(crate) const VARIES: &[Rule] = &[
     rule("MEMORY DOCTOR", Blur::Type, "advice about memory"),
     rule("MEMORY MALLOC-STATS", Blur::Type, "the allocator's"),
     rule("MEMORY STATS", Blur::Types, "what the allocator gave"),
+    rule("MEMORY USAGE", Blur::Numbers, "Valkey 9: how a value is kept depends on how its bytes arrived"),
     rule("OBJECT IDLETIME", Blur::Numbers, "time goes by"),
     rule("RANDOMKEY", Blur::Types, "random"),
     rule("SCAN", Blur::Order, "the order of a hash table with a seed"),

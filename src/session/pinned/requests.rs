@@ -194,8 +194,9 @@ impl Relay<'_> {
 
     /// Everything goes through; only `RESET` is watched for.
     fn forward_raw(&mut self, route: Option<Route>) -> bool {
-        if route == Some(Route::Session(Local::Reset)) {
-            self.reset_sent = true;
+        if route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1 {
+            // What follows it means something again.
+            (self.reset_sent, self.leaving) = (true, true);
         }
         self.pass_on();
         true
