@@ -99,10 +99,11 @@ enum Next {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Lanes may still hold the client's other half, for replies that are on their way.
-        self.client().hang_up();
+        // Before it hears of its end: nobody is to find it listed afterwards.
         self.path.worker.monitors.remove(self.client());
         self.path.worker.roster.leave(self.client().id);
+        // Lanes may still hold the client's other half, for replies that are on their way.
+        self.client().hang_up();
     }
 }
 

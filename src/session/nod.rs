@@ -59,6 +59,15 @@ enum What {
     Set(Flag, bool),
 }
 
+/// What comes of an answer.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// It was the client's last reply, after which it must be closed.
+    pub(super) last: bool,
+    /// Upstream connections of clients that were killed: to be closed there before the answer is given.
+    pub(super) orphans: Vec<i64>,
+}
+
 /// What `args` needs a nod for; `None`: it is no such command.
 pub(super) fn prepare(command: &'static Command, args: &Args<'_>, id: u64) -> Option<Asked> {
     let which = match command.route {
@@ -160,9 +169,13 @@ impl Nod {
         matches!(self.what, What::Pass)
     }
 
+    /// It is `EXEC` that runs the command.
+    pub(super) fn run_by_exec(&mut self) {
+        (self.asker.command, self.asker.bytes, self.asker.arguments) = ("EXEC", 14, 4);
+    }
+
     /// The upstream has answered `frame`: appends what the client gets, and does what was granted.
-    /// Answers whether this was the client's last reply, after which it must be closed.
-    pub(super) fn finish(self, client: &Client, frame: &[u8], out: &mut Vec<u8>) -> bool {
+    pub(super) fn finish(self, client: &Client, frame: &[u8], out: &mut Vec<u8>) -> Settled {
         let wrong = frame.starts_with(b"-ERR syntax error") && matches!(self.what, What::Set(..));
         let refused = matches!(frame.first(), Some(b'-' | b'!')) && !wrong;
         if !refused && !matches!(self.what, What::Pass) {
@@ -172,11 +185,11 @@ impl Nod {
             Proto::Resp2 => convert(Conversion::Generic, frame, out),
             Proto::Resp3 => out.extend_from_slice(frame),
         }
-        false
+        Settled::default()
     }
 
     /// The upstream has nothing against it.
-    pub(super) fn granted(self, client: &Client, out: &mut Vec<u8>) -> bool {
+    pub(super) fn granted(self, client: &Client, out: &mut Vec<u8>) -> Settled {
         let card = &client.card;
         let ok = |out: &mut Vec<u8>| out.extend_from_slice(local::OK);
         match self.what {
@@ -209,7 +222,7 @@ impl Nod {
                 ok(out);
             }
         }
-        false
+        Settled::default()
     }
 
     fn list(&self, filter: &Filter, client: &Client, out: &mut Vec<u8>) {
@@ -220,15 +233,15 @@ impl Nod {
         reply::text(client.card.proto(), &text, out);
     }
 
-    fn kill(&self, filter: &Filter, old: bool, client: &Client, out: &mut Vec<u8>) -> bool {
+    fn kill(&self, filter: &Filter, old: bool, client: &Client, out: &mut Vec<u8>) -> Settled {
         let (line, now) = (client.shared.client_line(), Instant::now());
         let spared = filter.skip_me.unwrap_or(true);
-        let (mut killed, mut oneself) = (0_u64, false);
+        let (mut killed, mut settled) = (0_u64, Settled::default());
         for card in filter.pick(client.roster.cards(), Dialect::of(&line), client.id, now) {
             match card.id == client.id {
                 true if spared => continue,
-                true => oneself = true,
-                false if client.roster.kill(card.id) => {}
+                true => settled.last = true,
+                false if client.roster.kill(card.id) => settled.orphans.push(card.upstream_id()),
                 false => continue,
             }
             killed += 1;
@@ -238,7 +251,8 @@ impl Nod {
             (true, _) => out.extend_from_slice(local::OK),
             (false, _) => out.extend_from_slice(format!(":{killed}\r\n").as_bytes()),
         }
-        oneself
+        settled.orphans.retain(|id| *id > 0);
+        settled
     }
 }
 

@@ -124,6 +124,7 @@ impl Path {
     pub(super) fn become_user(&mut self, credential: Credential) {
         credential.user().clone_into(&mut self.client.card.names().user);
         self.credential = Rc::new(credential);
+        *self.client.credential.borrow_mut() = Rc::clone(&self.credential);
         self.lane = None;
     }
 

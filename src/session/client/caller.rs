@@ -9,7 +9,7 @@ use super::owed::STEP;
 use super::{After, Client, Later, Ticket, Waiting};
 use crate::resp::convert::convert;
 use crate::resp::reply;
-use crate::session::nod::Nod;
+use crate::session::nod::{Nod, Settled};
 use crate::session::subscribed::correct;
 use crate::upstream::{Caller, Failure};
 
@@ -40,15 +40,15 @@ impl Client {
     }
 
     /// The upstream has answered, or not, what is waited for longest.
-    fn nodded(&self, settle: impl FnOnce(Nod, &mut Vec<u8>) -> bool) {
+    fn nodded(&self, settle: impl FnOnce(Nod, &mut Vec<u8>) -> Settled) {
         let Some(nod) = self.nods.borrow_mut().pop_front() else { return };
         if self.cut.get() || self.ending.get() {
             return;
         }
-        let (mut out, mut last) = (Vec::new(), false);
-        last |= settle(nod, &mut out);
+        let mut out = Vec::new();
+        let settled = settle(nod, &mut out);
         self.deliver(|to| to.extend_from_slice(&out));
-        if last {
+        if settled.last {
             self.end();
         }
     }
@@ -87,7 +87,7 @@ impl Caller for Client {
                 Failure::TooLarge => nod.granted(self, out),
                 other => {
                     crate::session::local::failure(other, out);
-                    false
+                    Settled::default()
                 }
             });
         }

@@ -24,7 +24,7 @@ use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
 use crate::resp::request::Args;
-use crate::upstream::Shared;
+use crate::upstream::{Credential, Shared};
 
 /// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
 const FIRST_GUESS: usize = 8 * 1024;
@@ -140,6 +140,8 @@ pub struct Client {
     /// Requests received; what tells an idle client from a busy one.
     pub(super) requests: Cell<u64>,
     to_be_pinned: Cell<bool>,
+    /// Who it is upstream.
+    pub(super) credential: RefCell<Rc<Credential>>,
 }
 
 impl Client {
@@ -174,6 +176,7 @@ impl Client {
             patient: Cell::new(false),
             requests: Cell::new(0),
             to_be_pinned: Cell::new(false),
+            credential: RefCell::new(Rc::new(worker.shared.credential())),
         }
     }
 
@@ -187,6 +190,11 @@ impl Client {
     pub fn kill(&self) {
         self.hang_up();
         self.wake();
+    }
+
+    /// Whether it acts as `credential`.
+    pub fn acts_as(&self, credential: &Credential) -> bool {
+        **self.credential.borrow() == *credential
     }
 
     /// Has the session take an upstream connection of its own as soon as it can.

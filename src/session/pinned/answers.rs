@@ -6,9 +6,11 @@ use bytes::Bytes;
 use super::relay::Relay;
 use super::replies::{Frame, Reply};
 use crate::command::Channels;
+use crate::resp::request::encode;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::session::Flag;
 use crate::session::hello;
+use crate::session::nod::Nod;
 use crate::session::state::{Expect, Held, Message, Mode, Queued, Turn};
 use crate::upstream::ServerInfo;
 
@@ -73,13 +75,7 @@ impl Relay<'_> {
             Expect::Instead(words) => return Some(words),
             Expect::Exec(telling) if !telling.is_empty() => return Some(self.executed(telling, reply)),
             Expect::ClientId => return Some(self.translated(reply)),
-            Expect::Nod(nod) => {
-                let mut made = Vec::new();
-                if nod.finish(&self.client, reply, &mut made) {
-                    self.closing = true;
-                }
-                return Some(made.into());
-            }
+            Expect::Nod(nod) => return self.nodded(*nod, reply),
             Expect::Hello(_) if is_error => return Some(Bytes::copy_from_slice(reply)),
             Expect::Hello(options) => return Some(self.hello(*options, reply)),
             _ if is_error => return None,
@@ -97,6 +93,23 @@ impl Relay<'_> {
             _ => return None,
         }
         self.update_lease();
+        None
+    }
+
+    /// The upstream has nodded, or not.
+    fn nodded(&mut self, nod: Nod, reply: &[u8]) -> Option<Bytes> {
+        let mut made = Vec::new();
+        let settled = nod.finish(&self.client, reply, &mut made);
+        self.closing |= settled.last;
+        if settled.orphans.is_empty() || !self.expect.is_empty() {
+            return Some(made.into());
+        }
+        // What a killed client was blocked on must not be popped for it any more once its end is announced.
+        for id in settled.orphans {
+            self.to_upstream.extend(encode(&[b"CLIENT", b"KILL", b"ID", id.to_string().as_bytes()]));
+            self.expect.push_back(Expect::Nothing);
+        }
+        self.expect.push_back(Expect::Ours(made.into()));
         None
     }
 
@@ -164,16 +177,22 @@ impl Relay<'_> {
         let Some(mut at) = array_head(reply) else { return Bytes::copy_from_slice(reply) };
         let mut made = reply[..at].to_vec();
         let mut telling = telling.into_iter().peekable();
+        let count = std::str::from_utf8(&reply[1..at - 2]).ok().and_then(|digits| digits.parse().ok());
+        self.client.card.set_multi(count.unwrap_or_default());
         let mut scanner = ReplyScanner::default();
         for index in 0.. {
             let Ok(Fed::Whole(len)) = scanner.feed(&reply[at..]) else { break };
             let element = &reply[at..at + len];
             at += len;
-            let other = telling
-                .next_if(|queued| queued.index == index)
-                .and_then(|queued| self.apply(queued.expect, element, element.starts_with(b"-")));
+            let other = telling.next_if(|queued| queued.index == index).and_then(|mut queued| {
+                if let Expect::Nod(nod) = &mut queued.expect {
+                    nod.run_by_exec();
+                }
+                self.apply(queued.expect, element, element.starts_with(b"-"))
+            });
             made.extend_from_slice(other.as_deref().unwrap_or(element));
         }
+        self.mirror();
         made.into()
     }
 

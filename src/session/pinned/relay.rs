@@ -136,6 +136,10 @@ impl<'a> Relay<'a> {
                 self.look_for_lost().await;
                 End::Closed
             }
+            // It has been killed: there is nothing more to be said.
+            Err(Stop::Upstream(_)) if self.session.path.worker.roster.card(self.client.id).is_none() => {
+                End::Closed
+            }
             Err(Stop::Upstream(reason)) => self.abandon(&Failure::Lost { reason }),
             Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: limit }),
         }

@@ -86,7 +86,7 @@ impl Held {
                 Some(turn) => return turn,
                 None => Expect::Reply,
             },
-            _ if self.multi => self.in_multi(route, args),
+            _ if self.multi => self.in_multi(route, command, args),
             _ => self.outside(route, command, args),
         };
         match self.replies {
@@ -202,7 +202,7 @@ impl Held {
         self.telling.push(Queued { index: self.queued.saturating_sub(1), expect });
     }
 
-    fn in_multi(&mut self, route: Option<Route>, args: &Args<'_>) -> Expect {
+    fn in_multi(&mut self, route: Option<Route>, command: Option<&Command>, args: &Args<'_>) -> Expect {
         match route {
             Some(Route::Pin(Pin::Exec)) => {
                 (self.multi, self.watched) = (false, 0);
@@ -221,8 +221,8 @@ impl Held {
             }
             Some(Route::Session(which)) => self.tells(session(which, args)),
             Some(Route::Pin(Pin::Tracking | Pin::ReadOnly)) => {
-                self.kept = true;
-                self.tells(Expect::ClientId);
+                let expect = self.mode(command, args);
+                self.tells(expect);
             }
             _ => {}
         }

@@ -5,8 +5,11 @@
 //! the next read. It never waits for a session.
 
 mod aside;
+mod list;
 mod replies;
 mod serve;
+
+pub use list::Lanes;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,56 +26,10 @@ use super::inflight::{Done, Inflight};
 use super::{Caller, Class, Credential, Failure, Permit, ServerInfo, Shared};
 use crate::resp::Proto;
 
-/// A lane that no session has held for this long is closed.
-const FREE_CLOSE: Duration = Duration::from_secs(30);
+/// Who holds a lane that no session holds: the list, and the lane's task.
+const OWNERS: usize = 2;
 /// How often waiting requests are looked at while there is no connection.
 const WAITING_TICK: Duration = Duration::from_millis(20);
-
-/// A worker's lanes, by database and credential.
-#[derive(Debug)]
-pub struct Lanes<C: Caller> {
-    shared: Arc<Shared>,
-    scratch: Rc<RefCell<BytesMut>>,
-    open: RefCell<Vec<Rc<Lane<C>>>>,
-}
-
-impl<C: Caller> Lanes<C> {
-    /// No lane yet. `scratch` is the worker's read buffer.
-    pub fn new(shared: Arc<Shared>, scratch: Rc<RefCell<BytesMut>>) -> Self {
-        Self { shared, scratch, open: RefCell::new(Vec::new()) }
-    }
-
-    /// The lane to `db` as `credential`. Opens no connection: the first request does. Must be called
-    /// on the worker's own runtime.
-    pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
-        let mut open = self.open.borrow_mut();
-        if let Some(lane) = open.iter().find(|lane| lane.db == db && lane.credential == *credential) {
-            return Rc::clone(lane);
-        }
-        let lane =
-            Rc::new(Lane::new(Arc::clone(&self.shared), db, credential.clone(), Rc::clone(&self.scratch)));
-        open.push(Rc::clone(&lane));
-        tokio::task::spawn_local(Rc::clone(&lane).run());
-        lane
-    }
-
-    /// Forgets lanes that nobody has used for a while, and wakes idle ones if connections are short.
-    pub fn tidy(&self) {
-        let (now, contended) = (Instant::now(), self.shared.contended(Class::Lane));
-        self.check_silent(now);
-        self.open.borrow_mut().retain(|lane| {
-            // Two owners are the list and the lane's task: no session holds it.
-            let free = Rc::strong_count(lane) <= 2 && lane.queue.borrow().is_empty();
-            let since = if free { lane.free_since.get().unwrap_or(now) } else { now };
-            lane.free_since.set(free.then_some(since));
-            lane.retired.set(free && (contended || now.duration_since(since) >= FREE_CLOSE));
-            if lane.retired.get() || contended {
-                lane.signal();
-            }
-            !lane.retired.get()
-        });
-    }
-}
 
 /// See the module. Shared by the sessions of one worker; dropping the last handle closes nothing by
 /// itself, [`Lanes::tidy`] does.
@@ -101,6 +58,10 @@ pub struct Lane<C: Caller> {
     down: RefCell<Option<Down>>,
     /// A reply is arriving that is too large to be waited for.
     clogged: Cell<bool>,
+    /// The server has hung up on a client's own credential: whether it still holds is to be found out.
+    doubted: Cell<bool>,
+    /// It does not.
+    revoked: Cell<bool>,
 }
 
 /// There is no connection, and not for want of trying.
@@ -142,6 +103,8 @@ impl<C: Caller> Lane<C> {
             info: RefCell::default(),
             down: RefCell::default(),
             clogged: Cell::new(false),
+            doubted: Cell::new(false),
+            revoked: Cell::new(false),
         }
     }
 
@@ -180,6 +143,8 @@ impl<C: Caller> Lane<C> {
                     self.up(&link);
                     let end = self.serve(link, permit).await;
                     self.ended(&end);
+                    let own = self.credential != self.shared.credential();
+                    self.doubted.set(!end.ours && own && Rc::strong_count(&self) > OWNERS);
                     // A server that greets and hangs up is not a reason to hammer it.
                     if greeted.elapsed() > settings.reconnect_max {
                         backoff.reset();
@@ -207,7 +172,7 @@ impl<C: Caller> Lane<C> {
     async fn work(&self) -> bool {
         let wanted = std::future::poll_fn(|cx| {
             self.listen(cx.waker());
-            match (self.queue.borrow().is_empty(), self.retired.get()) {
+            match (self.queue.borrow().is_empty() && !self.doubted.get(), self.retired.get()) {
                 (false, _) => Poll::Ready(true),
                 (true, true) => Poll::Ready(false),
                 (true, false) => Poll::Pending,
@@ -279,6 +244,7 @@ impl<C: Caller> Lane<C> {
     }
 
     fn up(&self, link: &Link) {
+        self.doubted.set(false);
         *self.info.borrow_mut() = Some(Rc::clone(&link.info));
         if let Some(down) = self.down.borrow_mut().take() {
             tracing::info!(peer = %link.peer, db = self.db, after = ?down.since.elapsed(), "upstream lane is back");
@@ -302,6 +268,10 @@ impl<C: Caller> Lane<C> {
     }
 
     fn unreachable(&self, failure: Failure) {
+        if self.doubted.get() && matches!(failure, Failure::Refused(_)) {
+            self.doubted.set(false);
+            self.revoked.set(true);
+        }
         let mut down = self.down.borrow_mut();
         if down.is_none() {
             tracing::warn!(db = self.db, %failure, "upstream lane cannot be opened");

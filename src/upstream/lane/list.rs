@@ -1,0 +1,71 @@
+//! A worker's lanes: found or made, and forgotten when nobody uses them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use super::{Lane, OWNERS};
+use crate::upstream::{Caller, Class, Credential, Shared};
+
+/// A lane that no session has held for this long is closed.
+const FREE_CLOSE: Duration = Duration::from_secs(30);
+/// A worker's lanes, by database and credential.
+#[derive(Debug)]
+pub struct Lanes<C: Caller> {
+    shared: Arc<Shared>,
+    scratch: Rc<RefCell<BytesMut>>,
+    pub(super) open: RefCell<Vec<Rc<Lane<C>>>>,
+}
+
+impl<C: Caller> Lanes<C> {
+    /// No lane yet. `scratch` is the worker's read buffer.
+    pub fn new(shared: Arc<Shared>, scratch: Rc<RefCell<BytesMut>>) -> Self {
+        Self { shared, scratch, open: RefCell::new(Vec::new()) }
+    }
+
+    /// The lane to `db` as `credential`. Opens no connection: the first request does. Must be called
+    /// on the worker's own runtime.
+    pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
+        let mut open = self.open.borrow_mut();
+        if let Some(lane) = open.iter().find(|lane| lane.db == db && lane.credential == *credential) {
+            return Rc::clone(lane);
+        }
+        let lane =
+            Rc::new(Lane::new(Arc::clone(&self.shared), db, credential.clone(), Rc::clone(&self.scratch)));
+        open.push(Rc::clone(&lane));
+        tokio::task::spawn_local(Rc::clone(&lane).run());
+        lane
+    }
+
+    /// Credentials that the server has hung up on and takes no longer (`ACL DELUSER`): their sessions are
+    /// to be closed, as it would close them. Their lanes are forgotten.
+    pub fn take_revoked(&self) -> Vec<Credential> {
+        let mut open = self.open.borrow_mut();
+        let revoked = open.extract_if(.., |lane| lane.revoked.get());
+        let retired = revoked.map(|lane| {
+            lane.retired.set(true);
+            lane.signal();
+            lane.credential.clone()
+        });
+        retired.collect()
+    }
+
+    /// Forgets lanes that nobody has used for a while, and wakes idle ones if connections are short.
+    pub fn tidy(&self) {
+        let (now, contended) = (Instant::now(), self.shared.contended(Class::Lane));
+        self.check_silent(now);
+        self.open.borrow_mut().retain(|lane| {
+            let free = Rc::strong_count(lane) <= OWNERS && lane.queue.borrow().is_empty();
+            let since = if free { lane.free_since.get().unwrap_or(now) } else { now };
+            lane.free_since.set(free.then_some(since));
+            lane.retired.set(free && (contended || now.duration_since(since) >= FREE_CLOSE));
+            if lane.retired.get() || contended {
+                lane.signal();
+            }
+            !lane.retired.get()
+        });
+    }
+}
