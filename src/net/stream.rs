@@ -146,6 +146,19 @@ impl ReadHalf {
     pub fn poll_into(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         pin!(self.read_buf(buf)).poll(cx)
     }
+
+    /// Whether the peer has ended the stream by now, by the system's account: events may be late.
+    pub fn has_ended(&self) -> bool {
+        let mut probe = [std::mem::MaybeUninit::uninit(); 1];
+        let peeked = match self {
+            Self::Tcp(half) => SockRef::from(half.as_ref()).peek(&mut probe),
+            Self::Unix(half) => SockRef::from(half.as_ref()).peek(&mut probe),
+        };
+        match peeked {
+            Ok(n) => n == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
 }
 
 /// The half that is written. Writing takes `&self`, so that a reply can go out from where it arrives.
@@ -173,6 +186,14 @@ impl WriteHalf {
             Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
             Self::Unix(half) => half.as_ref().poll_write_ready(cx),
         }
+    }
+
+    /// Nothing more will be written; what the peer still says can be read.
+    pub fn end(&self) {
+        let _ = match self {
+            Self::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
+            Self::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
+        };
     }
 
     /// Closes both directions at once, whoever else still holds a half.

@@ -99,6 +99,11 @@ impl Intake {
         Poll::Ready(matches!(ready!(read), Ok(n) if n > 0))
     }
 
+    /// Whether the client has left by now.
+    pub(super) fn has_ended(&self) -> bool {
+        self.read.has_ended()
+    }
+
     /// Bytes read and not consumed.
     pub(super) fn kept(&self) -> usize {
         self.kept.len()

@@ -197,7 +197,7 @@ impl Nod {
             What::Id => out.extend_from_slice(format!(":{}\r\n", card.id).as_bytes()),
             What::Info => {
                 let mut text = String::new();
-                render(card, &client.shared.client_line(), &self.asker, Instant::now(), &mut text);
+                render(card, &client.shared.habits().line, &self.asker, Instant::now(), &mut text);
                 reply::text(card.proto(), &text, out);
             }
             What::List(Options::All(ref filter)) => self.list(filter, client, out),
@@ -226,18 +226,20 @@ impl Nod {
     }
 
     fn list(&self, filter: &Filter, client: &Client, out: &mut Vec<u8>) {
-        let (line, now) = (client.shared.client_line(), Instant::now());
-        let listed = filter.pick(client.roster.cards(), Dialect::of(&line), client.id, now);
+        let (habits, now) = (client.shared.habits(), Instant::now());
+        let line = &habits.line;
+        let listed = filter.pick(client.roster.cards(), Dialect::of(line), client.id, now);
         let mut text = String::with_capacity(listed.len() * 384);
-        listed.iter().for_each(|card| render(card, &line, &self.asker, now, &mut text));
+        listed.iter().for_each(|card| render(card, line, &self.asker, now, &mut text));
         reply::text(client.card.proto(), &text, out);
     }
 
     fn kill(&self, filter: &Filter, old: bool, client: &Client, out: &mut Vec<u8>) -> Settled {
-        let (line, now) = (client.shared.client_line(), Instant::now());
+        let (habits, now) = (client.shared.habits(), Instant::now());
+        let line = &habits.line;
         let spared = filter.skip_me.unwrap_or(true);
         let (mut killed, mut settled) = (0_u64, Settled::default());
-        for card in filter.pick(client.roster.cards(), Dialect::of(&line), client.id, now) {
+        for card in filter.pick(client.roster.cards(), Dialect::of(line), client.id, now) {
             match card.id == client.id {
                 true if spared => continue,
                 true => settled.last = true,

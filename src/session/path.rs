@@ -99,7 +99,7 @@ impl Path {
         self.unsubscribe_all();
         self.speak(Proto::Resp2);
         // Redis 7.2 forgets it, which is also the first to print this field.
-        self.client.card.reset(self.worker.shared.client_line().has("lib-name"));
+        self.client.card.reset(self.worker.shared.habits().line.has("lib-name"));
         self.become_user(self.worker.shared.credential());
         self.select(self.worker.config.upstream.database);
     }

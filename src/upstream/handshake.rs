@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -26,10 +27,17 @@ const MAX_REPLY: usize = 64 * 1024;
 pub struct ServerInfo {
     /// Its fields in order: name, and value as it stood on the wire (RESP3).
     pub hello: Vec<(Bytes, Bytes)>,
-    /// The server closes connections idle for longer (`CONFIG GET timeout`); `None` never, or unknown.
+    /// What else is known of it.
+    pub habits: Arc<Habits>,
+}
+
+/// What a server does to all its connections alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// It closes connections idle for longer (`CONFIG GET timeout`); `None` never, or unknown.
     pub timeout: Option<Duration>,
-    /// How it prints a client in `CLIENT LIST`; `None` if it would not say.
-    pub line: Option<ClientLine>,
+    /// How it prints a client in `CLIENT LIST`.
+    pub line: ClientLine,
 }
 
 impl ServerInfo {
@@ -66,6 +74,9 @@ pub(super) struct Greeting<'a> {
     /// Who selects the database if the credential may not: in Redis a client keeps the database it
     /// had before it authenticated, whether or not its new user may `SELECT`.
     pub(super) base: &'a Credential,
+    /// What is known of the server. `None`: it is asked. Not by a client of few rights, if that can be
+    /// helped: each refusal leaves an entry in `ACL LOG`.
+    pub(super) known: Option<Arc<Habits>>,
 }
 
 /// A connection that has been greeted and is ready for commands.
@@ -90,8 +101,10 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
     if greeting.db != 0 {
         words.extend(encode(&[b"SELECT", db.as_bytes()]));
     }
-    words.extend(encode(&[b"CONFIG", b"GET", b"timeout"]));
-    words.extend(encode(&[b"CLIENT", b"INFO"]));
+    if greeting.known.is_none() {
+        words.extend(encode(&[b"CONFIG", b"GET", b"timeout"]));
+        words.extend(encode(&[b"CLIENT", b"INFO"]));
+    }
     talk.say(&words).await?;
     let answer = talk.hear().await?;
     let proto = match error_text(&answer) {
@@ -119,15 +132,21 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         let selected = talk.hear().await?;
         refused = error_text(&selected).filter(|_| authenticated);
     }
-    let timeout = server_timeout(&talk.hear().await?);
-    let line = ClientLine::learn(&talk.hear().await?);
+    let habits = match &greeting.known {
+        Some(known) => Arc::clone(known),
+        None => {
+            let timeout = server_timeout(&talk.hear().await?);
+            let line = ClientLine::learn(&talk.hear().await?).unwrap_or_default();
+            Arc::new(Habits { timeout, line })
+        }
+    };
     if let Some(text) = refused {
         if !text.starts_with("NOPERM") || greeting.base == greeting.credential {
             return Err(Failure::Refused(text));
         }
         select_as_base(&mut talk, greeting).await?;
     }
-    let info = ServerInfo { hello: ServerInfo::fields(&answer), timeout, line };
+    let info = ServerInfo { hello: ServerInfo::fields(&answer), habits };
     Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
 }
 
@@ -240,11 +259,8 @@ mod tests {
     #[test]
     fn a_connection_knows_its_id_at_the_server() {
         let of = |reply: &'static [u8]| {
-            let info = ServerInfo {
-                hello: ServerInfo::fields(&Bytes::from_static(reply)),
-                timeout: None,
-                line: None,
-            };
+            let info =
+                ServerInfo { hello: ServerInfo::fields(&Bytes::from_static(reply)), ..ServerInfo::default() };
             info.id()
         };
         assert_eq!(of(b"%2\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:17\r\n"), 17);

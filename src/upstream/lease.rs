@@ -96,6 +96,11 @@ impl Lease {
         read
     }
 
+    /// Nothing more will be written: the server ends the connection once it has said what it has to say.
+    pub fn end_of_writing(&self) {
+        self.write.end();
+    }
+
     /// Writes what the connection takes now; pending when it takes nothing.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
@@ -115,7 +120,7 @@ impl Lease {
 
     /// The server closes it when it has been idle for longer; `None` never.
     pub(super) fn idle_limit(&self) -> Option<Duration> {
-        self.info.timeout
+        self.info.habits.timeout
     }
 
     /// It leaves the pool.
@@ -158,7 +163,7 @@ impl Lease {
         Ok(())
     }
 
-    async fn exchange(&mut self, words: &[u8], replies: usize) -> Result<(), Failure> {
+    pub(super) async fn exchange(&mut self, words: &[u8], replies: usize) -> Result<(), Failure> {
         self.write.write_all(words).await.map_err(lost)?;
         let mut buf = BytesMut::new();
         for _ in 0..replies {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::warm::Warm;
 use super::{Class, Clean, Failure, Lease, Permit, Shared, Wanted};
 use crate::resp::Proto;
+use crate::resp::request::encode;
 
 /// A pooled connection unused for longer is closed.
 const IDLE_CLOSE: Duration = Duration::from_secs(60);
@@ -53,6 +54,22 @@ impl Pool {
         }
         let permit = shared.permit(class).await?;
         self.inner.open(wanted.clone(), permit).await
+    }
+
+    /// Has the upstream unblock its client `id`, which gets an error. `false`: it could not be asked, or
+    /// would not.
+    pub async fn unblock(&self, id: i64) -> bool {
+        let (credential, words) = (self.inner.shared.credential(), id.to_string());
+        let wanted = Wanted { proto: Proto::Resp2, db: 0, credential };
+        let Ok(mut lease) = self.take(Class::Control, &wanted).await else { return false };
+        let done = lease
+            .exchange(&encode(&[&b"CLIENT"[..], b"UNBLOCK", words.as_bytes(), b"ERROR"]), 1)
+            .await
+            .is_ok();
+        if done {
+            self.give_back(lease.clean());
+        }
+        done
     }
 
     /// Takes a connection back, for the next session that needs one. One that turns out to be tainted

@@ -9,9 +9,9 @@ use bytes::BytesMut;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Budget, Class, Permit};
-use super::handshake::{Greeting, Link, greet};
+use super::handshake::{Greeting, Habits, Link, greet};
 use super::large::Large;
-use super::{ClientLine, Credential, Failure};
+use super::{Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
@@ -43,8 +43,8 @@ pub struct Shared {
     buffered: AtomicUsize,
     /// What has become of the connections that are lent.
     pub lending: Lending,
-    /// How the upstream prints a client.
-    line: Mutex<Arc<ClientLine>>,
+    /// What the upstream has said of itself.
+    habits: Mutex<Option<Arc<Habits>>>,
 }
 
 impl Shared {
@@ -62,7 +62,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             buffered: AtomicUsize::new(0),
             lending: Lending::default(),
-            line: Mutex::default(),
+            habits: Mutex::default(),
         }
     }
 
@@ -115,9 +115,9 @@ impl Shared {
         turn.ok().and_then(Result::ok).ok_or_else(busy)
     }
 
-    /// How the upstream prints a client in `CLIENT LIST`, as far as it has said.
-    pub fn client_line(&self) -> Arc<ClientLine> {
-        Arc::clone(&self.line.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What the upstream does to all connections alike, as far as it has said.
+    pub fn habits(&self) -> Arc<Habits> {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
     /// An element was popped for a client that had gone.
@@ -170,28 +170,24 @@ impl Shared {
             let (address, stream) = self.reach().await.map_err(|e| self.unreachable(&e))?;
             let generation = self.settle(address);
             let base = self.credential();
-            let greeting = Greeting { proto, db, credential, base: &base };
+            let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let known = known.filter(|_| *credential != base);
+            let greeting = Greeting { proto, db, credential, base: &base, known };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,
             })?;
-            self.learn(greeted.info.line.as_ref());
+            // A server that wants a password first has said nothing.
+            if !greeted.info.hello.is_empty() {
+                let mut habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
+                *habits = Some(Arc::clone(&greeted.info.habits));
+            }
             Ok(greeted)
         };
         let limit = self.settings.connect_timeout;
         tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
             Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)")))
         })
-    }
-
-    /// A server has shown how it prints a client.
-    fn learn(&self, line: Option<&ClientLine>) {
-        let mut known = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = line
-            && **known != *line
-        {
-            *known = Arc::new(line.clone());
-        }
     }
 
     /// The first of the upstream's addresses that takes a connection, the current one before others.

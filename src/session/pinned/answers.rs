@@ -59,7 +59,10 @@ impl Relay<'_> {
         if reply.is_error() {
             self.held.refused(&expect);
         }
-        if matches!(expect, Expect::Blocking { pops: true }) && !reply.is_error() && !reply.is_null() {
+        if matches!(expect, Expect::Blocking { pops: true } | Expect::LetGo { pops: true })
+            && !reply.is_error()
+            && !reply.is_null()
+        {
             self.popped = true;
         }
         let made = self.apply(expect, &reply.gathered, reply.is_error());
@@ -74,6 +77,11 @@ impl Relay<'_> {
         match expect {
             Expect::Instead(words) => return Some(words),
             Expect::Exec(telling) if !telling.is_empty() => return Some(self.executed(telling, reply)),
+            // What it was blocked on came first, or will come to another.
+            Expect::LetGo { .. } => {
+                self.closing = true;
+                return (!is_error).then(|| Bytes::copy_from_slice(reply));
+            }
             Expect::ClientId => return Some(self.translated(reply)),
             Expect::Nod(nod) => return self.nodded(*nod, reply),
             Expect::Hello(_) if is_error => return Some(Bytes::copy_from_slice(reply)),

@@ -1,5 +1,6 @@
 //! Both directions of a session's own connection, and how a stay on it ends.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -69,6 +70,8 @@ pub(super) struct Relay<'a> {
     pub(super) redirected: (i64, i64),
     /// What the connection brings from now on is nobody's.
     pub(super) deaf: bool,
+    /// The upstream would not let go of what the client is blocked on.
+    pub(super) stuck: Rc<Cell<bool>>,
     /// An element that was popped for the client is still on its way to it.
     pub(super) popped: bool,
     /// A large request of which the rest is still to come.
@@ -105,6 +108,7 @@ impl<'a> Relay<'a> {
             looks: 0,
             redirected: (-1, -1),
             deaf: false,
+            stuck: Rc::default(),
             popped: false,
             streaming: None,
             closing: false,
@@ -156,6 +160,12 @@ impl<'a> Relay<'a> {
             let mut moved = self.take_requests();
             moved |= self.write(cx)?;
             moved |= self.read_upstream(cx)?;
+            if self.popped {
+                // Who has left by now gets nothing any more.
+                if self.session.intake.has_ended() {
+                    return Poll::Ready(Err(Stop::Client));
+                }
+            }
             if self.client.poll_flush(cx).is_err() || self.client.is_cut() {
                 return Poll::Ready(Err(Stop::Client));
             }
@@ -191,10 +201,13 @@ impl<'a> Relay<'a> {
     /// Whether the stay can end: nothing owed, nothing held, nothing half done.
     fn done(&mut self) -> bool {
         // Who waits for somebody else's write, or listens, would keep a drain waiting for ever.
-        let waits = self.blocked() || self.held.listens() || (self.held.kept && self.expect.is_empty());
-        if waits && self.session.path.worker.draining.get() {
-            self.closing = true;
-            return true;
+        if self.session.path.worker.draining.get() {
+            self.let_go();
+            let idle = self.held.listens() || (self.held.kept && self.expect.is_empty());
+            if idle || self.stuck.get() {
+                self.closing = true;
+                return true;
+            }
         }
         let waits = self.look_again.is_some();
         let quiet =

@@ -1,17 +1,53 @@
-//! What was popped for a client that has gone.
+//! Blocked clients that must not wait on: those that have gone, and those of a proxy that drains.
 
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::relay::Relay;
+use crate::session::state::Expect;
+
+/// How long a server has to say what it had popped for a client that has gone.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Relay<'_> {
+    /// The proxy drains: what the client is blocked on is to be let go of, by the upstream itself, so
+    /// that nothing is popped for it any more. What was popped before still goes to it.
+    pub(super) fn let_go(&mut self) {
+        let Some(Expect::Blocking { pops }) = self.expect.front() else { return };
+        let pops = *pops;
+        self.expect[0] = Expect::LetGo { pops };
+        let id = self.lease.as_ref().map_or(0, |lease| lease.id);
+        let (pool, client) = (Rc::clone(&self.session.path.worker.pool), Rc::clone(&self.client));
+        let stuck = Rc::clone(&self.stuck);
+        tokio::task::spawn_local(async move {
+            if !pool.unblock(id).await {
+                stuck.set(true);
+                client.wake();
+            }
+        });
+    }
+
     /// The client has gone while it was blocked, or before it took what its command brought. An element
     /// the upstream has popped for it by now is lost: that is counted and logged. The connection is closed
     /// right after, and with it the window.
     pub(super) async fn look_for_lost(&mut self) {
         if self.blocked() {
-            let _ = poll_fn(|cx| Poll::Ready(self.read_upstream(cx).is_ok())).await;
+            if let Some(lease) = &self.lease {
+                lease.end_of_writing();
+            }
+            let drain = poll_fn(|cx| {
+                loop {
+                    match self.read_upstream(cx) {
+                        Ok(true) if self.popped => return Poll::Ready(()),
+                        Ok(true) => {}
+                        Ok(false) => return Poll::Pending,
+                        Err(_) => return Poll::Ready(()),
+                    }
+                }
+            });
+            let _ = tokio::time::timeout(LAST_WORDS, drain).await;
         }
         if !self.popped {
             return;

@@ -14,6 +14,8 @@ pub(in crate::session) enum Expect {
     Reply,
     /// A command that may take as long as it likes; whether it takes an element away.
     Blocking { pops: bool },
+    /// The same, once the upstream has been asked to let go of it: the error for that is nobody's.
+    LetGo { pops: bool },
     /// `MULTI`; inside a transaction it is an error and changes nothing.
     Multi { nested: bool },
     /// `EXEC`, and which of the commands it runs mean something to the session.
@@ -87,7 +89,7 @@ impl Expect {
     /// What becomes of the reply that answers this.
     pub(in crate::session) fn fate(&self) -> Fate {
         match self {
-            Self::Hello(_) | Self::ClientId | Self::Nod(_) => Fate::Gather,
+            Self::Hello(_) | Self::ClientId | Self::Nod(_) | Self::LetGo { .. } => Fate::Gather,
             Self::Exec(queued) if !queued.is_empty() => Fate::Gather,
             Self::Instead(_) | Self::Nothing => Fate::Drop,
             _ => Fate::Pass,

@@ -43,7 +43,7 @@ impl<C: Caller> Lane<C> {
     /// Serves until the connection ends; answers why. The permit is held as long.
     pub(super) async fn serve(&self, link: Link, _permit: Permit) -> End {
         let settings = &self.shared.settings;
-        let server = link.info.timeout.map_or(Duration::MAX, |t| t / 2);
+        let server = link.info.habits.timeout.map_or(Duration::MAX, |t| t / 2);
         let now = Instant::now();
         let mut serving = Serving {
             write: link.write,
