@@ -16,6 +16,9 @@ use crate::resp::scan::request::{Limits, Progress, ProtocolError, Remainder, Req
 /// Least room for a read that continues a request.
 const MIN_READ: usize = 16 * 1024;
 
+/// Room for a read of a request that is passed on in pieces.
+const PIECE: usize = 64 * 1024;
+
 /// What one read brought.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -210,6 +213,27 @@ impl Intake {
         out.extend_from_slice(&self.kept[..n]);
         self.skip(n);
         Ok(whole)
+    }
+
+    /// One read of a request passed on in pieces, of which nothing is kept here: straight to where it
+    /// goes. `None` at the end of the stream, else whether the request is whole.
+    pub(super) fn poll_pass(
+        &mut self,
+        cx: &mut Context<'_>,
+        rest: &mut Remainder,
+        limits: &Limits,
+        out: &mut BytesMut,
+    ) -> Poll<Result<Option<bool>, ProtocolError>> {
+        debug_assert!(self.kept.is_empty());
+        let before = out.len();
+        out.reserve(PIECE);
+        if !matches!(ready!(self.read.poll_into(cx, out)), Ok(n) if n > 0) {
+            return Poll::Ready(Ok(None));
+        }
+        let (n, whole) = rest.advance(&out[before..], limits)?;
+        self.kept.extend_from_slice(&out[before + n..]);
+        out.truncate(before + n);
+        Poll::Ready(Ok(Some(whole)))
     }
 
     fn skip(&mut self, n: usize) {

@@ -48,7 +48,7 @@ impl Relay<'_> {
     }
 
     /// A protocol error: Redis's words after what is owed, then the end.
-    fn refuse(&mut self, error: ProtocolError) {
+    pub(super) fn refuse(&mut self, error: ProtocolError) {
         self.expect.push_back(Expect::Ours(words(&format!("ERR {error}"))));
         self.streaming = None;
         self.closing = true;
