@@ -48,7 +48,7 @@ impl Relay<'_> {
     }
 
     /// A protocol error: Redis's words after what is owed, then the end.
-    fn refuse(&mut self, error: ProtocolError) {
+    pub(super) fn refuse(&mut self, error: ProtocolError) {
         self.expect.push_back(Expect::Ours(words(&format!("ERR {error}"))));
         self.streaming = None;
         self.closing = true;
@@ -326,7 +326,7 @@ impl Relay<'_> {
     fn took(&mut self, whole: bool) {
         self.taken += 1;
         let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
-        self.client.count(lookup(&args), &args);
+        self.client.count(lookup(&args), args.bytes().len());
     }
 }
 
