@@ -56,6 +56,10 @@ impl Relay<'_> {
     }
 
     fn answered(&mut self, expect: Expect, reply: Reply) {
+        if self.terms {
+            self.session.path.worker.shared.terms_changed();
+            self.terms = self.held.multi || !self.expect.is_empty();
+        }
         if reply.is_error() {
             self.held.refused(&expect);
         }

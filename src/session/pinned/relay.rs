@@ -69,6 +69,8 @@ pub(super) struct Relay<'a> {
     pub(super) looks: u32,
     /// The client named last, in the upstream's count and in ours.
     pub(super) redirected: (i64, i64),
+    /// Something that is not answered yet may change who is let in without a password.
+    pub(super) terms: bool,
     /// What the connection brings from now on is nobody's.
     pub(super) deaf: bool,
     /// The upstream would not let go of what the client is blocked on.
@@ -108,6 +110,7 @@ impl<'a> Relay<'a> {
             look_again: None,
             looks: 0,
             redirected: (-1, -1),
+            terms: false,
             deaf: false,
             stuck: Rc::default(),
             popped: false,
