@@ -31,7 +31,7 @@ const ROUNDS_PER_TURN: usize = 4;
 #[derive(Debug)]
 pub(super) enum End {
     /// Nothing holds the session and nothing is owed: the connection is free.
-    Done(Lease),
+    Done(Box<Lease>),
     /// The connection is gone; the client has been told, and goes on.
     Lost,
     /// The client is gone, or must go.
@@ -137,7 +137,7 @@ impl<'a> Relay<'a> {
         self.mirror();
         match stop {
             Ok(()) => match (self.closing, self.lease.take()) {
-                (false, Some(lease)) => End::Done(lease),
+                (false, Some(lease)) => End::Done(Box::new(lease)),
                 _ => End::Closed,
             },
             Err(Stop::Client) => {
