@@ -8,6 +8,7 @@ mod tap;
 
 mod blocked;
 mod control;
+mod deep;
 mod hostile;
 mod large;
 mod leases;
