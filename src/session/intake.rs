@@ -39,6 +39,17 @@ pub(super) enum Front {
     Whole,
 }
 
+/// What one wants of a look ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The next request.
+    On,
+    /// This was the one.
+    Found,
+    /// It will not be found.
+    Stop,
+}
+
 /// The reading half of a client's connection.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -110,6 +121,42 @@ impl Intake {
     /// Bytes read and not consumed.
     pub(super) fn kept(&self) -> usize {
         self.kept.len()
+    }
+
+    /// Shows `look` the requests that are kept, one after the other, without taking them. Answers how
+    /// many bytes those are that end with the one it has found.
+    pub(super) fn look_ahead(
+        &self,
+        limits: &Limits,
+        mut look: impl FnMut(Args<'_>) -> Look,
+    ) -> Option<usize> {
+        let (mut scanner, mut at) = (RequestScanner::default(), 0);
+        loop {
+            match scanner.scan(self.kept.get(at..)?, limits) {
+                Ok(Progress::Whole { len }) => {
+                    let seen = look(scanner.args(&self.kept[at..]));
+                    scanner.reset();
+                    at += len;
+                    match seen {
+                        Look::On => {}
+                        Look::Found => return Some(at),
+                        Look::Stop => return None,
+                    }
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// The first bytes that are kept.
+    pub(super) fn ahead(&self, len: usize) -> &[u8] {
+        &self.kept[..len]
+    }
+
+    /// Done with so many bytes of whole requests.
+    pub(super) fn drop_front(&mut self, len: usize) {
+        self.scanner.reset();
+        self.skip(len);
     }
 
     /// Looks at the request at the front without taking it. Empty requests are skipped.

@@ -16,6 +16,7 @@ mod pinned;
 mod roster;
 mod state;
 mod subscribed;
+mod whole;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -192,6 +193,13 @@ impl Session {
                 self.intake.requests(&path.limits(), |args| path.route(&args))
             };
             self.exhausted = false;
+            let verdict = match verdict {
+                Ok(Verdict::Transaction) => match self.transaction() {
+                    Verdict::Done => continue,
+                    waits => Ok(waits),
+                },
+                other => other,
+            };
             match verdict {
                 Ok(Verdict::Done) => self.exhausted = true,
                 Ok(Verdict::Room) => {
@@ -209,7 +217,7 @@ impl Session {
                     client.wake_when_drained();
                     return Poll::Pending;
                 }
-                Ok(Verdict::Large | Verdict::Pin) => return Poll::Ready(Next::Pin),
+                Ok(Verdict::Large | Verdict::Pin | Verdict::Transaction) => return Poll::Ready(Next::Pin),
                 Ok(Verdict::Close) => self.ended = true,
                 Err(error) => self.refuse(error),
             }

@@ -6,6 +6,7 @@ mod rig;
 mod steps;
 mod tap;
 
+mod acknowledged;
 mod blocked;
 mod control;
 mod deep;

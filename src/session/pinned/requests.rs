@@ -326,7 +326,7 @@ impl Relay<'_> {
     fn took(&mut self, whole: bool) {
         self.taken += 1;
         let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
-        self.client.count(lookup(&args), &args);
+        self.client.count(lookup(&args), args.bytes().len());
     }
 }
 
