@@ -120,6 +120,10 @@ impl Relay<'_> {
                 let is_heard = self.held.replies == Silence::On;
                 return self.answer_here(Bytes::from_static(if is_heard { b"+OK\r\n" } else { b"" }));
             }
+            // Outside a transaction it would bring something else: whether there is one must be known.
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_))) if self.held.multi && self.opens() => {
+                return false;
+            }
             _ if self.held.multi => {}
             Some(Route::Session(Local::Nearside)) => {
                 if let Some(answer) = self.answer_of_nearside() {
@@ -162,6 +166,11 @@ impl Relay<'_> {
             _ => false,
         };
         elsewhere && !self.held.any() && self.taken > 0
+    }
+
+    /// Whether the reply to a `MULTI` is still to come.
+    fn opens(&self) -> bool {
+        self.expect.iter().any(|expect| matches!(expect, Expect::Multi { nested: false }))
     }
 
     /// Whether frames that answer nothing may come before the next reply.
