@@ -34,6 +34,8 @@ pub(super) struct Asked {
 pub(super) struct Nod {
     what: What,
     asker: Asker,
+    /// Keys that were watched when it was asked; `None`: the client held no connection, or `EXEC` asks.
+    pub(super) watched: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -90,7 +92,7 @@ pub(super) fn prepare(command: &'static Command, args: &Args<'_>, id: u64) -> Op
         if command.arity_ok(args.len()) { (what, request) } else { (What::Pass, args.bytes().to_vec()) };
     let arguments = args.iter().map(<[u8]>::len).sum();
     let asker = Asker { id, command: command.name, bytes: args.bytes().len(), arguments };
-    Some(Asked { request, nod: Nod { what, asker } })
+    Some(Asked { request, nod: Nod { what, asker, watched: None } })
 }
 
 fn list(args: &Args<'_>) -> (What, Vec<u8>) {
@@ -171,6 +173,7 @@ impl Nod {
 
     /// It is `EXEC` that runs the command.
     pub(super) fn run_by_exec(&mut self) {
+        self.watched = None;
         (self.asker.command, self.asker.bytes, self.asker.arguments) = ("EXEC", 14, 4);
     }
 

@@ -62,8 +62,6 @@ pub(super) struct Relay<'a> {
     pub(super) replies: Replies,
     pub(super) expect: VecDeque<Expect>,
     pub(super) held: Held,
-    /// A `RESET` is on its way on a connection whose replies are not matched.
-    pub(super) reset_sent: bool,
     /// When to look again for the client that is to take this one's invalidations, and how often that was done.
     pub(super) look_again: Option<Pin<Box<Sleep>>>,
     pub(super) looks: u32,
@@ -104,7 +102,6 @@ impl<'a> Relay<'a> {
             turn,
             replies: Replies::default(),
             held: Held::default(),
-            reset_sent: false,
             look_again: None,
             looks: 0,
             redirected: (-1, -1),
@@ -344,7 +341,7 @@ impl<'a> Relay<'a> {
                 Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
                 // A reply that has begun cannot become an error any more.
                 _ if self.replies.is_passing() => return End::Closed,
-                Expect::Nothing => {}
+                Expect::Nothing | Expect::OpaqueReset | Expect::NoRequest(_) => {}
                 // It has ended, as was asked.
                 Expect::Shutdown => self.closing = true,
                 _ => self.client.append(|out| local::failure(failure, out)),

@@ -37,10 +37,6 @@ impl Reply {
     pub(super) fn is_null(&self) -> bool {
         self.head[0] == b'_' || self.head.starts_with(b"*-1") || self.head.starts_with(b"$-1")
     }
-
-    pub(super) fn is_reset(&self) -> bool {
-        self.head.starts_with(b"+RESET\r\n")
-    }
 }
 
 /// What the frame that is passing is.

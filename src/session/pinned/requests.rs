@@ -12,7 +12,7 @@ use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
 use crate::session::path::is_attack;
-use crate::session::state::{Expect, Turn};
+use crate::session::state::{Expect, Replies as Silence, Turn};
 use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -20,6 +20,8 @@ const OVERSTAY: u32 = 64;
 /// What the upstream gets in place of a refused command inside a transaction: it cannot be queued,
 /// so that `EXEC` aborts.
 const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
+/// What every server takes for a protocol error.
+const NO_REQUEST: &[u8] = b"*1\r\n$-1\r\n";
 /// `HELLO` without arguments changes nothing, and no ACL forbids it.
 const HARMLESS: &[u8] = b"*1\r\n$5\r\nHELLO\r\n";
 
@@ -49,7 +51,18 @@ impl Relay<'_> {
 
     /// A protocol error: Redis's words after what is owed, then the end.
     pub(super) fn refuse(&mut self, error: ProtocolError) {
-        self.expect.push_back(Expect::Ours(words(&format!("ERR {error}"))));
+        let said = words(&format!("ERR {error}"));
+        match self.held.replies {
+            _ if self.may_hear() && self.streaming.is_none() => {
+                // What else is owed only the upstream knows: it ends the connection as it would have.
+                self.to_upstream.extend_from_slice(NO_REQUEST);
+                self.expect.push_back(Expect::NoRequest(said));
+                self.leaving = true;
+                return;
+            }
+            Silence::On => self.expect.push_back(Expect::Ours(said)),
+            Silence::Off | Silence::Skip => {}
+        }
         self.streaming = None;
         self.closing = true;
     }
@@ -88,7 +101,7 @@ impl Relay<'_> {
         }
         let route = command.map(|c| c.route);
         match route {
-            _ if self.held.opaque => return self.forward_raw(route),
+            _ if self.held.opaque => return self.forward_raw(route, command),
             Some(Route::Pin(Pin::MonitorUpstream)) if !self.held.multi => {
                 if local::is_monitor_upstream(&args) {
                     return self.monitor_upstream();
@@ -97,12 +110,17 @@ impl Relay<'_> {
                 local::unknown_nearside(&mut out);
                 return self.answer_here(out.into());
             }
-            _ if self.held.multi => {}
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;
+                if self.may_hear() {
+                    // Messages may come before the reply.
+                    return self.send(command);
+                }
                 self.show(&args, true);
-                return self.answer_here(Bytes::from_static(b"+OK\r\n"));
+                let is_heard = self.held.replies == Silence::On;
+                return self.answer_here(Bytes::from_static(if is_heard { b"+OK\r\n" } else { b"" }));
             }
+            _ if self.held.multi => {}
             Some(Route::Session(Local::Nearside)) => {
                 if let Some(answer) = self.answer_of_nearside() {
                     return self.answer_here(answer);
@@ -146,6 +164,13 @@ impl Relay<'_> {
         elsewhere && !self.held.any() && self.taken > 0
     }
 
+    /// Whether frames that answer nothing may come before the next reply.
+    fn may_hear(&self) -> bool {
+        let subscribes =
+            |expect: &Expect| matches!(expect, Expect::Subscription { .. } | Expect::Keep { .. });
+        self.held.listens() || self.held.kept || self.expect.iter().any(subscribes)
+    }
+
     /// Sends the request at the front, unless it must wait for the replies before it.
     fn send(&mut self, command: Option<&'static Command>) -> bool {
         if command.is_some_and(|command| self.waits_for_target(command)) {
@@ -163,15 +188,20 @@ impl Relay<'_> {
             // It waits for what this connection has seen written: let it have seen everything.
             self.ask_for_nothing();
         }
-        let silenced = matches!(turn, Turn::SilentOnce);
+        // There will be no reply: another one tells when the request is done.
+        let instead = match turn {
+            Turn::SilentOnce => Some(Expect::Nothing),
+            Turn::SilentReset => Some(Expect::UnheardReset),
+            _ => None,
+        };
         self.turn(turn);
         match other {
             None => self.pass_on(),
             Some(request) => self.pass_on_as(&request),
         }
-        if silenced {
-            // There will be no reply: this one tells when the request is done.
-            self.ask_for_nothing();
+        if let Some(expect) = instead {
+            self.to_upstream.extend_from_slice(HARMLESS);
+            self.expect.push_back(expect);
         }
         true
     }
@@ -179,6 +209,7 @@ impl Relay<'_> {
     pub(super) fn turn(&mut self, turn: Turn) {
         match turn {
             Turn::Silent | Turn::SilentOnce => {}
+            Turn::SilentReset => self.leaving = true,
             Turn::Opaque => {
                 self.held.opaque = true;
                 self.expect.clear();
@@ -186,19 +217,33 @@ impl Relay<'_> {
                 self.listening();
             }
             Turn::Expect(expect) => {
+                if matches!(expect, Expect::Multi { .. } | Expect::Watch { .. }) {
+                    self.client.card.transacts();
+                }
                 self.leaving |= matches!(expect, Expect::Reset);
                 self.expect.push_back(expect);
             }
         }
     }
 
-    /// Everything goes through; only `RESET` is watched for.
-    fn forward_raw(&mut self, route: Option<Route>) -> bool {
-        if route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1 {
-            // What follows it means something again.
-            (self.reset_sent, self.leaving) = (true, true);
+    /// Everything goes through; only `RESET` is watched for. Whether it is answered nobody can tell: the
+    /// reply to what is asked after it is.
+    fn forward_raw(&mut self, route: Option<Route>, command: Option<&'static Command>) -> bool {
+        let resets = route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1;
+        // It ends the connection in its turn.
+        self.leaving |= route == Some(Route::Session(Local::Quit));
+        // What concerns other clients still does so by our ids, and harms no connection of ours.
+        match command.and_then(|command| self.reworded(command, &mut Turn::Silent)) {
+            None => self.pass_on(),
+            Some(request) => self.pass_on_as(&request),
         }
-        self.pass_on();
+        if resets {
+            // What follows it means something again.
+            self.leaving = true;
+            let nonce = &self.session.path.worker.nonce;
+            self.to_upstream.extend_from_slice(&encode(&[b"ECHO", nonce.as_bytes()]));
+            self.expect.push_back(Expect::OpaqueReset);
+        }
         true
     }
 

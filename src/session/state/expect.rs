@@ -18,6 +18,8 @@ pub(in crate::session) enum Expect {
     LetGo { pops: bool },
     /// `MULTI`; inside a transaction it is an error and changes nothing.
     Multi { nested: bool },
+    /// A command that is queued, and that makes of `EXEC`'s reply what cannot be followed.
+    Blurring,
     /// `EXEC`, and which of the commands it runs mean something to the session.
     Exec(Vec<Queued>),
     /// `WATCH`; how many keys were watched before.
@@ -36,6 +38,13 @@ pub(in crate::session) enum Expect {
     Nod(Box<Nod>),
     /// `RESET`.
     Reset,
+    /// What was asked after a `RESET` to which no reply comes: it is done.
+    UnheardReset,
+    /// `RESET`, or what was asked after it, where replies are not matched: its reply may not come.
+    OpaqueReset,
+    /// What is no request, so that the upstream ends the connection once it has said all: the error for that
+    /// is ours.
+    NoRequest(Bytes),
     /// A client's id in the upstream's count: the whole reply, or the field `redirect` of it.
     ClientId,
     /// `MONITOR`: the upstream's leave to watch.
@@ -53,8 +62,13 @@ pub(in crate::session) enum Expect {
 /// A mode of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::session) enum Mode {
-    /// `CLIENT TRACKING ON`: the client its invalidations go to, by our id; 0: to itself.
-    Tracking(i64),
+    /// `CLIENT TRACKING ON`.
+    Tracking {
+        /// The client its invalidations go to, by our id; 0: to itself.
+        redirect: i64,
+        /// `BCAST`.
+        broadcast: bool,
+    },
     /// `CLIENT TRACKING OFF`.
     NoTracking,
     /// `CLIENT NO-TOUCH`, on or off.
@@ -89,9 +103,14 @@ impl Expect {
     /// What becomes of the reply that answers this.
     pub(in crate::session) fn fate(&self) -> Fate {
         match self {
-            Self::Hello(_) | Self::ClientId | Self::Nod(_) | Self::LetGo { .. } => Fate::Gather,
+            Self::Hello(_)
+            | Self::ClientId
+            | Self::Nod(_)
+            | Self::LetGo { .. }
+            | Self::OpaqueReset
+            | Self::NoRequest(_) => Fate::Gather,
             Self::Exec(queued) if !queued.is_empty() => Fate::Gather,
-            Self::Instead(_) | Self::Nothing => Fate::Drop,
+            Self::Instead(_) | Self::Nothing | Self::UnheardReset => Fate::Drop,
             _ => Fate::Pass,
         }
     }
@@ -106,6 +125,8 @@ pub(in crate::session) enum Turn {
     Silent,
     /// Nothing, but the next request is answered again: the upstream is asked when it gets there.
     SilentOnce,
+    /// The same, and it is a `RESET`.
+    SilentReset,
     /// Replies cannot be matched to requests from here on: everything passes as it is.
     Opaque,
 }

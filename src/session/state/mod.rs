@@ -32,6 +32,8 @@ pub(super) struct Held {
     queued: usize,
     /// Those of them that mean something to the session.
     telling: Vec<Queued>,
+    /// Those of them after which nobody could tell what answers what, if they run.
+    blurring: u32,
     /// Keys that are watched.
     pub(super) watched: usize,
     /// The connection is in a mode of its client's (tracking, `READONLY`, `NO-TOUCH`).
@@ -90,14 +92,13 @@ impl Held {
             _ => self.outside(route, command, args),
         };
         match self.replies {
-            // It is answered even by a connection that has been silenced.
-            _ if matches!(expect, Expect::Reset) => Turn::Expect(expect),
-            Replies::On => Turn::Expect(expect),
-            Replies::Off => Turn::Silent,
             Replies::Skip => {
                 self.replies = Replies::On;
-                Turn::SilentOnce
+                if matches!(expect, Expect::Reset) { Turn::SilentReset } else { Turn::SilentOnce }
             }
+            // It ends the silence, and is answered.
+            Replies::Off if !matches!(expect, Expect::Reset) => Turn::Silent,
+            _ => Turn::Expect(expect),
         }
     }
 
@@ -109,9 +110,9 @@ impl Held {
                 let silences = args.is(2, "OFF") || args.is(2, "SKIP");
                 silences && (self.multi || self.subscribed.any())
             }
-            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor)) => {
-                self.multi || silenced
-            }
+            // Inside a transaction it is `EXEC` that does it, if nothing was refused.
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor)) => silenced,
+            Some(Route::Pin(Pin::Exec)) => self.multi && self.blurring > 0,
             Some(Route::Session(Local::Select | Local::Auth | Local::Hello)) => silenced,
             _ => false,
         }
@@ -138,7 +139,7 @@ impl Held {
     fn outside(&mut self, route: Option<Route>, command: Option<&Command>, args: &Args<'_>) -> Expect {
         match route {
             Some(Route::Pin(Pin::Multi)) => {
-                (self.multi, self.queued) = (true, 0);
+                (self.multi, self.queued, self.blurring) = (true, 0, 0);
                 self.telling.clear();
                 Expect::Multi { nested: false }
             }
@@ -181,7 +182,10 @@ impl Held {
     fn mode(&mut self, command: Option<&Command>, args: &Args<'_>) -> Expect {
         let mode = match command.map_or("", |c| c.name) {
             "CLIENT|GETREDIR" | "CLIENT|TRACKINGINFO" => return Expect::ClientId,
-            "CLIENT|TRACKING" if args.is(2, "ON") => Mode::Tracking(redirect(args)),
+            "CLIENT|TRACKING" if args.is(2, "ON") => {
+                let broadcast = (3..args.len()).any(|at| args.is(at, "BCAST"));
+                Mode::Tracking { redirect: redirect(args), broadcast }
+            }
             "CLIENT|TRACKING" if !self.kept => return Expect::Reply,
             "CLIENT|TRACKING" => Mode::NoTracking,
             "CLIENT|NO-TOUCH" => Mode::NoTouch(args.is(2, "ON")),
@@ -224,6 +228,11 @@ impl Held {
                 let expect = self.mode(command, args);
                 self.tells(expect);
             }
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor)) => {
+                self.queued += 1;
+                self.blurring += 1;
+                return Expect::Blurring;
+            }
             _ => {}
         }
         self.queued += 1;
@@ -243,6 +252,7 @@ impl Held {
             Expect::Multi { nested: false } => self.multi = false,
             Expect::Watch { before } => self.watched = *before,
             Expect::Keep { before, .. } => self.kept = *before,
+            Expect::Blurring => self.blurring = self.blurring.saturating_sub(1),
             _ => {}
         }
     }
