@@ -14,6 +14,7 @@ help:
 	@echo 'make run              build Nearside and start it on 127.0.0.1:6380; make run ARGS="--help"'
 	@echo 'make test             format, lints and every test, real clients included (installs them)'
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
+	@echo 'make bench-neighbours what one heavy client does to small requests of others'
 	@echo 'make build            only build: $(TARGET)/release/nearside'
 	@echo 'make fmt, make lint   format the code; check format and lints'
 	@echo 'make clean            remove what was built, .venv and the Node packages'
