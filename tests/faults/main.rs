@@ -12,6 +12,7 @@ mod hostile;
 mod large;
 mod leases;
 mod liar;
+mod random;
 mod soak;
 mod subscription;
 mod transaction;
