@@ -148,6 +148,10 @@ class Running:
             self.load.step(client)
             self._steps.value += 1
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
     def answered(self) -> int:
         return self._steps.value * self.load.requests
 

@@ -37,6 +37,7 @@ impl Profile {
                 ("client_output_buffer_limit", "normal 0 0 0 pubsub 32mb 8mb 60"),
                 ("upstream.max_pinned", "10000"),
                 ("upstream.socket_timeout", "0"),
+                ("limits.max_multibulk", "2147483647"),
                 ("features.rate_limiting", "false"),
             ],
             Self::Development => {

@@ -26,7 +26,8 @@ mod tests {
     #[test]
     fn a_task_that_never_rests_hears_of_a_socket_in_its_next_turn() {
         let options = tokio::runtime::LocalOptions::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(options).unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(options).unwrap();
         runtime.block_on(async {
             let (mut theirs, ours) = std::os::unix::net::UnixStream::pair().unwrap();
             ours.set_nonblocking(true).unwrap();

@@ -4,9 +4,9 @@ use super::Proto;
 
 /// Appends an error reply. Line ends in `text` become blanks: a message, wherever it comes from,
 /// cannot end its reply early and pass for another one.
-pub fn error(text: &str, out: &mut Vec<u8>) {
+pub fn error(text: impl AsRef<[u8]>, out: &mut Vec<u8>) {
     out.push(b'-');
-    out.extend(text.bytes().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
+    out.extend(text.as_ref().iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
     out.extend_from_slice(b"\r\n");
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Asked {
 pub(super) struct Nod {
     what: What,
     asker: Asker,
+    /// Keys that were watched when it was asked; `None`: the client held no connection, or `EXEC` asks.
+    pub(super) watched: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -57,6 +59,12 @@ enum What {
     },
     /// A switch. What is asked is neither `ON` nor `OFF`: that it is wrong in just this way is the nod.
     Set(Flag, bool),
+}
+
+/// Whether a line of `CLIENT INFO` has the flag of a client one of whose watched keys has changed.
+fn is_dirty(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| *byte == b' ');
+    words.find_map(|word| word.strip_prefix(b"flags=")).is_some_and(|flags| flags.contains(&b'd'))
 }
 
 /// What comes of an answer.
@@ -90,7 +98,7 @@ pub(super) fn prepare(command: &'static Command, args: &Args<'_>, id: u64) -> Op
         if command.arity_ok(args.len()) { (what, request) } else { (What::Pass, args.bytes().to_vec()) };
     let arguments = args.iter().map(<[u8]>::len).sum();
     let asker = Asker { id, command: command.name, bytes: args.bytes().len(), arguments };
-    Some(Asked { request, nod: Nod { what, asker } })
+    Some(Asked { request, nod: Nod { what, asker, watched: None } })
 }
 
 fn list(args: &Args<'_>) -> (What, Vec<u8>) {
@@ -171,6 +179,7 @@ impl Nod {
 
     /// It is `EXEC` that runs the command.
     pub(super) fn run_by_exec(&mut self) {
+        self.watched = None;
         (self.asker.command, self.asker.bytes, self.asker.arguments) = ("EXEC", 14, 4);
     }
 
@@ -179,6 +188,10 @@ impl Nod {
         let wrong = frame.starts_with(b"-ERR syntax error") && matches!(self.what, What::Set(..));
         let refused = matches!(frame.first(), Some(b'-' | b'!')) && !wrong;
         if !refused && !matches!(self.what, What::Pass) {
+            if matches!(self.what, What::Info) {
+                // Only the upstream knows whether a watched key has changed.
+                client.card.set(Flag::Dirty, is_dirty(frame));
+            }
             return self.granted(client, out);
         }
         match client.card.proto() {

@@ -11,7 +11,7 @@ mod talk;
 
 pub use binary::{Run, binary, signal};
 pub use dir::Dir;
-pub use proxy::{Proxy, config};
+pub use proxy::{Proxy, config, transparent};
 pub use server::Server;
 pub use talk::{Place, Stream, Talk, frames};
 

@@ -1,6 +1,6 @@
 //! Nearside in this process.
 
-use nearside::config::{Endpoint, Listen};
+use nearside::config::{self, Endpoint, Listen, Sources};
 use nearside::{Config, Error, Handle};
 
 use super::{Dir, Place, Talk};
@@ -22,6 +22,17 @@ pub fn config(upstream: &Place) -> Config {
         Place::Tcp(addr) => Endpoint::Tcp { host: addr.ip().to_string(), port: addr.port() },
     };
     config.upstream.origin = "the test".into();
+    config
+}
+
+/// One with the profile that differs least from the server itself.
+pub fn transparent(upstream: &Place) -> Config {
+    let Place::Unix(path) = upstream else { panic!("servers are on Unix sockets") };
+    let mut sources = Sources::default();
+    sources.env.insert("NEARSIDE_PROFILE".into(), "transparent".into());
+    sources.env.insert("NEARSIDE_UPSTREAM".into(), format!("unix://{}", path.display()));
+    let mut config = config::load(&sources).expect("settings that fit").config;
+    config.workers = 2;
     config
 }
 

@@ -148,6 +148,12 @@ impl Talk {
         self.send(&encode(&words));
     }
 
+    /// Sends a command, unless the other side takes nothing any more.
+    pub fn say_if<T: AsRef<[u8]>>(&mut self, words: &[T]) {
+        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+        let _ = self.stream.write_all(&encode(&words));
+    }
+
     /// Sends a command; its reply.
     pub fn ask<T: AsRef<[u8]>>(&mut self, words: &[T]) -> Vec<u8> {
         self.say(words);

@@ -69,7 +69,7 @@ pub(crate) fn blurred(words: &str, reply: &[u8], is_direct: bool) -> String {
 }
 
 /// The rule with the most words.
-fn rule(words: &str) -> Option<&'static Rule> {
+pub(crate) fn rule(words: &str) -> Option<&'static Rule> {
     let words = words.to_ascii_uppercase();
     let applies = |rule: &&Rule| {
         words.strip_prefix(rule.command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -78,7 +78,8 @@ fn rule(words: &str) -> Option<&'static Rule> {
 }
 
 impl Blur {
-    fn show(self, frame: &Frame) -> String {
+    /// `frame` made readable, without what is not compared.
+    pub(crate) fn show(self, frame: &Frame) -> String {
         match self {
             Self::Type if !frame.is_error() => format!("{} ", char::from(frame.kind())),
             Self::Order => sorted(frame),

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::thread;
 
 use nearside::Config;
-use nearside::config::{self, Secret, Sources};
+use nearside::config::Secret;
 
 use crate::blur::blurred;
-use crate::common::{Place, Proxy};
+use crate::common::{Place, Proxy, transparent};
 use crate::kinds::{Kind, Server, kinds};
 use crate::odd::{ODD, Odd};
 use crate::script::{Conversation, Script};
@@ -41,7 +41,7 @@ fn run_with(
     let (alone, behind) = (Server::start(kind, &script.server), Server::start(kind, &script.server));
     // Without Nearside: whether the conversations themselves are sound.
     let proxy = std::env::var_os("NEARSIDE_TALKS_DIRECT").is_none();
-    let mut config = transparent(script, &behind.place());
+    let mut config = configured(script, &behind.place());
     change(&mut config);
     let proxy = proxy.then(|| Proxy::start_unix(config));
     let one = Side { script, place: alone.place(), server: alone.place(), is_direct: true };
@@ -63,14 +63,9 @@ fn run_with(
     }
 }
 
-/// Nearside with the profile that differs least from the server itself.
-fn transparent(script: &Script, upstream: &Place) -> Config {
-    let Place::Unix(path) = upstream else { panic!("servers are on Unix sockets") };
-    let mut sources = Sources::default();
-    sources.env.insert("NEARSIDE_PROFILE".into(), "transparent".into());
-    sources.env.insert("NEARSIDE_UPSTREAM".into(), format!("unix://{}", path.display()));
-    let mut config = config::load(&sources).expect("settings that fit").config;
-    config.workers = 2;
+/// Nearside as the file wants it.
+fn configured(script: &Script, upstream: &Place) -> Config {
+    let mut config = transparent(upstream);
     if let Some((user, password)) = &script.proxy {
         config.upstream.username.clone_from(user);
         config.upstream.password = Some(Secret::new(password.clone()));

@@ -22,7 +22,7 @@ impl Relay<'_> {
     pub(super) fn ended(&mut self, frame: Frame) {
         match frame {
             Frame::Message(what, count) => self.message(what, count),
-            Frame::Reply(reply) if self.held.opaque => self.opaque_reply(&reply),
+            Frame::Reply(reply) if self.held.opaque => self.opaque_reply(&reply.gathered),
             Frame::Reply(reply) => match self.expect.pop_front() {
                 Some(expect) => self.answered(expect, reply),
                 // The client was refused what we took for granted: nothing can be matched any more.
@@ -47,11 +47,32 @@ impl Relay<'_> {
         self.listening();
     }
 
-    fn opaque_reply(&mut self, reply: &Reply) {
-        if self.reset_sent && reply.is_reset() {
-            self.held = Held::default();
+    /// A reply that answers nobody knows what, gathered if a `RESET` is on its way.
+    fn opaque_reply(&mut self, reply: &[u8]) {
+        match self.expect.front() {
+            None => return,
+            Some(Expect::NoRequest(words)) => {
+                if !reply.starts_with(b"-ERR Protocol error") {
+                    return self.client.append(|out| out.extend_from_slice(reply));
+                }
+                let words = words.clone();
+                self.client.append(|out| out.extend_from_slice(&words));
+                self.expect.clear();
+                (self.closing, self.look_again) = (true, None);
+                return;
+            }
+            Some(_) => {}
+        }
+        let echo = encode(&[self.session.path.worker.nonce.as_bytes()]);
+        let is_echo = reply.starts_with(b"-NOAUTH ") || echo.ends_with(reply) && reply.starts_with(b"$");
+        if !is_echo {
+            self.client.append(|out| out.extend_from_slice(reply));
+        }
+        if is_echo || reply == b"+RESET\r\n" {
             self.reset();
-            self.leaving = true;
+            self.expect.clear();
+            self.to_upstream.clear();
+            (self.leaving, self.deaf) = (true, true);
         }
     }
 
@@ -62,6 +83,8 @@ impl Relay<'_> {
         }
         if reply.is_error() {
             self.held.refused(&expect);
+        } else if matches!(expect, Expect::Multi { .. } | Expect::Watch { .. }) {
+            self.client.card.transacts();
         }
         if matches!(expect, Expect::Blocking { pops: true } | Expect::LetGo { pops: true })
             && !reply.is_error()
@@ -87,7 +110,16 @@ impl Relay<'_> {
                 return (!is_error).then(|| Bytes::copy_from_slice(reply));
             }
             Expect::ClientId => return Some(self.translated(reply)),
+            Expect::NoRequest(words) => {
+                (self.closing, self.look_again) = (true, None);
+                return Some(words);
+            }
             Expect::Nod(nod) => return self.nodded(*nod, reply),
+            // Without a password for the upstream the question itself may have been refused.
+            Expect::UnheardReset => {
+                self.reset();
+                return None;
+            }
             Expect::Hello(_) if is_error => return Some(Bytes::copy_from_slice(reply)),
             Expect::Hello(options) => return Some(self.hello(*options, reply)),
             _ if is_error => return None,
@@ -110,6 +142,14 @@ impl Relay<'_> {
 
     /// The upstream has nodded, or not.
     fn nodded(&mut self, nod: Nod, reply: &[u8]) -> Option<Bytes> {
+        let card = &self.client.card;
+        self.mirror_subscriptions();
+        if let Some(watched) = nod.watched {
+            // What was asked after it has no part in what is said of its client.
+            card.set_multi(-1);
+            card.set_watched(watched);
+            card.set(Flag::Blocked, false);
+        }
         let mut made = Vec::new();
         let settled = nod.finish(&self.client, reply, &mut made);
         self.closing |= settled.last;
@@ -144,12 +184,14 @@ impl Relay<'_> {
         self.taint();
         let card = &self.client.card;
         match mode {
-            Mode::Tracking(redirect) => {
+            Mode::Tracking { redirect, broadcast } => {
                 card.set(Flag::Tracking, true);
+                card.set(Flag::Broadcast, broadcast);
                 card.set_redirect(redirect);
             }
             Mode::NoTracking => {
                 card.set(Flag::Tracking, false);
+                card.set(Flag::Broadcast, false);
                 card.set_redirect(-1);
             }
             Mode::NoTouch(on) => card.set(Flag::NoTouch, on),
@@ -164,6 +206,15 @@ impl Relay<'_> {
         card.set_multi(held.queued().and_then(|n| i32::try_from(n).ok()).unwrap_or(-1));
         card.set_watched(held.watched);
         card.set(Flag::Blocked, self.blocked());
+        self.mirror_subscriptions();
+    }
+
+    fn mirror_subscriptions(&self) {
+        let (card, held) = (&self.client.card, &self.held);
+        if self.session.path.member.is_some() {
+            // They are elsewhere.
+            return;
+        }
         let count = |kind| held.subscribed.of(kind) as usize;
         card.set_subscriptions(count(Channels::Exact), count(Channels::Pattern), count(Channels::Shard));
     }

@@ -62,8 +62,6 @@ pub(super) struct Relay<'a> {
     pub(super) replies: Replies,
     pub(super) expect: VecDeque<Expect>,
     pub(super) held: Held,
-    /// A `RESET` is on its way on a connection whose replies are not matched.
-    pub(super) reset_sent: bool,
     /// When to look again for the client that is to take this one's invalidations, and how often that was done.
     pub(super) look_again: Option<Pin<Box<Sleep>>>,
     pub(super) looks: u32,
@@ -106,7 +104,6 @@ impl<'a> Relay<'a> {
             turn,
             replies: Replies::default(),
             held: Held::default(),
-            reset_sent: false,
             look_again: None,
             looks: 0,
             redirected: (-1, -1),
@@ -214,9 +211,16 @@ impl<'a> Relay<'a> {
             }
         }
         let waits = self.look_again.is_some();
+        if !waits && matches!(self.expect.front(), Some(Expect::NoRequest(_))) {
+            self.closing = true;
+            return true;
+        }
         let quiet =
             self.expect.is_empty() && self.to_upstream.is_empty() && self.replies.at_start() && !waits;
-        quiet && self.streaming.is_none() && (!self.held.any() || self.closing)
+        quiet
+            && self.client.outstanding() == 0
+            && self.streaming.is_none()
+            && (!self.held.any() || self.closing)
     }
 
     /// Whether it waits for somebody else's write.
@@ -293,12 +297,13 @@ impl<'a> Relay<'a> {
     }
 
     fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        if self.leaving || self.closing || self.to_upstream.len() >= HIGH_WATER {
+        // Where replies are not matched nothing else tells that a client whose command blocks has left.
+        if (self.leaving && !self.held.opaque) || self.closing || self.to_upstream.len() >= HIGH_WATER {
             return Ok(false);
         }
         // What has been read and cannot go yet is enough, unless nothing but more reading would tell
         // that a blocked client has left.
-        let listens = self.blocked() && self.session.intake.kept() < HIGH_WATER;
+        let listens = (self.blocked() || self.held.opaque) && self.session.intake.kept() < HIGH_WATER;
         if self.holds_a_request() && !listens {
             return Ok(false);
         }
@@ -342,12 +347,14 @@ impl<'a> Relay<'a> {
     /// relied on the connection itself it is closed as well.
     fn abandon(&mut self, failure: &Failure) -> End {
         self.lease = None;
+        if self.replies.is_passing() {
+            // What has begun, whether it was asked for or not, cannot become an error any more.
+            return End::Closed;
+        }
         for expect in std::mem::take(&mut self.expect) {
             match expect {
                 Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
-                // A reply that has begun cannot become an error any more.
-                _ if self.replies.is_passing() => return End::Closed,
-                Expect::Nothing => {}
+                Expect::Nothing | Expect::OpaqueReset | Expect::NoRequest(_) => {}
                 // It has ended, as was asked.
                 Expect::Shutdown => self.closing = true,
                 _ => self.client.append(|out| local::failure(failure, out)),

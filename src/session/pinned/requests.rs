@@ -1,5 +1,7 @@
 //! Requests of a session on its own connection: which go on, which are answered here, which wait.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::class;
@@ -11,8 +13,8 @@ use crate::resp::{Proto, reply};
 use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
-use crate::session::path::is_attack;
-use crate::session::state::{Expect, Turn};
+use crate::session::path::{Verdict, is_attack};
+use crate::session::state::{Expect, Replies as Silence, Turn};
 use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -20,6 +22,10 @@ const OVERSTAY: u32 = 64;
 /// What the upstream gets in place of a refused command inside a transaction: it cannot be queued,
 /// so that `EXEC` aborts.
 const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
+/// How long a server has to end a connection on which it got no request.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// What every server takes for a protocol error.
+const NO_REQUEST: &[u8] = b"*1\r\n$-1\r\n";
 /// `HELLO` without arguments changes nothing, and no ACL forbids it.
 const HARMLESS: &[u8] = b"*1\r\n$5\r\nHELLO\r\n";
 
@@ -49,12 +55,30 @@ impl Relay<'_> {
 
     /// A protocol error: Redis's words after what is owed, then the end.
     pub(super) fn refuse(&mut self, error: ProtocolError) {
-        self.expect.push_back(Expect::Ours(words(&format!("ERR {error}"))));
+        let said = words(&format!("ERR {error}"));
+        match self.held.replies {
+            Silence::On if self.may_hear() && self.streaming.is_none() => {
+                // What else is owed only the upstream knows: it ends the connection as it would have.
+                self.to_upstream.extend_from_slice(NO_REQUEST);
+                self.expect.push_back(Expect::NoRequest(said));
+                self.leaving = true;
+                // A server that was silenced unseen neither says so nor closes.
+                self.look_again = Some(Box::pin(tokio::time::sleep(LAST_WORDS)));
+                return;
+            }
+            Silence::On => self.expect.push_back(Expect::Ours(said)),
+            Silence::Off | Silence::Skip => {}
+        }
         self.streaming = None;
         self.closing = true;
     }
 
     fn take_request(&mut self) -> Result<bool, ProtocolError> {
+        if self.client.outstanding() > 0 {
+            // The feed has yet to answer.
+            self.client.wake_when_drained();
+            return Ok(false);
+        }
         let limits = self.session.path.limits();
         if let Some(rest) = &mut self.streaming {
             let before = self.to_upstream.len();
@@ -88,7 +112,7 @@ impl Relay<'_> {
         }
         let route = command.map(|c| c.route);
         match route {
-            _ if self.held.opaque => return self.forward_raw(route),
+            _ if self.held.opaque => return self.forward_raw(route, command),
             Some(Route::Pin(Pin::MonitorUpstream)) if !self.held.multi => {
                 if local::is_monitor_upstream(&args) {
                     return self.monitor_upstream();
@@ -97,12 +121,21 @@ impl Relay<'_> {
                 local::unknown_nearside(&mut out);
                 return self.answer_here(out.into());
             }
-            _ if self.held.multi => {}
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;
+                if self.may_hear() {
+                    // Messages may come before the reply.
+                    return self.send(command);
+                }
                 self.show(&args, true);
-                return self.answer_here(Bytes::from_static(b"+OK\r\n"));
+                let is_heard = self.held.replies == Silence::On;
+                return self.answer_here(Bytes::from_static(if is_heard { b"+OK\r\n" } else { b"" }));
             }
+            // Outside a transaction it would bring something else: whether there is one must be known.
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_))) if self.held.multi && self.opens() => {
+                return false;
+            }
+            _ if self.held.multi => {}
             Some(Route::Session(Local::Nearside)) => {
                 if let Some(answer) = self.answer_of_nearside() {
                     return self.answer_here(answer);
@@ -116,6 +149,11 @@ impl Relay<'_> {
                 return self.answer_here(out.into());
             }
             _ if self.subscribes_elsewhere(route) => return false,
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_)))
+                if self.session.path.member.is_some() =>
+            {
+                return self.subscribes_on_feed();
+            }
             _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
@@ -146,6 +184,39 @@ impl Relay<'_> {
         elsewhere && !self.held.any() && self.taken > 0
     }
 
+    /// Whether the reply to a `MULTI` is still to come.
+    fn opens(&self) -> bool {
+        self.expect.iter().any(|expect| matches!(expect, Expect::Multi { nested: false }))
+    }
+
+    /// Whether frames that answer nothing may come before the next reply.
+    fn may_hear(&self) -> bool {
+        let subscribes =
+            |expect: &Expect| matches!(expect, Expect::Subscription { .. } | Expect::Keep { .. });
+        self.held.listens() || self.held.kept || self.expect.iter().any(subscribes)
+    }
+
+    /// The request at the front concerns subscriptions that share a connection, and the session stays on
+    /// this one for another reason: it is dealt with there once nothing is owed here.
+    fn subscribes_on_feed(&mut self) -> bool {
+        if !self.expect.is_empty() {
+            return false;
+        }
+        let session = &mut *self.session;
+        let args = session.intake.args();
+        let verdict = session.path.while_subscribed(lookup(&args), &args);
+        let Some(verdict) = verdict else {
+            // None is left: they are this connection's from now on.
+            return self.send(lookup(&self.session.intake.args()));
+        };
+        if verdict == Verdict::Done {
+            self.show(&self.session.intake.args(), true);
+            self.took(true);
+            self.session.intake.pop();
+        }
+        verdict == Verdict::Done
+    }
+
     /// Sends the request at the front, unless it must wait for the replies before it.
     fn send(&mut self, command: Option<&'static Command>) -> bool {
         if command.is_some_and(|command| self.waits_for_target(command)) {
@@ -164,15 +235,20 @@ impl Relay<'_> {
             // It waits for what this connection has seen written: let it have seen everything.
             self.ask_for_nothing();
         }
-        let silenced = matches!(turn, Turn::SilentOnce);
+        // There will be no reply: another one tells when the request is done.
+        let instead = match turn {
+            Turn::SilentOnce => Some(Expect::Nothing),
+            Turn::SilentReset => Some(Expect::UnheardReset),
+            _ => None,
+        };
         self.turn(turn);
         match other {
             None => self.pass_on(),
             Some(request) => self.pass_on_as(&request),
         }
-        if silenced {
-            // There will be no reply: this one tells when the request is done.
-            self.ask_for_nothing();
+        if let Some(expect) = instead {
+            self.to_upstream.extend_from_slice(HARMLESS);
+            self.expect.push_back(expect);
         }
         true
     }
@@ -180,6 +256,7 @@ impl Relay<'_> {
     pub(super) fn turn(&mut self, turn: Turn) {
         match turn {
             Turn::Silent | Turn::SilentOnce => {}
+            Turn::SilentReset => self.leaving = true,
             Turn::Opaque => {
                 self.held.opaque = true;
                 self.expect.clear();
@@ -193,13 +270,24 @@ impl Relay<'_> {
         }
     }
 
-    /// Everything goes through; only `RESET` is watched for.
-    fn forward_raw(&mut self, route: Option<Route>) -> bool {
-        if route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1 {
-            // What follows it means something again.
-            (self.reset_sent, self.leaving) = (true, true);
+    /// Everything goes through; only `RESET` is watched for. Whether it is answered nobody can tell: the
+    /// reply to what is asked after it is.
+    fn forward_raw(&mut self, route: Option<Route>, command: Option<&'static Command>) -> bool {
+        let resets = route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1;
+        // It ends the connection in its turn.
+        self.leaving |= route == Some(Route::Session(Local::Quit));
+        // What concerns other clients still does so by our ids, and harms no connection of ours.
+        match command.and_then(|command| self.reworded(command, &mut Turn::Silent)) {
+            None => self.pass_on(),
+            Some(request) => self.pass_on_as(&request),
         }
-        self.pass_on();
+        if resets {
+            // What follows it means something again.
+            self.leaving = true;
+            let nonce = &self.session.path.worker.nonce;
+            self.to_upstream.extend_from_slice(&encode(&[b"ECHO", nonce.as_bytes()]));
+            self.expect.push_back(Expect::OpaqueReset);
+        }
         true
     }
 

@@ -56,7 +56,8 @@ impl Relay<'_> {
             _ => {}
         }
         let args = self.session.intake.args();
-        let asked = nod::prepare(command, &args, self.client.id)?;
+        let mut asked = nod::prepare(command, &args, self.client.id)?;
+        asked.nod.watched = Some(self.held.watched);
         match turn {
             Turn::Expect(expect @ Expect::Reply) if self.held.queued().is_none() => {
                 *expect = Expect::Nod(Box::new(asked.nod));

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -110,6 +110,8 @@ pub struct Card {
     sub: [AtomicU32; 3],
     /// Requests queued since `MULTI`; -1 outside.
     multi: AtomicI32,
+    /// It has had a transaction, or watched keys.
+    transacted: AtomicBool,
     watch: AtomicU32,
     redirect: AtomicI64,
     upstream_id: AtomicI64,
@@ -137,6 +139,7 @@ impl Card {
             proto: AtomicU8::new(Proto::Resp2.number()),
             sub: Default::default(),
             multi: AtomicI32::new(-1),
+            transacted: AtomicBool::new(false),
             watch: AtomicU32::new(0),
             redirect: AtomicI64::new(-1),
             upstream_id: AtomicI64::new(0),
@@ -220,6 +223,11 @@ impl Card {
         self.set(Flag::Multi, queued >= 0);
     }
 
+    /// It begins a transaction, or watches keys: Valkey shows for ever that it did.
+    pub fn transacts(&self) {
+        self.transacted.store(true, Relaxed);
+    }
+
     /// It watches so many keys.
     pub fn set_watched(&self, keys: usize) {
         self.watch.store(u32::try_from(keys).unwrap_or(u32::MAX), Relaxed);
@@ -297,6 +305,10 @@ impl Card {
     /// Channels, patterns, shard channels.
     pub(super) fn subscriptions(&self) -> [u32; 3] {
         [0, 1, 2].map(|kind: usize| self.sub[kind].load(Relaxed))
+    }
+
+    pub(super) fn has_transacted(&self) -> bool {
+        self.transacted.load(Relaxed)
     }
 
     pub(super) fn multi(&self) -> i32 {

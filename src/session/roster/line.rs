@@ -84,6 +84,7 @@ fn field(
         "sub" => write(&sub),
         "psub" => write(&psub),
         "ssub" => write(&ssub),
+        "multi" if line.has("capa") && card.has_transacted() => write(&card.multi().max(0)),
         "multi" => write(&card.multi()),
         "watch" => write(&card.watched()),
         // A server that shares one buffer among its clients shows none.

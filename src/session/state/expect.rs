@@ -12,6 +12,8 @@ use crate::upstream::Credential;
 pub(in crate::session) enum Expect {
     /// Nothing that changes the session.
     Reply,
+    /// A command of a transaction: it is queued, or refused.
+    Queued,
     /// A command that may take as long as it likes; whether it takes an element away.
     Blocking { pops: bool },
     /// The same, once the upstream has been asked to let go of it: the error for that is nobody's.
@@ -38,6 +40,13 @@ pub(in crate::session) enum Expect {
     Nod(Box<Nod>),
     /// `RESET`.
     Reset,
+    /// What was asked after a `RESET` to which no reply comes: it is done.
+    UnheardReset,
+    /// `RESET`, or what was asked after it, where replies are not matched: its reply may not come.
+    OpaqueReset,
+    /// What is no request, so that the upstream ends the connection once it has said all: the error for that
+    /// is ours.
+    NoRequest(Bytes),
     /// A client's id in the upstream's count: the whole reply, or the field `redirect` of it.
     ClientId,
     /// `MONITOR`: the upstream's leave to watch.
@@ -55,8 +64,13 @@ pub(in crate::session) enum Expect {
 /// A mode of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::session) enum Mode {
-    /// `CLIENT TRACKING ON`: the client its invalidations go to, by our id; 0: to itself.
-    Tracking(i64),
+    /// `CLIENT TRACKING ON`.
+    Tracking {
+        /// The client its invalidations go to, by our id; 0: to itself.
+        redirect: i64,
+        /// `BCAST`.
+        broadcast: bool,
+    },
     /// `CLIENT TRACKING OFF`.
     NoTracking,
     /// `CLIENT NO-TOUCH`, on or off.
@@ -91,9 +105,14 @@ impl Expect {
     /// What becomes of the reply that answers this.
     pub(in crate::session) fn fate(&self) -> Fate {
         match self {
-            Self::Hello(_) | Self::ClientId | Self::Nod(_) | Self::LetGo { .. } => Fate::Gather,
+            Self::Hello(_)
+            | Self::ClientId
+            | Self::Nod(_)
+            | Self::LetGo { .. }
+            | Self::OpaqueReset
+            | Self::NoRequest(_) => Fate::Gather,
             Self::Exec(queued) if !queued.is_empty() => Fate::Gather,
-            Self::Instead(_) | Self::Nothing => Fate::Drop,
+            Self::Instead(_) | Self::Nothing | Self::UnheardReset => Fate::Drop,
             _ => Fate::Pass,
         }
     }
@@ -108,6 +127,8 @@ pub(in crate::session) enum Turn {
     Silent,
     /// Nothing, but the next request is answered again: the upstream is asked when it gets there.
     SilentOnce,
+    /// The same, and it is a `RESET`.
+    SilentReset,
     /// Replies cannot be matched to requests from here on: everything passes as it is.
     Opaque,
 }

@@ -92,14 +92,13 @@ impl Held {
             _ => self.outside(route, command, args),
         };
         match self.replies {
-            // It is answered even by a connection that has been silenced.
-            _ if matches!(expect, Expect::Reset) => Turn::Expect(expect),
-            Replies::On => Turn::Expect(expect),
-            Replies::Off => Turn::Silent,
             Replies::Skip => {
                 self.replies = Replies::On;
-                Turn::SilentOnce
+                if matches!(expect, Expect::Reset) { Turn::SilentReset } else { Turn::SilentOnce }
             }
+            // It ends the silence, and is answered.
+            Replies::Off if !matches!(expect, Expect::Reset) => Turn::Silent,
+            _ => Turn::Expect(expect),
         }
     }
 
@@ -183,7 +182,10 @@ impl Held {
     fn mode(&mut self, command: Option<&Command>, args: &Args<'_>) -> Expect {
         let mode = match command.map_or("", |c| c.name) {
             "CLIENT|GETREDIR" | "CLIENT|TRACKINGINFO" => return Expect::ClientId,
-            "CLIENT|TRACKING" if args.is(2, "ON") => Mode::Tracking(redirect(args)),
+            "CLIENT|TRACKING" if args.is(2, "ON") => {
+                let broadcast = (3..args.len()).any(|at| args.is(at, "BCAST"));
+                Mode::Tracking { redirect: redirect(args), broadcast }
+            }
             "CLIENT|TRACKING" if !self.kept => return Expect::Reply,
             "CLIENT|TRACKING" => Mode::NoTracking,
             "CLIENT|NO-TOUCH" => Mode::NoTouch(args.is(2, "ON")),
@@ -234,7 +236,7 @@ impl Held {
             _ => {}
         }
         self.queued += 1;
-        Expect::Reply
+        Expect::Queued
     }
 
     /// The command that is queued next means something to the session once it runs.
@@ -248,6 +250,7 @@ impl Held {
     pub(super) fn refused(&mut self, expect: &Expect) {
         match expect {
             Expect::Multi { nested: false } => self.multi = false,
+            Expect::Queued => self.queued = self.queued.saturating_sub(1),
             Expect::Watch { before } => self.watched = *before,
             Expect::Keep { before, .. } => self.kept = *before,
             Expect::Blurring => self.blurring = self.blurring.saturating_sub(1),

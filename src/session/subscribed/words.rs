@@ -1,8 +1,6 @@
 //! Redis's words for what a RESP2 client may not say while it is subscribed.
 
-use std::fmt::Write as _;
-
-use crate::command::{Command, Route};
+use crate::command::{Command, Family, Route};
 use crate::resp::request::Args;
 use crate::session::path::Path;
 
@@ -10,27 +8,40 @@ use crate::session::path::Path;
 const REPEATED: usize = 128;
 
 /// The error a subscribed RESP2 client gets for `args`; `None`: it may say that.
-pub(super) fn restricted(path: &mut Path, command: Option<&Command>, args: &Args<'_>) -> Option<String> {
+pub(super) fn restricted(path: &mut Path, command: Option<&Command>, args: &Args<'_>) -> Option<Vec<u8>> {
     let Some(command) = command else {
         return (!crate::session::path::is_attack(args)).then(|| unknown(args));
     };
     if command.route == Route::Container && args.len() > 1 {
-        let (sub, name) = (text(args.get(1), REPEATED), command.name);
-        return Some(format!("ERR unknown subcommand '{sub}'. Try {name} HELP."));
+        let sub = text(args.get(1), REPEATED);
+        return Some(
+            [b"ERR unknown subcommand '", sub, b"'. Try ", command.name.as_bytes(), b" HELP."].concat(),
+        );
     }
-    let name = command.name.to_ascii_lowercase();
+    let error = refused(path, command, args)?;
+    let aborts = if command.name == "EXEC" { "EXECABORT Transaction discarded because of:" } else { "ERR" };
+    Some(format!("{aborts} {error}").into())
+}
+
+/// Without its first word.
+fn refused(path: &mut Path, command: &Command, args: &Args<'_>) -> Option<String> {
+    let mut name = command.name.to_owned();
+    // Redis knows those of a module by the names the module gave them.
+    if command.family != Family::Vector {
+        name.make_ascii_lowercase();
+    }
     if !command.arity_ok(args.len()) {
-        return Some(format!("ERR wrong number of arguments for '{name}' command"));
+        return Some(format!("wrong number of arguments for '{name}' command"));
     }
     if command.name == "PING" && args.len() > 2 {
-        return Some("ERR wrong number of arguments for 'ping' command".into());
+        return Some("wrong number of arguments for 'ping' command".into());
     }
     if command.while_subscribed() {
         return None;
     }
     let kinds = if is_older_than_7(path) { "P" } else { "P|S" };
     Some(format!(
-        "ERR Can't execute '{name}': only ({kinds})SUBSCRIBE / ({kinds})UNSUBSCRIBE / PING / QUIT / RESET \
+        "Can't execute '{name}': only ({kinds})SUBSCRIBE / ({kinds})UNSUBSCRIBE / PING / QUIT / RESET \
          are allowed in this context"
     ))
 }
@@ -43,17 +54,19 @@ fn is_older_than_7(path: &mut Path) -> bool {
     version.is_some_and(|(_, value)| value.windows(3).any(|w| w == b"\n6."))
 }
 
-fn unknown(args: &Args<'_>) -> String {
-    let mut said = String::new();
+fn unknown(args: &Args<'_>) -> Vec<u8> {
+    let mut said = Vec::new();
     for argument in args.iter().skip(1) {
         if said.len() >= REPEATED {
             break;
         }
-        let _ = write!(said, "'{}' ", text(argument, REPEATED - said.len()));
+        said.extend([b"'", text(argument, REPEATED - said.len()), b"' "].concat());
     }
-    format!("ERR unknown command '{}', with args beginning with: {said}", text(args.get(0), REPEATED))
+    let name = text(args.get(0), REPEATED);
+    [b"ERR unknown command '", name, b"', with args beginning with: ", &said].concat()
 }
 
-fn text(bytes: &[u8], most: usize) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(most)]).into_owned()
+/// As much of it as is repeated: to Redis it is a C string, which a NUL ends.
+fn text(bytes: &[u8], most: usize) -> &[u8] {
+    bytes[..bytes.len().min(most)].split(|byte| *byte == 0).next().unwrap_or_default()
 }
