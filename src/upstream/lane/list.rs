@@ -31,7 +31,8 @@ impl<C: Caller> Lanes<C> {
     pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
         let mut open = self.open.borrow_mut();
         let fits = |lane: &&Rc<Lane<C>>| {
-            lane.db == db && lane.credential == *credential && lane.revoked.get().is_none()
+            let holds = lane.revoked.get().is_none() && lane.doubted.get().is_none();
+            lane.db == db && lane.credential == *credential && holds
         };
         if let Some(lane) = open.iter().find(fits) {
             return Rc::clone(lane);

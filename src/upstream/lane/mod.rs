@@ -58,8 +58,9 @@ pub struct Lane<C: Caller> {
     down: RefCell<Option<Down>>,
     /// A reply is arriving that is too large to be waited for.
     clogged: Cell<bool>,
-    /// The server has hung up on a client's own credential: whether it still holds is to be found out.
-    doubted: Cell<bool>,
+    /// Since when the server has hung up on a client's own credential: whether it still holds is to be
+    /// found out.
+    doubted: Cell<Option<Instant>>,
     /// Since when it does not.
     revoked: Cell<Option<Instant>>,
 }
@@ -103,7 +104,7 @@ impl<C: Caller> Lane<C> {
             info: RefCell::default(),
             down: RefCell::default(),
             clogged: Cell::new(false),
-            doubted: Cell::new(false),
+            doubted: Cell::new(None),
             revoked: Cell::new(None),
         }
     }
@@ -157,7 +158,8 @@ impl<C: Caller> Lane<C> {
                     let end = self.serve(link, permit).await;
                     self.ended(&end);
                     let own = self.credential != self.shared.credential();
-                    self.doubted.set(!end.ours && own && Rc::strong_count(&self) > OWNERS);
+                    let doubted = !end.ours && own && Rc::strong_count(&self) > OWNERS;
+                    self.doubted.set(doubted.then(Instant::now));
                     // A server that greets and hangs up is not a reason to hammer it.
                     if greeted.elapsed() > settings.reconnect_max {
                         backoff.reset();
@@ -185,7 +187,7 @@ impl<C: Caller> Lane<C> {
     async fn work(&self) -> bool {
         let wanted = std::future::poll_fn(|cx| {
             self.listen(cx.waker());
-            match (self.queue.borrow().is_empty() && !self.doubted.get(), self.retired.get()) {
+            match (self.queue.borrow().is_empty() && self.doubted.get().is_none(), self.retired.get()) {
                 (false, _) => Poll::Ready(true),
                 (true, true) => Poll::Ready(false),
                 (true, false) => Poll::Pending,
@@ -260,7 +262,7 @@ impl<C: Caller> Lane<C> {
     }
 
     fn up(&self, link: &Link) {
-        self.doubted.set(false);
+        self.doubted.set(None);
         *self.info.borrow_mut() = Some(Rc::clone(&link.info));
         if let Some(down) = self.down.borrow_mut().take() {
             tracing::info!(peer = %link.peer, db = self.db, after = ?down.since.elapsed(), "upstream lane is back");
@@ -285,8 +287,8 @@ impl<C: Caller> Lane<C> {
 
     fn unreachable(&self, failure: Failure) {
         let failure = match failure {
-            Failure::Refused(text) if self.doubted.replace(false) => {
-                self.revoked.set(Some(Instant::now()));
+            Failure::Refused(text) if self.doubted.get().is_some() => {
+                self.revoked.set(self.doubted.take());
                 Failure::Revoked(text)
             }
             other => other,
