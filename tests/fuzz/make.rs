@@ -82,7 +82,9 @@ pub(crate) fn session(seed: u64, settings: usize) -> Session {
         let say = draw.say();
         says.push(say);
     }
-    Session { seed, setting: draw.random.usize(..settings), connections, sending, says }
+    // Two may need more upstream connections than the last setting has.
+    let setting = draw.random.usize(..settings + 1 - connections);
+    Session { seed, setting, connections, sending, says }
 }
 
 /// Some kinds of things more than others, differently in each session.

@@ -110,7 +110,8 @@ fn same(one: Option<&[u8]>, other: Option<&[u8]>, rules: &[&Rule]) -> bool {
 /// a connection: it is told which commands are allowed, as it would be by a server that knows it.
 fn unknown_there(one: &Frame, other: &Frame) -> bool {
     let starts = |frame: &Frame, text: &[u8]| frame.text().is_some_and(|all| all.starts_with(text));
-    starts(one, b"ERR unknown ") && starts(other, b"ERR Can't execute ")
+    starts(one, b"ERR unknown ")
+        && (starts(other, b"ERR Can't execute ") || starts(other, b"ERR wrong number "))
 }
 
 /// What confirms the end of a subscription, without its name: those that end together do so in the order of

@@ -52,9 +52,14 @@ impl Relay<'_> {
         match self.expect.front() {
             None => return,
             Some(Expect::NoRequest(words)) => {
-                let is_it = reply.starts_with(b"-ERR Protocol error");
-                let reply = if is_it { words.clone() } else { Bytes::copy_from_slice(reply) };
-                return self.client.append(|out| out.extend_from_slice(&reply));
+                if !reply.starts_with(b"-ERR Protocol error") {
+                    return self.client.append(|out| out.extend_from_slice(reply));
+                }
+                let words = words.clone();
+                self.client.append(|out| out.extend_from_slice(&words));
+                self.expect.clear();
+                (self.closing, self.look_again) = (true, None);
+                return;
             }
             Some(_) => {}
         }
@@ -74,6 +79,8 @@ impl Relay<'_> {
     fn answered(&mut self, expect: Expect, reply: Reply) {
         if reply.is_error() {
             self.held.refused(&expect);
+        } else if matches!(expect, Expect::Multi { .. } | Expect::Watch { .. }) {
+            self.client.card.transacts();
         }
         if matches!(expect, Expect::Blocking { pops: true } | Expect::LetGo { pops: true })
             && !reply.is_error()
@@ -100,7 +107,7 @@ impl Relay<'_> {
             }
             Expect::ClientId => return Some(self.translated(reply)),
             Expect::NoRequest(words) => {
-                self.closing = true;
+                (self.closing, self.look_again) = (true, None);
                 return Some(words);
             }
             Expect::Nod(nod) => return self.nodded(*nod, reply),

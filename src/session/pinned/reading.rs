@@ -7,12 +7,13 @@ use crate::session::intake::Front;
 
 impl Relay<'_> {
     pub(super) fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        if self.leaving || self.closing || self.to_upstream.len() >= HIGH_WATER {
+        // Where replies are not matched nothing else tells that a client whose command blocks has left.
+        if (self.leaving && !self.held.opaque) || self.closing || self.to_upstream.len() >= HIGH_WATER {
             return Ok(false);
         }
         // What has been read and cannot go yet is enough, unless nothing but more reading would tell
         // that a blocked client has left.
-        let listens = self.blocked() && self.session.intake.kept() < HIGH_WATER;
+        let listens = (self.blocked() || self.held.opaque) && self.session.intake.kept() < HIGH_WATER;
         if self.holds_a_request() && !listens {
             return Ok(false);
         }

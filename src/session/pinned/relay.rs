@@ -207,9 +207,16 @@ impl<'a> Relay<'a> {
             }
         }
         let waits = self.look_again.is_some();
+        if !waits && matches!(self.expect.front(), Some(Expect::NoRequest(_))) {
+            self.closing = true;
+            return true;
+        }
         let quiet =
             self.expect.is_empty() && self.to_upstream.is_empty() && self.replies.at_start() && !waits;
-        quiet && self.streaming.is_none() && (!self.held.any() || self.closing)
+        quiet
+            && self.client.outstanding() == 0
+            && self.streaming.is_none()
+            && (!self.held.any() || self.closing)
     }
 
     /// Whether it waits for somebody else's write.
@@ -289,11 +296,13 @@ impl<'a> Relay<'a> {
     /// relied on the connection itself it is closed as well.
     fn abandon(&mut self, failure: &Failure) -> End {
         self.lease = None;
+        if self.replies.is_passing() {
+            // What has begun, whether it was asked for or not, cannot become an error any more.
+            return End::Closed;
+        }
         for expect in std::mem::take(&mut self.expect) {
             match expect {
                 Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
-                // A reply that has begun cannot become an error any more.
-                _ if self.replies.is_passing() => return End::Closed,
                 Expect::Nothing | Expect::OpaqueReset | Expect::NoRequest(_) => {}
                 // It has ended, as was asked.
                 Expect::Shutdown => self.closing = true,

@@ -1,5 +1,7 @@
 //! Requests of a session on its own connection: which go on, which are answered here, which wait.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::class;
@@ -11,7 +13,7 @@ use crate::resp::{Proto, reply};
 use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
-use crate::session::path::is_attack;
+use crate::session::path::{Verdict, is_attack};
 use crate::session::state::{Expect, Replies as Silence, Turn};
 use crate::upstream::{Class, Lease};
 
@@ -20,6 +22,8 @@ const OVERSTAY: u32 = 64;
 /// What the upstream gets in place of a refused command inside a transaction: it cannot be queued,
 /// so that `EXEC` aborts.
 const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
+/// How long a server has to end a connection on which it got no request.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// What every server takes for a protocol error.
 const NO_REQUEST: &[u8] = b"*1\r\n$-1\r\n";
 /// `HELLO` without arguments changes nothing, and no ACL forbids it.
@@ -53,11 +57,13 @@ impl Relay<'_> {
     pub(super) fn refuse(&mut self, error: ProtocolError) {
         let said = words(&format!("ERR {error}"));
         match self.held.replies {
-            _ if self.may_hear() && self.streaming.is_none() => {
+            Silence::On if self.may_hear() && self.streaming.is_none() => {
                 // What else is owed only the upstream knows: it ends the connection as it would have.
                 self.to_upstream.extend_from_slice(NO_REQUEST);
                 self.expect.push_back(Expect::NoRequest(said));
                 self.leaving = true;
+                // A server that was silenced unseen neither says so nor closes.
+                self.look_again = Some(Box::pin(tokio::time::sleep(LAST_WORDS)));
                 return;
             }
             Silence::On => self.expect.push_back(Expect::Ours(said)),
@@ -68,6 +74,11 @@ impl Relay<'_> {
     }
 
     fn take_request(&mut self) -> Result<bool, ProtocolError> {
+        if self.client.outstanding() > 0 {
+            // The feed has yet to answer.
+            self.client.wake_when_drained();
+            return Ok(false);
+        }
         let limits = self.session.path.limits();
         if let Some(rest) = &mut self.streaming {
             let before = self.to_upstream.len();
@@ -120,6 +131,10 @@ impl Relay<'_> {
                 let is_heard = self.held.replies == Silence::On;
                 return self.answer_here(Bytes::from_static(if is_heard { b"+OK\r\n" } else { b"" }));
             }
+            // Outside a transaction it would bring something else: whether there is one must be known.
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_))) if self.held.multi && self.opens() => {
+                return false;
+            }
             _ if self.held.multi => {}
             Some(Route::Session(Local::Nearside)) => {
                 if let Some(answer) = self.answer_of_nearside() {
@@ -134,6 +149,11 @@ impl Relay<'_> {
                 return self.answer_here(out.into());
             }
             _ if self.subscribes_elsewhere(route) => return false,
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_)))
+                if self.session.path.member.is_some() =>
+            {
+                return self.subscribes_on_feed();
+            }
             _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
@@ -164,11 +184,37 @@ impl Relay<'_> {
         elsewhere && !self.held.any() && self.taken > 0
     }
 
+    /// Whether the reply to a `MULTI` is still to come.
+    fn opens(&self) -> bool {
+        self.expect.iter().any(|expect| matches!(expect, Expect::Multi { nested: false }))
+    }
+
     /// Whether frames that answer nothing may come before the next reply.
     fn may_hear(&self) -> bool {
         let subscribes =
             |expect: &Expect| matches!(expect, Expect::Subscription { .. } | Expect::Keep { .. });
         self.held.listens() || self.held.kept || self.expect.iter().any(subscribes)
+    }
+
+    /// The request at the front concerns subscriptions that share a connection, and the session stays on
+    /// this one for another reason: it is dealt with there once nothing is owed here.
+    fn subscribes_on_feed(&mut self) -> bool {
+        if !self.expect.is_empty() {
+            return false;
+        }
+        let session = &mut *self.session;
+        let args = session.intake.args();
+        let verdict = session.path.while_subscribed(lookup(&args), &args);
+        let Some(verdict) = verdict else {
+            // None is left: they are this connection's from now on.
+            return self.send(lookup(&self.session.intake.args()));
+        };
+        if verdict == Verdict::Done {
+            self.show(&self.session.intake.args(), true);
+            self.took(true);
+            self.session.intake.pop();
+        }
+        verdict == Verdict::Done
     }
 
     /// Sends the request at the front, unless it must wait for the replies before it.
@@ -217,9 +263,6 @@ impl Relay<'_> {
                 self.listening();
             }
             Turn::Expect(expect) => {
-                if matches!(expect, Expect::Multi { .. } | Expect::Watch { .. }) {
-                    self.client.card.transacts();
-                }
                 self.leaving |= matches!(expect, Expect::Reset);
                 self.expect.push_back(expect);
             }

@@ -12,6 +12,8 @@ use crate::upstream::Credential;
 pub(in crate::session) enum Expect {
     /// Nothing that changes the session.
     Reply,
+    /// A command of a transaction: it is queued, or refused.
+    Queued,
     /// A command that may take as long as it likes; whether it takes an element away.
     Blocking { pops: bool },
     /// The same, once the upstream has been asked to let go of it: the error for that is nobody's.

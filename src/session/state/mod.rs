@@ -236,7 +236,7 @@ impl Held {
             _ => {}
         }
         self.queued += 1;
-        Expect::Reply
+        Expect::Queued
     }
 
     /// The command that is queued next means something to the session once it runs.
@@ -250,6 +250,7 @@ impl Held {
     pub(super) fn refused(&mut self, expect: &Expect) {
         match expect {
             Expect::Multi { nested: false } => self.multi = false,
+            Expect::Queued => self.queued = self.queued.saturating_sub(1),
             Expect::Watch { before } => self.watched = *before,
             Expect::Keep { before, .. } => self.kept = *before,
             Expect::Blurring => self.blurring = self.blurring.saturating_sub(1),
