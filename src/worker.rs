@@ -92,8 +92,8 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
                 worker.lanes.tidy();
-                for credential in worker.lanes.take_revoked() {
-                    clients.borrow().values().filter(|client| client.acts_as(&credential)).for_each(|client| client.cut());
+                for (credential, when) in worker.lanes.take_revoked() {
+                    clients.borrow().values().filter(|client| client.acts_as(&credential, when)).for_each(|client| client.cut());
                 }
                 worker.pool.tidy();
                 if !worker.draining.get() {

@@ -2,7 +2,7 @@
 
 use super::hello;
 use super::path::Path;
-use crate::command::Local;
+use crate::command::{Command, Local};
 use crate::config::Secret;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -61,6 +61,16 @@ pub(super) fn includes_ours(args: &Args<'_>) -> bool {
         || (1..args.len()).any(|i| ["default", "all", "everything", "nearside"].iter().any(|s| args.is(i, s)))
 }
 
+/// Whether this may change who is let in without a password.
+pub(super) fn changes_terms(command: &Command, args: &Args<'_>) -> bool {
+    match command.name {
+        "ACL|SETUSER" => args.len() > 2 && args.is(2, "default"),
+        "ACL|LOAD" => true,
+        "CONFIG|SET" => (2..args.len()).step_by(2).any(|at| args.is(at, "requirepass")),
+        _ => false,
+    }
+}
+
 /// A decimal integer as Redis reads one.
 pub(super) fn integer(bytes: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(bytes).ok()?;
@@ -72,7 +82,7 @@ pub(super) fn integer(bytes: &[u8]) -> Option<i64> {
 pub(super) fn credential(user: Option<&[u8]>, password: &[u8]) -> Credential {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let username = user.map(text).filter(|user| user != "default");
-    Credential { username, password: Some(Secret::new(text(password))) }
+    Credential { username, password: Some(Secret::new(text(password))), terms: 0 }
 }
 
 /// Redis's rule for the names of clients and libraries.

@@ -91,8 +91,11 @@ impl Path {
 
     /// Whether the upstream wants a password that nobody has given yet.
     pub(super) fn must_authenticate(&self) -> bool {
-        let refused = |lane: &Rc<Lane<Client>>| lane.link_info().is_some_and(|info| info.hello.is_empty());
-        self.credential.password.is_none() && self.lane.as_ref().is_some_and(refused)
+        self.credential.password.is_none()
+            && match self.lane.as_ref().and_then(|lane| lane.link_info()) {
+                Some(info) => info.hello.is_empty(),
+                None => self.worker.shared.wants_password(&self.credential),
+            }
     }
 
     /// Back to what a client is when it connects (`RESET`).
@@ -126,8 +129,16 @@ impl Path {
     pub(super) fn become_user(&mut self, credential: Credential) {
         credential.user().clone_into(&mut self.client.card.names().user);
         self.credential = Rc::new(credential);
-        *self.client.credential.borrow_mut() = Rc::clone(&self.credential);
+        self.client.act_as(Rc::clone(&self.credential));
         self.lane = None;
+    }
+
+    /// The client is who it was, on the terms of now, if those are as good.
+    fn renew_terms(&mut self) {
+        if self.worker.shared.is_outdated(&self.credential) {
+            self.credential = Rc::new(self.worker.shared.renewed(&self.credential));
+            self.client.act_as(Rc::clone(&self.credential));
+        }
     }
 
     /// The state a connection of the session's own must be in.
@@ -236,7 +247,7 @@ impl Path {
                 None => return self.pin(),
             },
         };
-        if self.worker.shared.is_large(args) {
+        if self.worker.shared.is_large(args) || local::changes_terms(command, args) {
             return self.pin();
         }
         self.post(args.bytes(), conversion, after, command.repeatable(), 1)
@@ -268,6 +279,7 @@ impl Path {
             if self.client.outstanding() > 0 {
                 return Verdict::Drained;
             }
+            self.renew_terms();
             self.lane = None;
         }
         let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);

@@ -71,7 +71,8 @@ impl Path {
     /// What `args` is within a transaction on the lane; `None`: it must not be there.
     fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
         let permitted = self.worker.rules.check(Some(command), args).is_ok();
-        if !permitted || !command.arity_ok(args.len()) || self.worker.shared.is_large(args) {
+        let elsewhere = self.worker.shared.is_large(args) || local::changes_terms(command, args);
+        if !permitted || !command.arity_ok(args.len()) || elsewhere {
             return None;
         }
         match command.route {

@@ -28,6 +28,10 @@ pub enum Failure {
     /// The credential was refused; never sent. The upstream's own words.
     #[error("{0}")]
     Refused(String),
+    /// The credential was taken once and is not any more; never sent. The server has closed the connections
+    /// of that user, and so must who stands in front of it.
+    #[error("{0}")]
+    Revoked(String),
     /// Sent, and the connection was lost before the reply: it may have been executed or not.
     #[error(
         "upstream connection lost before the reply ({reason}); the command may or may not have been executed"
@@ -60,7 +64,7 @@ impl Failure {
             Self::Busy { .. } => "UPSTREAMBUSY",
             Self::Lost { .. } => "UPSTREAMLOST",
             Self::TimedOut { .. } => "UPSTREAMTIMEOUT",
-            Self::Refused(_) | Self::TooLarge | Self::Dropped => "ERR",
+            Self::Refused(_) | Self::Revoked(_) | Self::TooLarge | Self::Dropped => "ERR",
         }
     }
 }

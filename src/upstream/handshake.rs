@@ -156,7 +156,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
 async fn select_as_base(talk: &mut Talk, greeting: &Greeting<'_>) -> Result<(), Failure> {
     // Without a password of its own the default user takes any.
     let password = greeting.base.password.clone().unwrap_or_else(|| Secret::new(""));
-    let base = Credential { username: greeting.base.username.clone(), password: Some(password) };
+    let base = Credential { username: greeting.base.username.clone(), password: Some(password), terms: 0 };
     let mut words = hello(greeting.proto, &base);
     words.extend(encode(&[b"SELECT", greeting.db.to_string().as_bytes()]));
     words.extend(hello(greeting.proto, greeting.credential));

@@ -44,6 +44,8 @@ pub struct Credential {
     pub username: Option<String>,
     /// Its password; `None` does not authenticate at all.
     pub password: Option<Secret>,
+    /// On which terms it was let in without one: see [`Shared::terms_changed`]. 0 with a password.
+    pub terms: u64,
 }
 
 impl Credential {

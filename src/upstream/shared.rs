@@ -1,7 +1,7 @@
 //! What all workers of one upstream decide together.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,12 @@ pub struct Shared {
     dedicated: Arc<Semaphore>,
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
+    /// How often who is let in without a password may have changed.
+    terms: AtomicU64,
+    /// The latest terms on which one that gave no password was let in, as were all before it.
+    open_terms: AtomicU64,
+    /// The last connection that gave no password was told to give one.
+    wants_password: AtomicBool,
     buffered: AtomicUsize,
     /// What has become of the connections that are lent.
     pub lending: Lending,
@@ -60,6 +66,9 @@ impl Shared {
             limits,
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
+            terms: AtomicU64::new(0),
+            open_terms: AtomicU64::new(0),
+            wants_password: AtomicBool::new(false),
             buffered: AtomicUsize::new(0),
             lending: Lending::default(),
             habits: Mutex::default(),
@@ -68,7 +77,37 @@ impl Shared {
 
     /// The credential of clients that bring none of their own.
     pub fn credential(&self) -> Credential {
-        Credential { username: self.settings.username.clone(), password: self.settings.password.clone() }
+        let Upstream { username, password, .. } = &self.settings;
+        let terms = if password.is_none() { self.terms.load(Ordering::Acquire) } else { 0 };
+        Credential { username: username.clone(), password: password.clone(), terms }
+    }
+
+    /// Who is let in without a password may have changed (`CONFIG SET requirepass`). A connection stays
+    /// what it was let in as, so who comes from now on must not be served on one of before.
+    pub fn terms_changed(&self) {
+        self.terms.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether others were let in without a password later than `credential` was: the one is as good as
+    /// the other then, and [`Self::renewed`] is what to go on with.
+    #[inline]
+    pub fn is_outdated(&self, credential: &Credential) -> bool {
+        credential.password.is_none() && credential.terms < self.open_terms.load(Ordering::Relaxed)
+    }
+
+    /// `credential` on the latest terms that are known to be as good as its own.
+    pub fn renewed(&self, credential: &Credential) -> Credential {
+        let latest = if credential.password.is_none() { self.open_terms.load(Ordering::Acquire) } else { 0 };
+        Credential { terms: credential.terms.max(latest), ..credential.clone() }
+    }
+
+    /// Whether the upstream is known to want a password from who comes now with `credential`. Not if
+    /// nothing would notice that it has ceased to: then only an answer to this client tells.
+    pub fn wants_password(&self, credential: &Credential) -> bool {
+        self.settings.min_idle > 0
+            && credential.password.is_none()
+            && credential.terms == self.terms.load(Ordering::Acquire)
+            && self.wants_password.load(Ordering::Acquire)
     }
 
     /// Rises when another server becomes the current one; connections of an older one must go.
@@ -178,7 +217,14 @@ impl Shared {
                 other => other,
             })?;
             // A server that wants a password first has said nothing.
-            if !greeted.info.hello.is_empty() {
+            let nothing = greeted.info.hello.is_empty();
+            if credential.password.is_none() && credential.terms == self.terms.load(Ordering::Acquire) {
+                self.wants_password.store(nothing, Ordering::Release);
+                if !nothing {
+                    self.open_terms.fetch_max(credential.terms, Ordering::AcqRel);
+                }
+            }
+            if !nothing {
                 let mut habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
                 *habits = Some(Arc::clone(&greeted.info.habits));
             }

@@ -83,6 +83,9 @@ impl Caller for Client {
     }
 
     fn failed(&self, ticket: Ticket, failure: &Failure, request: &[u8]) {
+        if matches!(failure, Failure::Revoked(_)) {
+            self.cut();
+        }
         if ticket.after == After::Transaction {
             return self.parts_failed(ticket, failure);
         }
@@ -97,7 +100,7 @@ impl Caller for Client {
                 }
             });
         }
-        if self.ending.get() {
+        if self.cut.get() || self.ending.get() {
             return;
         }
         match failure {

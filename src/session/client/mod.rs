@@ -145,7 +145,9 @@ pub struct Client {
     pub(super) requests: Cell<u64>,
     to_be_pinned: Cell<bool>,
     /// Who it is upstream.
-    pub(super) credential: RefCell<Rc<Credential>>,
+    credential: RefCell<Rc<Credential>>,
+    /// Since when.
+    acts_since: Cell<Instant>,
 }
 
 impl Client {
@@ -182,6 +184,7 @@ impl Client {
             requests: Cell::new(0),
             to_be_pinned: Cell::new(false),
             credential: RefCell::new(Rc::new(worker.shared.credential())),
+            acts_since: Cell::new(Instant::now()),
         }
     }
 
@@ -197,9 +200,15 @@ impl Client {
         self.wake();
     }
 
-    /// Whether it acts as `credential`.
-    pub fn acts_as(&self, credential: &Credential) -> bool {
-        **self.credential.borrow() == *credential
+    /// Whether it acts as `credential`, and did so before `when`.
+    pub fn acts_as(&self, credential: &Credential, when: Instant) -> bool {
+        self.acts_since.get() < when && **self.credential.borrow() == *credential
+    }
+
+    /// From now on it acts as `credential`.
+    pub(super) fn act_as(&self, credential: Rc<Credential>) {
+        self.acts_since.set(Instant::now());
+        *self.credential.borrow_mut() = credential;
     }
 
     /// Has the session take an upstream connection of its own as soon as it can.

@@ -31,7 +31,7 @@ const ROUNDS_PER_TURN: usize = 4;
 #[expect(clippy::large_enum_variant, reason = "one per stay, looked at once")]
 pub(super) enum End {
     /// Nothing holds the session and nothing is owed: the connection is free.
-    Done(Lease),
+    Done(Box<Lease>),
     /// The connection is gone; the client has been told, and goes on.
     Lost,
     /// The client is gone, or must go.
@@ -67,6 +67,8 @@ pub(super) struct Relay<'a> {
     pub(super) looks: u32,
     /// The client named last, in the upstream's count and in ours.
     pub(super) redirected: (i64, i64),
+    /// Something that is not answered yet may change who is let in without a password.
+    pub(super) terms: bool,
     /// What the connection brings from now on is nobody's.
     pub(super) deaf: bool,
     /// The upstream would not let go of what the client is blocked on.
@@ -105,6 +107,7 @@ impl<'a> Relay<'a> {
             look_again: None,
             looks: 0,
             redirected: (-1, -1),
+            terms: false,
             deaf: false,
             stuck: Rc::default(),
             popped: false,
@@ -131,7 +134,7 @@ impl<'a> Relay<'a> {
         self.mirror();
         match stop {
             Ok(()) => match (self.closing, self.lease.take()) {
-                (false, Some(lease)) => End::Done(lease),
+                (false, Some(lease)) => End::Done(Box::new(lease)),
                 _ => End::Closed,
             },
             Err(Stop::Client) => {

@@ -223,6 +223,7 @@ impl Relay<'_> {
             return false;
         }
         let args = self.session.intake.args();
+        self.terms |= command.is_some_and(|command| local::changes_terms(command, &args));
         let mut turn = self.held.forward(command, &args);
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
             return false;

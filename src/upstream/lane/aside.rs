@@ -28,7 +28,8 @@ impl<C: Caller> Lanes<C> {
                 tokio::task::spawn_local(Rc::clone(lane).check(heard));
             }
         }
-        let aside: Vec<Rc<Lane<C>>> = self.open.borrow_mut().extract_if(.., |lane| lane.is_aside()).collect();
+        let aside: Vec<Rc<Lane<C>>> =
+            self.open.borrow_mut().extract_if(.., |lane| lane.aside.get()).collect();
         for lane in aside {
             let front = lane.queue.borrow().front_request().to_vec();
             // What is of the same kind as what holds the lane up would hold the next one up as well.
@@ -47,10 +48,11 @@ impl<C: Caller> Lanes<C> {
 }
 
 impl<C: Caller> Lane<C> {
-    /// Whether the lane is left to those who wait on it: nothing more must be sent on it.
+    /// Whether the lane is left to those who wait on it: nothing more must be sent on it. So is one whose
+    /// credential is to be renewed.
     #[inline]
     pub fn is_aside(&self) -> bool {
-        self.aside.get()
+        self.aside.get() || self.shared.is_outdated(&self.credential)
     }
 
     /// Asks the server on a connection of its own. It may say that it is busy: then others are told so

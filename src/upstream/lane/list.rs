@@ -30,7 +30,10 @@ impl<C: Caller> Lanes<C> {
     /// on the worker's own runtime.
     pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
         let mut open = self.open.borrow_mut();
-        if let Some(lane) = open.iter().find(|lane| lane.db == db && lane.credential == *credential) {
+        let fits = |lane: &&Rc<Lane<C>>| {
+            lane.db == db && lane.credential == *credential && lane.revoked.get().is_none()
+        };
+        if let Some(lane) = open.iter().find(fits) {
             return Rc::clone(lane);
         }
         let lane =
@@ -41,14 +44,15 @@ impl<C: Caller> Lanes<C> {
     }
 
     /// Credentials that the server has hung up on and takes no longer (`ACL DELUSER`): their sessions are
-    /// to be closed, as it would close them. Their lanes are forgotten.
-    pub fn take_revoked(&self) -> Vec<Credential> {
+    /// to be closed, as it would close them, if they were there by then: a user may come again. Their lanes
+    /// are forgotten.
+    pub fn take_revoked(&self) -> Vec<(Credential, Instant)> {
         let mut open = self.open.borrow_mut();
-        let revoked = open.extract_if(.., |lane| lane.revoked.get());
+        let revoked = open.extract_if(.., |lane| lane.revoked.get().is_some());
         let retired = revoked.map(|lane| {
             lane.retired.set(true);
             lane.signal();
-            lane.credential.clone()
+            (lane.credential.clone(), lane.revoked.get().unwrap_or_else(Instant::now))
         });
         retired.collect()
     }

@@ -60,8 +60,8 @@ pub struct Lane<C: Caller> {
     clogged: Cell<bool>,
     /// The server has hung up on a client's own credential: whether it still holds is to be found out.
     doubted: Cell<bool>,
-    /// It does not.
-    revoked: Cell<bool>,
+    /// Since when it does not.
+    revoked: Cell<Option<Instant>>,
 }
 
 /// There is no connection, and not for want of trying.
@@ -104,7 +104,7 @@ impl<C: Caller> Lane<C> {
             down: RefCell::default(),
             clogged: Cell::new(false),
             doubted: Cell::new(false),
-            revoked: Cell::new(false),
+            revoked: Cell::new(None),
         }
     }
 
@@ -238,7 +238,10 @@ impl<C: Caller> Lane<C> {
         let limit = self.shared.settings.timeout;
         let (wait, failure) = match &*self.down.borrow() {
             // Waiting does not mend a wrong password.
-            Some(down) if down.since.elapsed() >= limit || matches!(down.failure, Failure::Refused(_)) => {
+            Some(down)
+                if down.since.elapsed() >= limit
+                    || matches!(down.failure, Failure::Refused(_) | Failure::Revoked(_)) =>
+            {
                 (Duration::ZERO, down.failure.clone())
             }
             Some(down) => (limit, down.failure.clone()),
@@ -281,10 +284,13 @@ impl<C: Caller> Lane<C> {
     }
 
     fn unreachable(&self, failure: Failure) {
-        if self.doubted.get() && matches!(failure, Failure::Refused(_)) {
-            self.doubted.set(false);
-            self.revoked.set(true);
-        }
+        let failure = match failure {
+            Failure::Refused(text) if self.doubted.replace(false) => {
+                self.revoked.set(Some(Instant::now()));
+                Failure::Revoked(text)
+            }
+            other => other,
+        };
         let mut down = self.down.borrow_mut();
         if down.is_none() {
             tracing::warn!(db = self.db, %failure, "upstream lane cannot be opened");
