@@ -39,7 +39,7 @@ pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<V
 pub(super) fn failure(failure: &Failure, out: &mut Vec<u8>) {
     match failure {
         Failure::Refused(text) => reply::error(text, out),
-        other => reply::error(&format!("{} {other}", other.code()), out),
+        other => reply::error(format!("{} {other}", other.code()), out),
     }
 }
 

@@ -143,7 +143,7 @@ impl Path {
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
         let verdict = match self.worker.rules.check(command, args) {
-            Err(denied) => self.here(|_, out| reply::error(&denied.to_string(), out)),
+            Err(denied) => self.here(|_, out| reply::error(denied.to_string(), out)),
             Ok(_permit) if self.member.is_some() => self.route_member(command, args),
             Ok(_permit) => self.route_any(command, args),
         };

@@ -36,7 +36,7 @@ impl Fake {
     pub(super) fn new(id: u64) -> Rc<Self> {
         Rc::new(Self {
             id,
-            proto: if id % 2 == 0 { Proto::Resp2 } else { Proto::Resp3 },
+            proto: if id.is_multiple_of(2) { Proto::Resp2 } else { Proto::Resp3 },
             told: RefCell::default(),
             done: Cell::new(0),
             waits: Cell::new(false),
