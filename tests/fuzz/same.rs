@@ -126,7 +126,8 @@ fn ends_one(frame: &Frame) -> Option<(&[u8], &[u8])> {
 /// Whether it shows a client whose last command the server does not know, but the table may; or one whose
 /// watched keys have changed, which only its own connection's `EXEC` tells.
 fn unknown_command(frame: &Frame) -> bool {
-    frame.text().is_some_and(|text| text.windows(9).any(|some| some == b" cmd=NULL" || some == b" flags=dU"))
+    let is_such = |word: &[u8]| word == b"cmd=NULL" || (word.starts_with(b"flags=") && word.contains(&b'd'));
+    frame.text().is_some_and(|text| text.split(|byte| *byte == b' ').any(is_such))
 }
 
 /// What is said of a client, without its last command and its flags.
