@@ -15,6 +15,7 @@ help:
 	@echo 'make test             format, lints and every test, real clients included (installs them)'
 	@echo 'make fuzz             random sessions and garbage for FUZZ_SECONDS (600), with new seeds each time'
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
+	@echo 'make bench-neighbours what one heavy client does to small requests of others'
 	@echo 'make build            only build: $(TARGET)/release/nearside'
 	@echo 'make fmt, make lint   format the code; check format and lints'
 	@echo 'make clean            remove what was built, .venv and the Node packages'

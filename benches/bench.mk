@@ -7,7 +7,7 @@ BENCH_VENV ?= .venv
 BENCH_TARGET ?= $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BENCH_PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: bench bench-run bench-build bench-debian bench-python
+.PHONY: bench bench-run bench-build bench-debian bench-python bench-neighbours
 
 bench: bench-debian bench-python bench-run
 
@@ -15,6 +15,11 @@ bench-run: bench-build
 	@python=$(BENCH_VENV)/bin/python; [ -x "$$python" ] || python=python3; \
 	"$$python" benches/side_by_side.py --nearside $(BENCH_TARGET)/release/nearside \
 		--responder $(BENCH_TARGET)/release/examples/empty_responder $(BENCH)
+
+# What one heavy client does to the others. Options go in BENCH, e.g. BENCH="--only 'write 50 MB'".
+bench-neighbours:
+	cargo build --release --bin nearside
+	python3 benches/neighbours.py --nearside $(BENCH_TARGET)/release/nearside $(BENCH)
 
 bench-build:
 	cargo build --release --bin nearside --example empty_responder

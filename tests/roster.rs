@@ -1,6 +1,8 @@
 //! What a client is told of itself and of others: Nearside's own clients, on every worker, in the
 //! upstream's words.
 
+#![allow(clippy::unwrap_used)] // helpers outside #[test] functions, too
+
 mod common;
 
 use common::{Proxy, Server, Talk, config, eventually};

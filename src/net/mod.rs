@@ -5,7 +5,9 @@
 mod dial;
 mod listen;
 mod stream;
+mod turn;
 
 pub use dial::{Address, DialError, dial, resolve};
 pub use listen::{Accepted, BindError, Listener};
 pub use stream::{Peer, ReadHalf, Stream, WriteHalf};
+pub use turn::give_way;

@@ -16,6 +16,9 @@ use crate::resp::scan::request::{Limits, Progress, ProtocolError, Remainder, Req
 /// Least room for a read that continues a request.
 const MIN_READ: usize = 16 * 1024;
 
+/// Room for a read of a request that is passed on in pieces.
+const PIECE: usize = 64 * 1024;
+
 /// What one read brought.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -34,6 +37,17 @@ pub(super) enum Front {
     Partial(usize),
     /// A whole request.
     Whole,
+}
+
+/// What one wants of a look ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The next request.
+    On,
+    /// This was the one.
+    Found,
+    /// It will not be found.
+    Stop,
 }
 
 /// The reading half of a client's connection.
@@ -109,6 +123,42 @@ impl Intake {
         self.kept.len()
     }
 
+    /// Shows `look` the requests that are kept, one after the other, without taking them. Answers how
+    /// many bytes those are that end with the one it has found.
+    pub(super) fn look_ahead(
+        &self,
+        limits: &Limits,
+        mut look: impl FnMut(Args<'_>) -> Look,
+    ) -> Option<usize> {
+        let (mut scanner, mut at) = (RequestScanner::default(), 0);
+        loop {
+            match scanner.scan(self.kept.get(at..)?, limits) {
+                Ok(Progress::Whole { len }) => {
+                    let seen = look(scanner.args(&self.kept[at..]));
+                    scanner.reset();
+                    at += len;
+                    match seen {
+                        Look::On => {}
+                        Look::Found => return Some(at),
+                        Look::Stop => return None,
+                    }
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// The first bytes that are kept.
+    pub(super) fn ahead(&self, len: usize) -> &[u8] {
+        &self.kept[..len]
+    }
+
+    /// Done with so many bytes of whole requests.
+    pub(super) fn drop_front(&mut self, len: usize) {
+        self.scanner.reset();
+        self.skip(len);
+    }
+
     /// Looks at the request at the front without taking it. Empty requests are skipped.
     pub(super) fn front(&mut self, limits: &Limits) -> Result<Front, ProtocolError> {
         loop {
@@ -163,6 +213,27 @@ impl Intake {
         out.extend_from_slice(&self.kept[..n]);
         self.skip(n);
         Ok(whole)
+    }
+
+    /// One read of a request passed on in pieces, of which nothing is kept here: straight to where it
+    /// goes. `None` at the end of the stream, else whether the request is whole.
+    pub(super) fn poll_pass(
+        &mut self,
+        cx: &mut Context<'_>,
+        rest: &mut Remainder,
+        limits: &Limits,
+        out: &mut BytesMut,
+    ) -> Poll<Result<Option<bool>, ProtocolError>> {
+        debug_assert!(self.kept.is_empty());
+        let before = out.len();
+        out.reserve(PIECE);
+        if !matches!(ready!(self.read.poll_into(cx, out)), Ok(n) if n > 0) {
+            return Poll::Ready(Ok(None));
+        }
+        let (n, whole) = rest.advance(&out[before..], limits)?;
+        self.kept.extend_from_slice(&out[before + n..]);
+        out.truncate(before + n);
+        Poll::Ready(Ok(Some(whole)))
     }
 
     fn skip(&mut self, n: usize) {

@@ -16,6 +16,7 @@ mod pinned;
 mod roster;
 mod state;
 mod subscribed;
+mod whole;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -99,7 +100,8 @@ enum Next {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Before it hears of its end: nobody is to find it listed afterwards.
+        // Before it hears of its end: nobody is to find it listed, or counted, afterwards.
+        self.path.unsubscribe_all();
         self.path.worker.monitors.remove(self.client());
         self.path.worker.roster.leave(self.client().id);
         // Lanes may still hold the client's other half, for replies that are on their way.
@@ -192,6 +194,13 @@ impl Session {
                 self.intake.requests(&path.limits(), |args| path.route(&args))
             };
             self.exhausted = false;
+            let verdict = match verdict {
+                Ok(Verdict::Transaction) => match self.transaction() {
+                    Verdict::Done => continue,
+                    waits => Ok(waits),
+                },
+                other => other,
+            };
             match verdict {
                 Ok(Verdict::Done) => self.exhausted = true,
                 Ok(Verdict::Room) => {
@@ -209,7 +218,7 @@ impl Session {
                     client.wake_when_drained();
                     return Poll::Pending;
                 }
-                Ok(Verdict::Large | Verdict::Pin) => return Poll::Ready(Next::Pin),
+                Ok(Verdict::Large | Verdict::Pin | Verdict::Transaction) => return Poll::Ready(Next::Pin),
                 Ok(Verdict::Close) => self.ended = true,
                 Err(error) => self.refuse(error),
             }

@@ -61,6 +61,12 @@ enum What {
     Set(Flag, bool),
 }
 
+/// Whether a line of `CLIENT INFO` has the flag of a client one of whose watched keys has changed.
+fn is_dirty(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| *byte == b' ');
+    words.find_map(|word| word.strip_prefix(b"flags=")).is_some_and(|flags| flags.contains(&b'd'))
+}
+
 /// What comes of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
@@ -182,6 +188,10 @@ impl Nod {
         let wrong = frame.starts_with(b"-ERR syntax error") && matches!(self.what, What::Set(..));
         let refused = matches!(frame.first(), Some(b'-' | b'!')) && !wrong;
         if !refused && !matches!(self.what, What::Pass) {
+            if matches!(self.what, What::Info) {
+                // Only the upstream knows whether a watched key has changed.
+                client.card.set(Flag::Dirty, is_dirty(frame));
+            }
             return self.granted(client, out);
         }
         match client.card.proto() {

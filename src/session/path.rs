@@ -28,6 +28,8 @@ pub(super) enum Verdict {
     Drained,
     /// Not taken: it needs a connection of its own, and nothing is in flight.
     Pin,
+    /// Not taken: it opens a transaction, which may have arrived whole.
+    Transaction,
     /// Not taken, and not whole: it is large, and passed on in pieces on a connection of its own.
     Large,
     /// Answered; it was the last.
@@ -148,7 +150,7 @@ impl Path {
             Ok(_permit) => self.route_any(command, args),
         };
         if verdict.consumed() {
-            self.client.count(command, args);
+            self.client.count(command, args.bytes().len());
         }
         verdict
     }
@@ -216,6 +218,9 @@ impl Path {
             Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
                 self.here(|_, out| local::unknown_nearside(out))
             }
+            Route::Pin(Pin::Multi) if !self.worker.monitors.any() && self.member.is_none() => {
+                if args.len() == 1 { Verdict::Transaction } else { self.pin() }
+            }
             Route::Pin(Pin::Subscribe(kind)) => self.subscribe(kind, command, args),
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
@@ -234,12 +239,12 @@ impl Path {
         if self.worker.shared.is_large(args) {
             return self.pin();
         }
-        self.post(args.bytes(), conversion, after, command.repeatable())
+        self.post(args.bytes(), conversion, after, command.repeatable(), 1)
     }
 
     /// Has the upstream asked for its nod.
     fn ask(&mut self, asked: Asked) -> Verdict {
-        let verdict = self.post(&asked.request, None, After::Nod, true);
+        let verdict = self.post(&asked.request, None, After::Nod, true, 1);
         if verdict.consumed() {
             self.client.await_nod(asked.nod);
         }
@@ -248,12 +253,13 @@ impl Path {
 
     /// Queues a request on the lane, or says what it waits for.
     #[inline]
-    fn post(
+    pub(super) fn post(
         &mut self,
         request: &[u8],
         conversion: Option<Conversion>,
         after: After,
         repeatable: bool,
+        replies: usize,
     ) -> Verdict {
         if !self.client.has_room() {
             return Verdict::Room;
@@ -269,7 +275,7 @@ impl Path {
         let client = Rc::clone(&self.client);
         let ticket = Ticket { conversion, after, weight };
         let arrived = self.arrived;
-        self.lane().send(&client, ticket, request, repeatable, arrived);
+        self.lane().send(&client, ticket, request, repeatable, replies, arrived);
         Verdict::Done
     }
 
@@ -294,7 +300,7 @@ impl Path {
         }
     }
 
-    fn pin(&self) -> Verdict {
+    pub(super) fn pin(&self) -> Verdict {
         let busy = self.client.outstanding() > 0 || self.client.has_later();
         if busy { Verdict::Drained } else { Verdict::Pin }
     }

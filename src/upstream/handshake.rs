@@ -74,9 +74,11 @@ pub(super) struct Greeting<'a> {
     /// Who selects the database if the credential may not: in Redis a client keeps the database it
     /// had before it authenticated, whether or not its new user may `SELECT`.
     pub(super) base: &'a Credential,
-    /// What is known of the server. `None`: it is asked. Not by a client of few rights, if that can be
-    /// helped: each refusal leaves an entry in `ACL LOG`.
+    /// What is known of the server already.
     pub(super) known: Option<Arc<Habits>>,
+    /// Whether it is asked again. Not by a client of few rights, if that can be helped: each refusal
+    /// leaves an entry in `ACL LOG`.
+    pub(super) asks: bool,
 }
 
 /// A connection that has been greeted and is ready for commands.
@@ -101,7 +103,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
     if greeting.db != 0 {
         words.extend(encode(&[b"SELECT", db.as_bytes()]));
     }
-    if greeting.known.is_none() {
+    if greeting.asks {
         words.extend(encode(&[b"CONFIG", b"GET", b"timeout"]));
         words.extend(encode(&[b"CLIENT", b"INFO"]));
     }
@@ -132,14 +134,14 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         let selected = talk.hear().await?;
         refused = error_text(&selected).filter(|_| authenticated);
     }
-    let habits = match &greeting.known {
-        Some(known) => Arc::clone(known),
-        None => {
-            let timeout = server_timeout(&talk.hear().await?);
-            let line = ClientLine::learn(&talk.hear().await?).unwrap_or_default();
-            Arc::new(Habits { timeout, line })
+    let mut habits = greeting.known.clone().unwrap_or_default();
+    if greeting.asks {
+        let timeout = server_timeout(&talk.hear().await?);
+        // One that is busy with a script does not say.
+        if let Some(line) = ClientLine::learn(&talk.hear().await?) {
+            habits = Arc::new(Habits { timeout, line });
         }
-    };
+    }
     if let Some(text) = refused {
         if !text.starts_with("NOPERM") || greeting.base == greeting.credential {
             return Err(Failure::Refused(text));

@@ -38,6 +38,7 @@ pub struct Lease {
     permit: Permit,
     fate: Fate,
     pub(super) generation: u64,
+    pub(super) opened: Instant,
     pub(super) returned: Instant,
     info: Rc<ServerInfo>,
     /// The upstream's id of the connection; 0 if it has not said, as before a password it wants.
@@ -61,6 +62,7 @@ impl Lease {
             fate: Fate::opened(shared, permit.class()),
             permit,
             generation: link.generation,
+            opened: Instant::now(),
             returned: Instant::now(),
             id: link.info.id(),
             info: link.info,

@@ -10,6 +10,7 @@ mod backoff;
 mod budget;
 mod failure;
 mod fate;
+mod handover;
 mod handshake;
 mod inflight;
 mod lane;

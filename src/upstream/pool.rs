@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::handover::Handover;
 use super::warm::Warm;
 use super::{Class, Clean, Failure, Lease, Permit, Shared, Wanted};
 use crate::resp::Proto;
@@ -26,13 +27,16 @@ struct Inner {
     shared: Arc<Shared>,
     idle: RefCell<Vec<Lease>>,
     warm: Warm,
+    handover: Handover,
 }
 
 impl Pool {
     /// An empty pool. `keep`: how many of its leases [`Self::keep_warm`] keeps open and idle.
     pub fn new(shared: Arc<Shared>, keep: usize) -> Self {
         let warm = Warm::new(keep, shared.settings.reconnect_min, shared.settings.reconnect_max);
-        Self { inner: Rc::new(Inner { shared, idle: RefCell::default(), warm }) }
+        Self {
+            inner: Rc::new(Inner { shared, idle: RefCell::default(), warm, handover: Handover::default() }),
+        }
     }
 
     /// A connection in the wanted state: an idle one if there is one, else a new one. Waits at most
@@ -52,8 +56,16 @@ impl Pool {
                 return Ok(lease);
             }
         }
-        let permit = shared.permit(class).await?;
-        self.inner.open(wanted.clone(), permit).await
+        // Polled second: who finds a permit at once is not in the line.
+        let handed = async { self.inner.handover.wait(class, wanted).await };
+        tokio::select! {
+            biased;
+            permit = shared.permit(class) => self.inner.open(wanted.clone(), permit?).await,
+            Ok(mut lease) = handed => {
+                lease.become_like(wanted, shared).await?;
+                Ok(lease)
+            }
+        }
     }
 
     /// Has the upstream unblock its client `id`, which gets an error. `false`: it could not be asked, or
@@ -138,10 +150,14 @@ impl Inner {
         let class = lease.class();
         let full =
             class == Class::Pinned && idle.iter().filter(|l| l.class() == class).count() >= MAX_IDLE_PINNED;
-        let short = self.shared.contended(class);
-        if !lease.tainted && !full && !short && lease.generation == self.shared.generation() {
-            lease.returned = Instant::now();
-            idle.push(lease);
+        if lease.tainted || full || lease.generation != self.shared.generation() {
+            return;
+        }
+        lease.returned = Instant::now();
+        match self.shared.contended(class) {
+            false => idle.push(lease),
+            // Whom it does not suit waits for the right to open another: closing this one gives it.
+            true => drop(self.handover.give(lease, Instant::now())),
         }
     }
 

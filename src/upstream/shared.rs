@@ -171,8 +171,8 @@ impl Shared {
             let generation = self.settle(address);
             let base = self.credential();
             let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let known = known.filter(|_| *credential != base);
-            let greeting = Greeting { proto, db, credential, base: &base, known };
+            let asks = *credential == base || known.is_none();
+            let greeting = Greeting { proto, db, credential, base: &base, known, asks };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,

@@ -9,8 +9,8 @@ const SAME_OF_CLIENT: [&str; 12] =
     ["name", "flags", "db", "sub", "psub", "ssub", "multi", "cmd", "user", "resp", "lib-name", "lib-ver"];
 
 /// What an entry of `ACL LOG` says of time and connection.
-const OF_ENTRIES: [&str; 5] =
-    ["client-info", "age-seconds", "entry-id", "timestamp-created", "timestamp-last-updated"];
+pub(crate) const OF_ENTRIES: &[&str] =
+    &["client-info", "age-seconds", "entry-id", "timestamp-created", "timestamp-last-updated"];
 
 /// A rule about the replies to one command.
 #[derive(Debug)]
@@ -48,8 +48,6 @@ pub(crate) enum Blur {
     Info,
     /// `SLOWLOG GET`: numbers, and whose the entries are.
     Slowlog,
-    /// `ACL LOG`: what follows some texts, and entries about what Nearside says itself: these.
-    Denied(&'static [&'static str]),
     /// `MONITOR`: the time, and where the client is.
     Monitor,
     /// Nearside refuses what the server does.
@@ -86,7 +84,6 @@ impl Blur {
             Self::Type if !frame.is_error() => format!("{} ", char::from(frame.kind())),
             Self::Order => sorted(frame),
             Self::Slowlog => slowlog(frame),
-            Self::Denied(_) => self.denied(frame),
             _ => frame.show(&|before, frame| self.element(before, frame)),
         }
     }
@@ -115,14 +112,6 @@ impl Blur {
         Some(format!("{}{kept} ", char::from(frame.kind())))
     }
 
-    fn denied(self, frame: &Frame) -> String {
-        let Self::Denied(own) = self else { return String::new() };
-        let Frame::Many { items, .. } = frame else { return frame.show(&|_, _| None) };
-        let shown = |item: &Frame| Self::After(&OF_ENTRIES).show(item);
-        let is_own = |entry: &String| own.iter().any(|name| entry.contains(&format!("{name} ")));
-        items.iter().map(shown).filter(|entry| !is_own(entry)).collect::<Vec<_>>().join("; ")
-    }
-
     /// For the list of permitted differences.
     pub(crate) fn says(self) -> String {
         match self {
@@ -137,9 +126,6 @@ impl Blur {
             }
             Self::Order => "the order".into(),
             Self::Info => "values, and the section `# Nearside`".into(),
-            Self::Denied(own) => {
-                format!("`{}`; entries about `{}`", OF_ENTRIES.join("`, `"), own.join("`, `"))
-            }
             Self::Slowlog => "numbers, and the client's address and name".into(),
             Self::Monitor => "the time and the address".into(),
             Self::Refused => "the whole: refused with an error".into(),

@@ -1,6 +1,6 @@
 //! Where Nearside may answer otherwise than the server itself, and why. Only data; the README's list.
 
-use crate::blur::{Blur, Rule};
+use crate::blur::{Blur, OF_ENTRIES, Rule};
 
 const fn rule(command: &'static str, blur: Blur, reason: &'static str) -> Rule {
     Rule { command, blur, reason }
@@ -11,11 +11,7 @@ const REPLICATION: &str = "replication goes to the upstream itself, not through 
 
 /// All of them.
 pub(crate) const PERMITTED: &[Rule] = &[
-    rule(
-        "ACL LOG",
-        Blur::Denied(&["client|info", "config|get"]),
-        "the server saw Nearside's connections, and what Nearside itself asks on a new one; the rest are times",
-    ),
+    rule("ACL LOG", Blur::After(OF_ENTRIES), "the server saw Nearside's connections; the rest are times"),
     rule("CLIENT ID", Blur::Numbers, OWN_CLIENTS),
     rule("CLIENT INFO", Blur::Client, OWN_CLIENTS),
     rule("CLIENT LIST", Blur::Client, OWN_CLIENTS),

@@ -74,16 +74,16 @@ fn open_transactions_make_others_wait_and_then_say_why() {
     }
     let mut late = near.client();
     let start = Instant::now();
-    late.write(
-        &["MULTI", "INCR n", "INCR n", "EXEC"]
-            .iter()
-            .flat_map(|l| crate::rig::request(l))
-            .collect::<Vec<_>>(),
-    );
+    let all = |lines: &[&str]| lines.iter().flat_map(|l| crate::rig::request(l)).collect::<Vec<_>>();
+    // A `SELECT` among them needs a connection of its own.
+    late.write(&all(&["MULTI", "INCR n", "SELECT 0", "EXEC"]));
     let reply = late.reply();
     assert!(reply.starts_with("-UPSTREAMBUSY ") && reply.contains("upstream.max_connections = 4"), "{reply}");
     assert!(start.elapsed() < ms(3000));
     assert!(late.is_closed(), "its commands must not run outside a transaction");
+    let mut whole = near.client();
+    whole.write(&all(&["MULTI", "GET n", "EXEC"]));
+    assert_eq!([whole.reply(), whole.reply(), whole.reply()], ["+OK", "+QUEUED", "[nil]"], "it needs none");
     // Lanes of both workers live on what is left to them.
     for _ in 0..20 {
         for mut client in [near.client(), near.client()] {

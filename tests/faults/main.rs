@@ -6,8 +6,10 @@ mod rig;
 mod steps;
 mod tap;
 
+mod acknowledged;
 mod blocked;
 mod control;
+mod deep;
 mod hostile;
 mod large;
 mod leases;

@@ -16,7 +16,7 @@ use crate::upstream::{Caller, Failure};
 impl Client {
     /// A request has been answered, with or without a reply.
     #[inline]
-    fn done(&self, ticket: Ticket, size: usize) {
+    pub(in crate::session) fn done(&self, ticket: Ticket, size: usize) {
         self.outstanding.set(self.outstanding.get() - 1);
         self.weight.set(self.weight.get() - u64::from(ticket.weight));
         let mean = self.reply_size.get();
@@ -27,7 +27,7 @@ impl Client {
     #[cold]
     fn changed(&self, after: After, frame: &[u8]) -> Vec<u8> {
         match after {
-            After::Nothing | After::Nod => frame.to_vec(),
+            After::Nothing | After::Transaction | After::Nod => frame.to_vec(),
             After::Info => reply::with_section(frame, &(self.section.0)()),
             After::Receivers(extra) => correct::add(frame, extra.into()),
             After::Subscribers(kind) => correct::subscribers(frame, &self.shares, kind),
@@ -59,6 +59,9 @@ impl Caller for Client {
 
     #[inline]
     fn answered(&self, ticket: Ticket, frame: &[u8]) {
+        if ticket.after == After::Transaction {
+            return self.part_answered(ticket, frame);
+        }
         self.done(ticket, frame.len());
         if ticket.after == After::Nod {
             return self.nodded(|nod, out| nod.finish(self, frame, out));
@@ -80,6 +83,9 @@ impl Caller for Client {
     }
 
     fn failed(&self, ticket: Ticket, failure: &Failure, request: &[u8]) {
+        if ticket.after == After::Transaction {
+            return self.parts_failed(ticket, failure);
+        }
         self.done(ticket, 0);
         if ticket.after == After::Nod {
             return self.nodded(|nod, out| match failure {

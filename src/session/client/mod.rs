@@ -17,13 +17,13 @@ use bytes::Bytes;
 
 use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
+use super::whole::Transaction;
 use super::{Section, Worker};
 use crate::command::{Channels, Command};
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
-use crate::resp::request::Args;
 use crate::upstream::{Credential, Shared};
 
 /// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
@@ -53,6 +53,8 @@ pub(super) enum After {
     Info,
     /// It is the nod that is waited for longest.
     Nod,
+    /// It is part of the transaction that is waited for longest.
+    Transaction,
     /// It counts receivers of a message; so many more are added.
     Receivers(i32),
     /// It counts subscribers of channels of this kind; those that share a connection are added.
@@ -104,6 +106,8 @@ pub struct Client {
     pub(super) roster: Arc<Roster>,
     /// What waits for a reply on the lane, in order.
     nods: RefCell<VecDeque<Nod>>,
+    /// Transactions that are on the lane.
+    pub(super) transactions: RefCell<VecDeque<Transaction>>,
     /// It has had its last reply: the connection ends once that is written.
     ending: Cell<bool>,
     /// Its id, unique in this process; what `CLIENT ID` answers.
@@ -151,6 +155,7 @@ impl Client {
             card,
             roster: Arc::clone(&worker.roster),
             nods: RefCell::default(),
+            transactions: RefCell::default(),
             ending: Cell::new(false),
             peer,
             write,
@@ -213,9 +218,14 @@ impl Client {
 
     /// A request has been taken; `None`: its name is not known here.
     #[inline]
-    pub(super) fn count(&self, command: Option<&'static Command>, args: &Args<'_>) {
+    pub(super) fn count(&self, command: Option<&'static Command>, bytes: usize) {
         self.requests.set(self.requests.get() + 1);
-        self.card.count(command, args.bytes().len());
+        self.card.count(command, bytes);
+    }
+
+    /// Replies on the lane will be the answers to this.
+    pub(super) fn await_transaction(&self, transaction: Transaction) {
+        self.transactions.borrow_mut().push_back(transaction);
     }
 
     /// A reply on the lane will be the answer to this.

@@ -41,6 +41,15 @@ impl Client {
         self.account(&out);
     }
 
+    /// Like [`Self::append`], but what the socket takes at once is not copied first.
+    pub(in crate::session) fn pass(&self, piece: &[u8]) {
+        let sent = if self.is_flushed() { self.write.try_write(piece).unwrap_or(0) } else { 0 };
+        self.card.wrote(sent, piece.len() - sent);
+        if sent < piece.len() {
+            self.append(|out| out.extend_from_slice(&piece[sent..]));
+        }
+    }
+
     /// A message that answers no request: goes out between two replies, and is written now. The
     /// limit on unread output holds for it as for replies.
     pub(in crate::session) fn push(&self, message: &[u8]) {

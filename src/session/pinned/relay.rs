@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::replies::{Reading, Replies};
+use crate::net;
 use crate::resp::scan::request::Remainder;
 use crate::session::intake::Front;
 use crate::session::state::{Expect, Held};
@@ -24,7 +25,7 @@ pub(super) const HIGH_WATER: usize = 256 * 1024;
 /// Room for a read from the upstream.
 const READ: usize = 64 * 1024;
 /// Rounds of work before other sessions get theirs.
-const ROUNDS_PER_TURN: usize = 8;
+const ROUNDS_PER_TURN: usize = 4;
 
 /// How a stay ends.
 #[derive(Debug)]
@@ -191,7 +192,7 @@ impl<'a> Relay<'a> {
             }
             return Poll::Pending;
         }
-        cx.waker().wake_by_ref();
+        net::give_way(cx);
         Poll::Pending
     }
 
@@ -303,7 +304,7 @@ impl<'a> Relay<'a> {
         if self.holds_a_request() && !listens {
             return Ok(false);
         }
-        match self.session.intake.poll_more(cx) {
+        match self.poll_client(cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(true) => Ok(true),
             Poll::Ready(false) => {
@@ -312,6 +313,24 @@ impl<'a> Relay<'a> {
                 let vain = self.blocked() || self.held.listens() || self.streaming.is_some();
                 if vain { Err(Stop::Client) } else { Ok(true) }
             }
+        }
+    }
+
+    /// One read from the client; `false` at the end of the stream.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let limits = self.session.path.limits();
+        let intake = &mut self.session.intake;
+        match &mut self.streaming {
+            Some(rest) if intake.kept() == 0 => {
+                match ready!(intake.poll_pass(cx, rest, &limits, &mut self.to_upstream)) {
+                    Ok(None) => return Poll::Ready(false),
+                    Ok(Some(true)) => self.streaming = None,
+                    Ok(Some(false)) => {}
+                    Err(error) => self.refuse(error),
+                }
+                Poll::Ready(true)
+            }
+            _ => intake.poll_more(cx),
         }
     }
 

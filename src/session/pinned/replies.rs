@@ -8,6 +8,8 @@ use crate::session::state::{Expect, Fate, HEAD, Message, last_integer, message};
 
 /// How much of a frame's end is kept to read the number it ends with.
 const TAIL: usize = 24;
+/// A piece of a reply from this size on is not copied if the client takes it at once.
+const WEIGHTY: usize = 16 * 1024;
 
 /// A frame that has ended.
 #[derive(Debug)]
@@ -120,10 +122,16 @@ impl Replies {
             Kind::Reply(Fate::Drop) => self.gathered.clear(),
             Kind::Reply(Fate::Pass) | Kind::Message(_) => {
                 let first = std::mem::take(&mut self.gathered);
-                client.append(|out| {
-                    out.extend_from_slice(&first);
-                    out.extend_from_slice(piece);
-                });
+                // What a blocked client gets waits for a look whether it is still there.
+                let blocked = matches!(reading.front, Some(Expect::Blocking { .. }));
+                if first.is_empty() && piece.len() >= WEIGHTY && !blocked {
+                    client.pass(piece);
+                } else {
+                    client.append(|out| {
+                        out.extend_from_slice(&first);
+                        out.extend_from_slice(piece);
+                    });
+                }
             }
         }
         Ok((n, whole.then(|| self.ended())))

@@ -54,7 +54,7 @@ impl Relay<'_> {
     }
 
     /// A protocol error: Redis's words after what is owed, then the end.
-    fn refuse(&mut self, error: ProtocolError) {
+    pub(super) fn refuse(&mut self, error: ProtocolError) {
         let said = words(&format!("ERR {error}"));
         match self.held.replies {
             Silence::On if self.may_hear() && self.streaming.is_none() => {
@@ -139,6 +139,10 @@ impl Relay<'_> {
                 let is_heard = self.held.replies == Silence::On;
                 return self.answer_here(Bytes::from_static(if is_heard { b"+OK\r\n" } else { b"" }));
             }
+            // Outside a transaction it would bring something else: whether there is one must be known.
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_))) if self.held.multi && self.opens() => {
+                return false;
+            }
             _ if self.held.multi => {}
             Some(Route::Session(Local::Nearside)) => {
                 if let Some(answer) = self.answer_of_nearside() {
@@ -181,6 +185,11 @@ impl Relay<'_> {
             _ => false,
         };
         elsewhere && !self.held.any() && self.taken > 0
+    }
+
+    /// Whether the reply to a `MULTI` is still to come.
+    fn opens(&self) -> bool {
+        self.expect.iter().any(|expect| matches!(expect, Expect::Multi { nested: false }))
     }
 
     /// Whether frames that answer nothing may come before the next reply.
@@ -404,7 +413,7 @@ impl Relay<'_> {
     fn took(&mut self, whole: bool) {
         self.taken += 1;
         let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
-        self.client.count(lookup(&args), &args);
+        self.client.count(lookup(&args), args.bytes().len());
     }
 }
 

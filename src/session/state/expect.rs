@@ -20,6 +20,8 @@ pub(in crate::session) enum Expect {
     LetGo { pops: bool },
     /// `MULTI`; inside a transaction it is an error and changes nothing.
     Multi { nested: bool },
+    /// A command that is queued, and that makes of `EXEC`'s reply what cannot be followed.
+    Blurring,
     /// `EXEC`, and which of the commands it runs mean something to the session.
     Exec(Vec<Queued>),
     /// `WATCH`; how many keys were watched before.

@@ -32,6 +32,8 @@ pub(super) struct Held {
     queued: usize,
     /// Those of them that mean something to the session.
     telling: Vec<Queued>,
+    /// Those of them after which nobody could tell what answers what, if they run.
+    blurring: u32,
     /// Keys that are watched.
     pub(super) watched: usize,
     /// The connection is in a mode of its client's (tracking, `READONLY`, `NO-TOUCH`).
@@ -108,9 +110,9 @@ impl Held {
                 let silences = args.is(2, "OFF") || args.is(2, "SKIP");
                 silences && (self.multi || self.subscribed.any())
             }
-            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor)) => {
-                self.multi || silenced
-            }
+            // Inside a transaction it is `EXEC` that does it, if nothing was refused.
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor)) => silenced,
+            Some(Route::Pin(Pin::Exec)) => self.multi && self.blurring > 0,
             Some(Route::Session(Local::Select | Local::Auth | Local::Hello)) => silenced,
             _ => false,
         }
@@ -137,7 +139,7 @@ impl Held {
     fn outside(&mut self, route: Option<Route>, command: Option<&Command>, args: &Args<'_>) -> Expect {
         match route {
             Some(Route::Pin(Pin::Multi)) => {
-                (self.multi, self.queued) = (true, 0);
+                (self.multi, self.queued, self.blurring) = (true, 0, 0);
                 self.telling.clear();
                 Expect::Multi { nested: false }
             }
@@ -232,6 +234,11 @@ impl Held {
                 let expect = self.mode(command, args);
                 self.tells(expect);
             }
+            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor)) => {
+                self.queued += 1;
+                self.blurring += 1;
+                return Expect::Blurring;
+            }
             _ => {}
         }
         self.queued += 1;
@@ -252,6 +259,7 @@ impl Held {
             Expect::Queued => self.queued = self.queued.saturating_sub(1),
             Expect::Watch { before } => self.watched = *before,
             Expect::Keep { before, .. } => self.kept = *before,
+            Expect::Blurring => self.blurring = self.blurring.saturating_sub(1),
             _ => {}
         }
     }

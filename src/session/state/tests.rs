@@ -153,10 +153,24 @@ fn subscriptions_are_counted_by_their_confirmations() {
 }
 
 #[test]
-fn a_subscription_in_a_transaction_cannot_be_followed() {
+fn a_transaction_with_a_subscription_is_followed_until_it_runs() {
     let mut held = Held::default();
     forward(&mut held, "MULTI");
-    assert!(matches!(turn(&mut held, "SUBSCRIBE c"), Turn::Opaque));
+    assert!(matches!(forward(&mut held, "SUBSCRIBE c"), Expect::Blurring));
+    assert!(matches!(turn(&mut held, "EXEC"), Turn::Opaque));
+    assert!(held.multi, "EXEC may have to wait");
     assert!(matches!(turn(&mut held, "CLIENT REPLY OFF"), Turn::Opaque));
     assert!(matches!(forward(&mut held, "CLIENT REPLY ON"), Expect::Reply));
+    forward(&mut held, "DISCARD");
+    assert!(!held.any());
+}
+
+#[test]
+fn a_subscription_refused_inside_a_transaction_blurs_nothing() {
+    let mut held = Held::default();
+    forward(&mut held, "MULTI");
+    let refused = forward(&mut held, "SUBSCRIBE forbidden");
+    held.refused(&refused);
+    assert!(matches!(forward(&mut held, "EXEC"), Expect::Exec(_)));
+    assert!(!held.any());
 }

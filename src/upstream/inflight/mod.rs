@@ -22,6 +22,10 @@ struct Slot<C: Caller> {
     ticket: C::Ticket,
     len: usize,
     since: Instant,
+    /// Replies it gets before its last one.
+    more: u32,
+    /// It has had some.
+    begun: bool,
     repeatable: bool,
     repeated: bool,
     /// It will get no reply, and its bytes are gone.
@@ -71,10 +75,19 @@ impl<C: Caller> Inflight<C> {
             ticket,
             len,
             since: now,
+            more: 0,
+            begun: false,
             repeatable,
             repeated: false,
             failed: None,
         });
+    }
+
+    /// The request queued last gets so many replies before its last one. It must not be repeatable.
+    pub(super) fn expect_more(&mut self, replies: usize) {
+        if let Some(slot) = self.slots.back_mut() {
+            slot.more = u32::try_from(replies).unwrap_or(u32::MAX);
+        }
     }
 
     /// No request waits.
@@ -137,8 +150,15 @@ impl<C: Caller> Inflight<C> {
     /// A reply has come for the front request; `None` if nothing written awaits one.
     #[inline]
     pub(super) fn answer(&mut self) -> Option<Done<C>> {
-        let front = self.slots.front()?;
-        if front.failed.is_some() || front.len > self.written {
+        let front = self.slots.front_mut()?;
+        if front.failed.is_some() || self.written == 0 {
+            return None;
+        }
+        if front.more > 0 {
+            (front.more, front.begun) = (front.more - 1, true);
+            return Some(Done { caller: front.caller.clone(), ticket: front.ticket });
+        }
+        if front.len > self.written {
             return None;
         }
         let slot = self.slots.pop_front()?;
@@ -254,7 +274,9 @@ impl<C: Caller> Inflight<C> {
             }
             // A request of which a byte is missing has not been executed.
             let may_be_executed = end <= written;
-            if !may_be_executed || (resend && slot.repeatable && !slot.repeated) {
+            // Whoever has had a reply must not get it again.
+            let whole = !may_be_executed && !slot.begun;
+            if whole || (resend && slot.repeatable && !slot.repeated) {
                 slot.repeated |= may_be_executed;
                 return None;
             }

@@ -188,3 +188,40 @@ fn whatever_happens_every_request_ends_once_and_in_order() {
         }
     }
 }
+
+/// A request of three parts, of which the socket has taken so many bytes, and one after it.
+fn parts(written: usize) -> Inflight<Name> {
+    let (mut q, now) = queue(&[(1, "multi-get-exec", false)]);
+    q.expect_more(2);
+    q.push(Some(Rc::new(Name)), 2, b"next", false, now);
+    q.wrote(written);
+    q
+}
+
+#[test]
+fn a_request_of_several_parts_is_answered_part_by_part() {
+    let mut q = parts(5);
+    assert_eq!(q.answer().unwrap().ticket, 1, "the first part is written");
+    q.wrote(9);
+    assert_eq!(q.answer().unwrap().ticket, 1);
+    assert_eq!(q.answer().unwrap().ticket, 1);
+    assert!(q.answer().is_none(), "the next is not written");
+    q.wrote(4);
+    assert_eq!(q.answer().unwrap().ticket, 2);
+    assert!(q.is_empty());
+    assert!(parts(0).answer().is_none());
+}
+
+#[test]
+fn a_request_of_several_parts_is_not_begun_again_once_it_has_had_a_reply() {
+    let mut q = parts(5);
+    q.lost("cut", true);
+    assert_eq!(q.unwritten(), b"multi-get-execnext", "not executed: its end was missing");
+    q.wrote(5);
+    q.answer().unwrap();
+    q.lost("cut", true);
+    assert_eq!(q.unwritten(), b"next");
+    assert_eq!(q.settle().unwrap().0.ticket, 1);
+    q.wrote(4);
+    assert_eq!(q.answer().unwrap().ticket, 2);
+}

@@ -39,7 +39,7 @@ impl<C: Caller> Lanes<C> {
             let other = self.lane(lane.db, &lane.credential);
             for (done, request) in moved {
                 if let Some(caller) = done.caller {
-                    other.send(&caller, done.ticket, &request, true, now);
+                    other.send(&caller, done.ticket, &request, true, 1, now);
                 }
             }
         }

@@ -108,11 +108,24 @@ impl<C: Caller> Lane<C> {
         }
     }
 
-    /// Queues a request; its reply, or its failure, comes to `caller`. Never waits. `repeatable`:
-    /// sending it twice does no harm, so it survives a lost connection.
+    /// Queues a request; its replies, so many, or its failure, come to `caller`. Never waits.
+    /// `repeatable`: sending it twice does no harm, so it survives a lost connection.
     #[inline]
-    pub fn send(&self, caller: &Rc<C>, ticket: C::Ticket, request: &[u8], repeatable: bool, now: Instant) {
-        self.queue.borrow_mut().push(Some(Rc::clone(caller)), ticket, request, repeatable, now);
+    pub fn send(
+        &self,
+        caller: &Rc<C>,
+        ticket: C::Ticket,
+        request: &[u8],
+        repeatable: bool,
+        replies: usize,
+        now: Instant,
+    ) {
+        let mut queue = self.queue.borrow_mut();
+        queue.push(Some(Rc::clone(caller)), ticket, request, repeatable, now);
+        if replies > 1 {
+            queue.expect_more(replies - 1);
+        }
+        drop(queue);
         self.sends.set(self.sends.get() + 1);
         self.signal();
     }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use super::Lane;
-use crate::net::ReadHalf;
+use crate::net::{self, ReadHalf};
 use crate::resp::request::Args;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::resp::scan::request::{Limits, RequestScanner};
@@ -87,7 +87,7 @@ impl<C: Caller> Replies<C> {
                 Ok((_, Ok(()))) => lane.heard.set(lane.heard.get() + 1),
             }
         }
-        cx.waker().wake_by_ref();
+        net::give_way(cx);
         Poll::Pending
     }
 

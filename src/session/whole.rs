@@ -1,0 +1,158 @@
+//! Transactions that arrive whole, from `MULTI` to `EXEC` in one read: they hold nobody's connection.
+//!
+//! They go on the lane as one request with as many replies: nothing comes between its parts, it is
+//! lost or kept as one, and is never sent twice.
+
+use super::Session;
+use super::client::{After, Client, Ticket};
+use super::intake::Look;
+use super::local;
+use super::path::{Path, Verdict};
+use crate::command::{Command, Pin, Route, lookup};
+use crate::resp::Proto;
+use crate::resp::convert::{Conversion, convert};
+use crate::resp::request::Args;
+use crate::resp::scan::reply::{Fed, ReplyScanner};
+use crate::upstream::Failure;
+
+/// Bytes a transaction may have on a lane, where others wait behind it.
+const MOST_BYTES: usize = 64 * 1024;
+/// And commands.
+const MOST_COMMANDS: usize = 1024;
+
+/// What a request is within a transaction.
+enum Part {
+    Opens,
+    /// It is queued; how its reply is put for a RESP2 client.
+    Runs(Conversion),
+    Closes,
+}
+
+/// A transaction on the lane: how each of its commands' replies is put for a RESP2 client, and how many
+/// replies have come: one to `MULTI`, one to each command, one to `EXEC`.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    commands: Vec<Conversion>,
+    seen: usize,
+}
+
+impl Session {
+    /// The request at the front is `MULTI`: sends what it opens to the lane, if it is all there and
+    /// everything in it may go there.
+    pub(super) fn transaction(&mut self) -> Verdict {
+        let limits = self.path.limits();
+        let path = &mut self.path;
+        let (mut requests, mut commands, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let len = self.intake.look_ahead(&limits, |args| {
+            let Some(command) = lookup(&args) else { return Look::Stop };
+            bytes += args.bytes().len();
+            requests.push((command, args.bytes().len()));
+            match path.part(command, &args) {
+                Some(Part::Opens) if requests.len() == 1 => Look::On,
+                Some(Part::Runs(how)) if bytes <= MOST_BYTES && commands.len() < MOST_COMMANDS => {
+                    commands.push(how);
+                    Look::On
+                }
+                Some(Part::Closes) => Look::Found,
+                _ => Look::Stop,
+            }
+        });
+        let Some(len) = len else { return path.pin() };
+        let verdict = path.send_whole(self.intake.ahead(len), commands);
+        if verdict.consumed() {
+            requests.into_iter().for_each(|(command, bytes)| path.client.count(Some(command), bytes));
+            self.intake.drop_front(len);
+        }
+        verdict
+    }
+}
+
+impl Path {
+    /// What `args` is within a transaction on the lane; `None`: it must not be there.
+    fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
+        let permitted = self.worker.rules.check(Some(command), args).is_ok();
+        if !permitted || !command.arity_ok(args.len()) || self.worker.shared.is_large(args) {
+            return None;
+        }
+        match command.route {
+            Route::Pin(Pin::Multi) => Some(Part::Opens),
+            Route::Pin(Pin::Exec) => Some(Part::Closes),
+            Route::Lane | Route::Blocking(_) => match self.proto {
+                Proto::Resp2 => command.conversion(args).map(Part::Runs),
+                Proto::Resp3 => Some(Part::Runs(Conversion::Generic)),
+            },
+            _ => None,
+        }
+    }
+
+    fn send_whole(&mut self, request: &[u8], commands: Vec<Conversion>) -> Verdict {
+        let replies = commands.len() + 2;
+        let verdict = self.post(request, None, After::Transaction, false, replies);
+        if verdict.consumed() {
+            self.client.await_transaction(Transaction { commands, seen: 0 });
+        }
+        verdict
+    }
+}
+
+impl Client {
+    /// A reply to part of a transaction has come.
+    pub(super) fn part_answered(&self, ticket: Ticket, frame: &[u8]) {
+        let mut transactions = self.transactions.borrow_mut();
+        let Some(transaction) = transactions.front_mut() else { return };
+        transaction.seen += 1;
+        let is_last = transaction.seen == transaction.commands.len() + 2;
+        if !self.is_cut() && !self.is_ending() {
+            let proto = self.card.proto();
+            self.deliver(|out| transaction.put(proto, frame, out));
+        }
+        if is_last {
+            transactions.pop_front();
+            drop(transactions);
+            self.done(ticket, frame.len());
+        }
+    }
+
+    /// What has not been answered of a transaction will not be.
+    pub(super) fn parts_failed(&self, ticket: Ticket, failure: &Failure) {
+        let Some(transaction) = self.transactions.borrow_mut().pop_front() else { return };
+        self.done(ticket, 0);
+        if !self.is_cut() && !self.is_ending() {
+            let left = transaction.commands.len() + 2 - transaction.seen;
+            (0..left).for_each(|_| self.deliver(|out| local::failure(failure, out)));
+        }
+    }
+}
+
+impl Transaction {
+    /// Appends the reply that has come last as the client reads it.
+    fn put(&self, proto: Proto, frame: &[u8], out: &mut Vec<u8>) {
+        let as_it_is = proto == Proto::Resp3 || matches!(frame.first(), Some(b'+' | b'-'));
+        match self.seen {
+            _ if as_it_is => out.extend_from_slice(frame),
+            seen if seen == self.commands.len() + 2 => self.put_results(frame, out),
+            // `MULTI` was refused: what should have been queued has been run.
+            seen => {
+                let how = seen.checked_sub(2).and_then(|at| self.commands.get(at));
+                convert(how.copied().unwrap_or(Conversion::Generic), frame, out);
+            }
+        }
+    }
+
+    /// The results of all commands, each put as that command's are.
+    fn put_results(&self, frame: &[u8], out: &mut Vec<u8>) {
+        let head = frame.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+        let Some(mut at) = head.filter(|_| frame.starts_with(b"*")) else {
+            // A watched key cannot be, but a server may say so of other things.
+            return convert(Conversion::NullArray, frame, out);
+        };
+        out.extend_from_slice(&frame[..at]);
+        let mut scanner = ReplyScanner::default();
+        for how in &self.commands {
+            let Ok(Fed::Whole(len)) = scanner.feed(&frame[at..]) else { break };
+            convert(*how, &frame[at..at + len], out);
+            at += len;
+        }
+        out.extend_from_slice(&frame[at..]);
+    }
+}
