@@ -103,7 +103,9 @@ fn is_odd(name: &str, session: &Session) -> bool {
     }
     // Whether who is killed still gets what was owed depends on when the server writes.
     let endless = session.connections > 1 && session.says.iter().any(|say| say.has("0") && hold::blocks(say));
-    if endless && session.says.iter().any(|say| say.has("KILL")) {
+    // It neither answers nor closes any more.
+    let silenced = session.says.iter().any(|say| say.has("REPLY"));
+    if (endless || silenced) && session.says.iter().any(|say| say.has("KILL")) {
         return true;
     }
     // Redis 8.2 answers nothing to an AUTH that fails after a command that blocked.

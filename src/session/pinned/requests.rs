@@ -110,6 +110,14 @@ impl Relay<'_> {
         {
             return self.deny(monitor::KEYSPACE);
         }
+        if self.session.path.member.is_some()
+            && !self.held.multi
+            && !self.held.opaque
+            && let Some(moved) = self.as_member()
+        {
+            return moved;
+        }
+        let args = self.session.intake.args();
         let route = command.map(|c| c.route);
         match route {
             _ if self.held.opaque => return self.forward_raw(route, command),
@@ -149,11 +157,6 @@ impl Relay<'_> {
                 return self.answer_here(out.into());
             }
             _ if self.subscribes_elsewhere(route) => return false,
-            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_)))
-                if self.session.path.member.is_some() =>
-            {
-                return self.subscribes_on_feed();
-            }
             _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
@@ -196,25 +199,21 @@ impl Relay<'_> {
         self.held.listens() || self.held.kept || self.expect.iter().any(subscribes)
     }
 
-    /// The request at the front concerns subscriptions that share a connection, and the session stays on
-    /// this one for another reason: it is dealt with there once nothing is owed here.
-    fn subscribes_on_feed(&mut self) -> bool {
+    /// The session's subscriptions share a connection, and it stays on this one for another reason: what the
+    /// request at the front means to them is dealt with once nothing is owed here. `None`: nothing.
+    fn as_member(&mut self) -> Option<bool> {
         if !self.expect.is_empty() {
-            return false;
+            return Some(false);
         }
         let session = &mut *self.session;
         let args = session.intake.args();
-        let verdict = session.path.while_subscribed(lookup(&args), &args);
-        let Some(verdict) = verdict else {
-            // None is left: they are this connection's from now on.
-            return self.send(lookup(&self.session.intake.args()));
-        };
-        if verdict == Verdict::Done {
+        let is_done = session.path.while_subscribed(lookup(&args), &args)? == Verdict::Done;
+        if is_done {
             self.show(&self.session.intake.args(), true);
             self.took(true);
             self.session.intake.pop();
         }
-        verdict == Verdict::Done
+        Some(is_done)
     }
 
     /// Sends the request at the front, unless it must wait for the replies before it.
