@@ -10,6 +10,7 @@ mod relay;
 mod replies;
 mod requests;
 mod reworded;
+mod taken;
 mod vanished;
 
 use std::time::{Duration, Instant};
