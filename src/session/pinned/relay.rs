@@ -28,7 +28,6 @@ const ROUNDS_PER_TURN: usize = 4;
 
 /// How a stay ends.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per stay, looked at once")]
 pub(super) enum End {
     /// Nothing holds the session and nothing is owed: the connection is free.
     Done(Box<Lease>),
