@@ -43,7 +43,7 @@ use make::Session;
 use rig::Rig;
 
 /// Sessions of an ordinary run, with each kind of server.
-const FEW: u64 = 150;
+const FEW: u64 = 200;
 /// Differences after which a run stops.
 const ENOUGH: usize = 6;
 

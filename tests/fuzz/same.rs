@@ -123,18 +123,16 @@ fn ends_one(frame: &Frame) -> Option<(&[u8], &[u8])> {
     [&b"unsubscribe"[..], b"punsubscribe", b"sunsubscribe"].contains(&kind).then_some((kind, count))
 }
 
-/// Whether it shows a client whose last command the server does not know, but the table may; or one whose
-/// watched keys have changed, which only its own connection's `EXEC` tells.
+/// Whether it shows a client whose last command the server does not know, but the table may.
 fn unknown_command(frame: &Frame) -> bool {
-    let is_such = |word: &[u8]| word == b"cmd=NULL" || (word.starts_with(b"flags=") && word.contains(&b'd'));
+    let is_such = |word: &[u8]| word == b"cmd=NULL";
     frame.text().is_some_and(|text| text.split(|byte| *byte == b' ').any(is_such))
 }
 
-/// What is said of a client, without its last command and its flags.
+/// What is said of a client, without its last command.
 fn without_command(frame: &Frame) -> Frame {
     let text = String::from_utf8_lossy(frame.text().unwrap_or_default()).into_owned();
-    let words: Vec<&str> =
-        text.split(' ').filter(|word| !word.starts_with("cmd=") && !word.starts_with("flags=")).collect();
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.starts_with("cmd=")).collect();
     Frame::Leaf { kind: frame.kind(), text: words.join(" ").into_bytes() }
 }
 
