@@ -230,10 +230,11 @@ impl Intake {
         if !matches!(ready!(self.read.poll_into(cx, out)), Ok(n) if n > 0) {
             return Poll::Ready(Ok(None));
         }
-        let (n, whole) = rest.advance(&out[before..], limits)?;
+        let advanced = rest.advance(&out[before..], limits);
+        let n = advanced.as_ref().map_or(0, |&(n, _)| n);
         self.kept.extend_from_slice(&out[before + n..]);
         out.truncate(before + n);
-        Poll::Ready(Ok(Some(whole)))
+        Poll::Ready(advanced.map(|(_, whole)| Some(whole)))
     }
 
     fn skip(&mut self, n: usize) {

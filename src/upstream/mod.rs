@@ -33,6 +33,8 @@ pub use line::ClientLine;
 pub use pool::Pool;
 pub use shared::Shared;
 
+pub use crate::net::give_way;
+
 use crate::config::Secret;
 
 /// Who a connection authenticates as. Two connections with equal credentials are interchangeable.

@@ -125,7 +125,8 @@ fn ends_one(frame: &Frame) -> Option<(&[u8], &[u8])> {
 
 /// Whether it shows a client whose last command the server does not know, but the table may.
 fn unknown_command(frame: &Frame) -> bool {
-    frame.text().is_some_and(|text| text.windows(9).any(|some| some == b" cmd=NULL"))
+    let is_such = |word: &[u8]| word == b"cmd=NULL";
+    frame.text().is_some_and(|text| text.split(|byte| *byte == b' ').any(is_such))
 }
 
 /// What is said of a client, without its last command.
@@ -146,7 +147,7 @@ fn alike(one: &Frame, other: &Frame, rules: &[&Rule]) -> bool {
     if rules.iter().any(|rule| rule.blur.show(one) == rule.blur.show(other)) {
         return true;
     }
-    if unknown_command(one) {
+    if unknown_command(one) && !unknown_command(other) {
         return alike(&without_command(one), &without_command(other), rules);
     }
     match (one, other) {

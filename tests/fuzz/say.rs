@@ -51,6 +51,10 @@ impl Say {
             }
             Said::Raw(bytes) => String::from_utf8_lossy(bytes).trim().to_owned(),
         };
+        // Their replies, or what they bring later, have a client's id in them.
+        if ["TRACKINGINFO", "GETREDIR", "REDIRECT"].iter().any(|word| self.has(word)) {
+            return "CLIENT ID".into();
+        }
         let first = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         let other = LIKE.iter().find(|(name, _)| *name == first);
         other.map_or(text, |(_, like)| (*like).to_owned())

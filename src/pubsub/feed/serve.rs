@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use super::Feed;
 use crate::pubsub::Subscriber;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
-use crate::upstream::{Failure, Lease, Shared};
+use crate::upstream::{Failure, Lease, Shared, give_way};
 
 /// Room for a read.
 const READ: usize = 64 * 1024;
@@ -116,7 +116,7 @@ impl<S: Subscriber> Feed<S> {
                 Err(reason) => return Poll::Ready(Some(reason)),
             }
         }
-        cx.waker().wake_by_ref();
+        give_way(cx);
         Poll::Pending
     }
 

@@ -33,6 +33,9 @@ impl Relay<'_> {
     }
 
     fn message(&mut self, what: Message, count: Option<u32>) {
+        if what == Message::RedirectBroken {
+            return self.redirect_broken(count.unwrap_or_default());
+        }
         let (Message::Confirmation(kind), Some(count)) = (what, count) else { return };
         if let Some(Expect::Subscription { of, left }) = self.expect.front_mut()
             && *of == kind
@@ -45,6 +48,14 @@ impl Relay<'_> {
         }
         self.held.subscribed.confirmed(kind, count);
         self.listening();
+    }
+
+    /// The client that was to take the invalidations is gone, which was the upstream's `theirs`.
+    fn redirect_broken(&self, theirs: u32) {
+        let id = self.ours_of(theirs.into()).unwrap_or_else(|| theirs.into());
+        self.client.card.set(Flag::BrokenRedirect, true);
+        let said = format!(">2\r\n$21\r\ntracking-redir-broken\r\n:{id}\r\n");
+        self.client.append(|out| out.extend_from_slice(said.as_bytes()));
     }
 
     /// A reply that answers nobody knows what, gathered if a `RESET` is on its way.
@@ -148,8 +159,8 @@ impl Relay<'_> {
             // What was asked after it has no part in what is said of its client.
             card.set_multi(-1);
             card.set_watched(watched);
-            card.set(Flag::Blocked, false);
         }
+        card.set(Flag::Blocked, false);
         let mut made = Vec::new();
         let settled = nod.finish(&self.client, reply, &mut made);
         self.closing |= settled.last;
@@ -185,11 +196,13 @@ impl Relay<'_> {
         let card = &self.client.card;
         match mode {
             Mode::Tracking { redirect, broadcast } => {
+                card.set(Flag::BrokenRedirect, false);
                 card.set(Flag::Tracking, true);
                 card.set(Flag::Broadcast, broadcast);
                 card.set_redirect(redirect);
             }
             Mode::NoTracking => {
+                card.set(Flag::BrokenRedirect, false);
                 card.set(Flag::Tracking, false);
                 card.set(Flag::Broadcast, false);
                 card.set_redirect(-1);

@@ -5,10 +5,12 @@
 //! no memory. The session goes back to its lane as soon as nothing holds it and nothing is owed.
 
 mod answers;
+mod reading;
 mod relay;
 mod replies;
 mod requests;
 mod reworded;
+mod taken;
 mod vanished;
 
 use std::time::{Duration, Instant};

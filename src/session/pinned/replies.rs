@@ -116,6 +116,8 @@ impl Replies {
             self.kind = self.judge(whole, reading);
         }
         match self.kind {
+            // It is short, and goes on in other words.
+            Kind::Message(Message::RedirectBroken) => self.gathered.clear(),
             Kind::Unknown | Kind::Reply(Fate::Gather) => self.gathered.extend_from_slice(piece),
             Kind::Reply(Fate::Drop) => self.gathered.clear(),
             Kind::Reply(Fate::Pass) | Kind::Message(_) => {

@@ -7,9 +7,8 @@ use bytes::Bytes;
 use super::class;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
-use crate::resp::request::{Args, encode};
+use crate::resp::reply;
 use crate::resp::scan::request::ProtocolError;
-use crate::resp::{Proto, reply};
 use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
@@ -21,13 +20,13 @@ use crate::upstream::{Class, Lease};
 const OVERSTAY: u32 = 64;
 /// What the upstream gets in place of a refused command inside a transaction: it cannot be queued,
 /// so that `EXEC` aborts.
-const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
+pub(super) const UNQUEUEABLE: &[u8] = b"*1\r\n$3\r\nGET\r\n";
 /// How long a server has to end a connection on which it got no request.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// What every server takes for a protocol error.
 const NO_REQUEST: &[u8] = b"*1\r\n$-1\r\n";
 /// `HELLO` without arguments changes nothing, and no ACL forbids it.
-const HARMLESS: &[u8] = b"*1\r\n$5\r\nHELLO\r\n";
+pub(super) const HARMLESS: &[u8] = b"*1\r\n$5\r\nHELLO\r\n";
 
 impl Relay<'_> {
     /// Takes requests that have been read, as far as they may go now. Answers whether any went.
@@ -110,6 +109,14 @@ impl Relay<'_> {
         {
             return self.deny(monitor::KEYSPACE);
         }
+        if self.session.path.member.is_some()
+            && !self.held.multi
+            && !self.held.opaque
+            && let Some(moved) = self.as_member()
+        {
+            return moved;
+        }
+        let args = self.session.intake.args();
         let route = command.map(|c| c.route);
         match route {
             _ if self.held.opaque => return self.forward_raw(route, command),
@@ -149,11 +156,6 @@ impl Relay<'_> {
                 return self.answer_here(out.into());
             }
             _ if self.subscribes_elsewhere(route) => return false,
-            Some(Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_)))
-                if self.session.path.member.is_some() =>
-            {
-                return self.subscribes_on_feed();
-            }
             _ if !self.may_stay(class(command, &args)) => return false,
             _ => {}
         }
@@ -196,25 +198,21 @@ impl Relay<'_> {
         self.held.listens() || self.held.kept || self.expect.iter().any(subscribes)
     }
 
-    /// The request at the front concerns subscriptions that share a connection, and the session stays on
-    /// this one for another reason: it is dealt with there once nothing is owed here.
-    fn subscribes_on_feed(&mut self) -> bool {
+    /// The session's subscriptions share a connection, and it stays on this one for another reason: what the
+    /// request at the front means to them is dealt with once nothing is owed here. `None`: nothing.
+    fn as_member(&mut self) -> Option<bool> {
         if !self.expect.is_empty() {
-            return false;
+            return Some(false);
         }
         let session = &mut *self.session;
         let args = session.intake.args();
-        let verdict = session.path.while_subscribed(lookup(&args), &args);
-        let Some(verdict) = verdict else {
-            // None is left: they are this connection's from now on.
-            return self.send(lookup(&self.session.intake.args()));
-        };
-        if verdict == Verdict::Done {
+        let is_done = session.path.while_subscribed(lookup(&args), &args)? == Verdict::Done;
+        if is_done {
             self.show(&self.session.intake.args(), true);
             self.took(true);
             self.session.intake.pop();
         }
-        verdict == Verdict::Done
+        Some(is_done)
     }
 
     /// Sends the request at the front, unless it must wait for the replies before it.
@@ -253,141 +251,6 @@ impl Relay<'_> {
         true
     }
 
-    pub(super) fn turn(&mut self, turn: Turn) {
-        match turn {
-            Turn::Silent | Turn::SilentOnce => {}
-            Turn::SilentReset => self.leaving = true,
-            Turn::Opaque => {
-                self.held.opaque = true;
-                self.expect.clear();
-                self.taint();
-                self.listening();
-            }
-            Turn::Expect(expect) => {
-                self.leaving |= matches!(expect, Expect::Reset);
-                self.expect.push_back(expect);
-            }
-        }
-    }
-
-    /// Everything goes through; only `RESET` is watched for. Whether it is answered nobody can tell: the
-    /// reply to what is asked after it is.
-    fn forward_raw(&mut self, route: Option<Route>, command: Option<&'static Command>) -> bool {
-        let resets = route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1;
-        // It ends the connection in its turn.
-        self.leaving |= route == Some(Route::Session(Local::Quit));
-        // What concerns other clients still does so by our ids, and harms no connection of ours.
-        match command.and_then(|command| self.reworded(command, &mut Turn::Silent)) {
-            None => self.pass_on(),
-            Some(request) => self.pass_on_as(&request),
-        }
-        if resets {
-            // What follows it means something again.
-            self.leaving = true;
-            let nonce = &self.session.path.worker.nonce;
-            self.to_upstream.extend_from_slice(&encode(&[b"ECHO", nonce.as_bytes()]));
-            self.expect.push_back(Expect::OpaqueReset);
-        }
-        true
-    }
-
-    /// Asks what every user may and nobody is to see the answer of.
-    fn ask_for_nothing(&mut self) {
-        self.to_upstream.extend_from_slice(HARMLESS);
-        self.expect.push_back(Expect::Nothing);
-    }
-
-    /// The connection carries what only its end undoes.
-    pub(super) fn taint(&mut self) {
-        if let Some(lease) = &mut self.lease {
-            lease.tainted = true;
-        }
-    }
-
-    /// What the client may leave unread depends on whether it listens.
-    pub(super) fn listening(&mut self) {
-        let limits = &self.session.path.worker.config.client_output_buffer_limit;
-        self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
-    }
-
-    /// `NEARSIDE MONITOR UPSTREAM`: from here on the upstream's feed, as it comes.
-    fn monitor_upstream(&mut self) -> bool {
-        if !self.expect.is_empty() {
-            return false;
-        }
-        self.turn(Turn::Opaque);
-        self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
-        self.took(true);
-        self.session.intake.pop();
-        true
-    }
-
-    /// The upstream would let the client monitor it: it may see what passes here. The connection that was
-    /// asked is of no more use.
-    pub(super) fn monitors(&mut self) {
-        self.taint();
-        if self.held.any() {
-            // It cannot be left: what the client sees is the upstream's own feed.
-            return self.turn(Turn::Opaque);
-        }
-        self.session.path.worker.monitors.add(&self.client);
-        (self.deaf, self.leaving) = (true, true);
-    }
-
-    /// Monitors see a request that has been taken.
-    fn show(&self, args: &Args<'_>, whole: bool) {
-        let path = &self.session.path;
-        if path.worker.monitors.any() {
-            let command = lookup(args);
-            let subscribed = path.proto == Proto::Resp2 && self.held.subscribed.any();
-            if !subscribed || command.is_some_and(Command::while_subscribed) {
-                path.worker.monitors.show(path, command, args, whole);
-            }
-        }
-    }
-
-    /// The request at the front goes to the upstream as it is.
-    fn pass_on(&mut self) {
-        self.show(&self.session.intake.args(), true);
-        self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
-        self.took(true);
-        self.session.intake.pop();
-    }
-
-    /// Another request goes to the upstream in place of the one at the front.
-    fn pass_on_as(&mut self, request: &[u8]) {
-        self.show(&self.session.intake.args(), true);
-        self.to_upstream.extend_from_slice(request);
-        self.took(true);
-        self.session.intake.pop();
-    }
-
-    /// What `NEARSIDE` answers to the request at the front; `None`: the upstream may know more.
-    fn answer_of_nearside(&mut self) -> Option<Bytes> {
-        let session = &mut *self.session;
-        local::answer(&mut session.path, Local::Nearside, &session.intake.args()).map(Bytes::from)
-    }
-
-    fn answer_here(&mut self, answer: Bytes) -> bool {
-        self.expect.push_back(Expect::Ours(answer));
-        self.took(true);
-        self.session.intake.pop();
-        self.ours();
-        true
-    }
-
-    /// A refused command. Inside a transaction the upstream has to know.
-    fn deny(&mut self, text: &str) -> bool {
-        if !self.held.multi || self.held.opaque {
-            return self.answer_here(words(text));
-        }
-        self.expect.push_back(Expect::Instead(words(text)));
-        self.to_upstream.extend_from_slice(UNQUEUEABLE);
-        self.took(true);
-        self.session.intake.pop();
-        true
-    }
-
     /// A large request that is not whole goes on as far as it is here; its rest follows in pieces.
     fn forward_partial(&mut self) -> bool {
         let args = self.session.intake.args_so_far();
@@ -410,13 +273,6 @@ impl Relay<'_> {
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
         true
     }
-
-    /// The request at the front, whole or not, has been taken.
-    fn took(&mut self, whole: bool) {
-        self.taken += 1;
-        let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
-        self.client.count(lookup(&args), args.bytes().len());
-    }
 }
 
 /// Whether the answer decides what the requests after it are.
@@ -424,7 +280,7 @@ fn changes(which: Local) -> bool {
     matches!(which, Local::Hello | Local::Auth | Local::Select | Local::Reset)
 }
 
-fn words(text: &str) -> Bytes {
+pub(super) fn words(text: &str) -> Bytes {
     let mut out = Vec::new();
     reply::error(text, &mut out);
     out.into()

@@ -65,7 +65,7 @@ impl Relay<'_> {
             Turn::Expect(_) => self.held.tells_last(Expect::Nod(Box::new(asked.nod))),
             // Nobody hears whether the upstream nods.
             _ if asked.nod.is_refusal() => {}
-            _ => _ = asked.nod.granted(&self.client, &mut Vec::new()),
+            _ => self.closing |= asked.nod.granted(&self.client, &mut Vec::new()).last,
         }
         Some(asked.request)
     }

@@ -212,6 +212,12 @@ impl Held {
                 (self.multi, self.watched) = (false, 0);
                 return Expect::Exec(std::mem::take(&mut self.telling));
             }
+            // Refused for its arguments, it has ended the transaction all the same.
+            None if command.is_some_and(|c| c.name == "EXEC") => {
+                (self.multi, self.watched) = (false, 0);
+                self.telling.clear();
+                return Expect::Reply;
+            }
             Some(Route::Pin(Pin::Discard)) => {
                 (self.multi, self.watched) = (false, 0);
                 return Expect::Reply;

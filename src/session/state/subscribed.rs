@@ -18,6 +18,8 @@ pub(in crate::session) struct Subscribed {
 pub(in crate::session) enum Message {
     /// It confirms a subscription, or that one has ended.
     Confirmation(Channels),
+    /// The client that invalidations go to is gone: its id, in the upstream's count, comes last.
+    RedirectBroken,
     /// Anything else: a message, an invalidation.
     Other,
 }
@@ -58,6 +60,8 @@ pub(in crate::session) fn message(head: &[u8]) -> Option<Message> {
         b"psubscribe" | b"punsubscribe" => confirms(Channels::Pattern),
         b"ssubscribe" | b"sunsubscribe" => confirms(Channels::Shard),
         b"message" | b"pmessage" | b"smessage" => Some(Message::Other),
+        // As much as a head holds of `tracking-redir-broken`.
+        b"tracking-redir-" if head.starts_with(b">2\r\n") => Some(Message::RedirectBroken),
         _ => (head.first() == Some(&b'>')).then_some(Message::Other),
     }
 }
@@ -91,6 +95,7 @@ mod tests {
         assert_eq!(message(b"*3\r\n$9\r\nsubscribe\r\n$1\r\n"), confirms(Channels::Exact));
         assert_eq!(message(b">3\r\n$12\r\npunsubscribe\r\n"), confirms(Channels::Pattern));
         assert_eq!(message(b">2\r\n$10\r\ninvalidate\r\n"), Some(Message::Other));
+        assert_eq!(message(b">2\r\n$21\r\ntracking-redir-"), Some(Message::RedirectBroken));
         assert_eq!(message(b"*4\r\n$8\r\npmessage\r\n"), Some(Message::Other));
         assert_eq!(message(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"), None);
         assert_eq!(message(b"-ERR subscribe\r\n"), None);

@@ -1,0 +1,155 @@
+//! How a request on a session's own connection goes on, once it is known which way.
+
+use bytes::Bytes;
+
+use super::relay::Relay;
+use super::requests::{HARMLESS, UNQUEUEABLE, words};
+use crate::command::{Command, Local, Route, lookup};
+use crate::resp::Proto;
+use crate::resp::request::{Args, encode};
+use crate::session::local;
+use crate::session::state::{Expect, Turn};
+
+impl Relay<'_> {
+    pub(super) fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Silent | Turn::SilentOnce => {}
+            Turn::SilentReset => self.leaving = true,
+            Turn::Opaque => {
+                self.held.opaque = true;
+                self.expect.clear();
+                self.taint();
+                self.listening();
+            }
+            Turn::Expect(expect) => {
+                self.leaving |= matches!(expect, Expect::Reset);
+                self.expect.push_back(expect);
+            }
+        }
+    }
+
+    /// Everything goes through; only `RESET` is watched for. Whether it is answered nobody can tell: the
+    /// reply to what is asked after it is.
+    pub(super) fn forward_raw(&mut self, route: Option<Route>, command: Option<&'static Command>) -> bool {
+        let resets = route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1;
+        // It ends the connection in its turn.
+        self.leaving |= route == Some(Route::Session(Local::Quit));
+        // What concerns other clients still does so by our ids, and harms no connection of ours.
+        match command.and_then(|command| self.reworded(command, &mut Turn::Silent)) {
+            None => self.pass_on(),
+            Some(request) => self.pass_on_as(&request),
+        }
+        if resets {
+            // What follows it means something again.
+            self.leaving = true;
+            let nonce = &self.session.path.worker.nonce;
+            self.to_upstream.extend_from_slice(&encode(&[b"ECHO", nonce.as_bytes()]));
+            self.expect.push_back(Expect::OpaqueReset);
+        }
+        true
+    }
+
+    /// Asks what every user may and nobody is to see the answer of.
+    pub(super) fn ask_for_nothing(&mut self) {
+        self.to_upstream.extend_from_slice(HARMLESS);
+        self.expect.push_back(Expect::Nothing);
+    }
+
+    /// The connection carries what only its end undoes.
+    pub(super) fn taint(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.tainted = true;
+        }
+    }
+
+    /// What the client may leave unread depends on whether it listens.
+    pub(super) fn listening(&mut self) {
+        let limits = &self.session.path.worker.config.client_output_buffer_limit;
+        self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
+    }
+
+    /// `NEARSIDE MONITOR UPSTREAM`: from here on the upstream's feed, as it comes.
+    pub(super) fn monitor_upstream(&mut self) -> bool {
+        if !self.expect.is_empty() {
+            return false;
+        }
+        self.turn(Turn::Opaque);
+        self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
+        self.took(true);
+        self.session.intake.pop();
+        true
+    }
+
+    /// The upstream would let the client monitor it: it may see what passes here. The connection that was
+    /// asked is of no more use.
+    pub(super) fn monitors(&mut self) {
+        self.taint();
+        if self.held.any() {
+            // It cannot be left: what the client sees is the upstream's own feed.
+            return self.turn(Turn::Opaque);
+        }
+        self.session.path.worker.monitors.add(&self.client);
+        (self.deaf, self.leaving) = (true, true);
+    }
+
+    /// Monitors see a request that has been taken.
+    pub(super) fn show(&self, args: &Args<'_>, whole: bool) {
+        let path = &self.session.path;
+        if path.worker.monitors.any() {
+            let command = lookup(args);
+            let subscribed = path.proto == Proto::Resp2 && self.held.subscribed.any();
+            if !subscribed || command.is_some_and(Command::while_subscribed) {
+                path.worker.monitors.show(path, command, args, whole);
+            }
+        }
+    }
+
+    /// The request at the front goes to the upstream as it is.
+    pub(super) fn pass_on(&mut self) {
+        self.show(&self.session.intake.args(), true);
+        self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
+        self.took(true);
+        self.session.intake.pop();
+    }
+
+    /// Another request goes to the upstream in place of the one at the front.
+    pub(super) fn pass_on_as(&mut self, request: &[u8]) {
+        self.show(&self.session.intake.args(), true);
+        self.to_upstream.extend_from_slice(request);
+        self.took(true);
+        self.session.intake.pop();
+    }
+
+    /// What `NEARSIDE` answers to the request at the front; `None`: the upstream may know more.
+    pub(super) fn answer_of_nearside(&mut self) -> Option<Bytes> {
+        let session = &mut *self.session;
+        local::answer(&mut session.path, Local::Nearside, &session.intake.args()).map(Bytes::from)
+    }
+
+    pub(super) fn answer_here(&mut self, answer: Bytes) -> bool {
+        self.expect.push_back(Expect::Ours(answer));
+        self.took(true);
+        self.session.intake.pop();
+        self.ours();
+        true
+    }
+
+    /// A refused command. Inside a transaction the upstream has to know.
+    pub(super) fn deny(&mut self, text: &str) -> bool {
+        if !self.held.multi || self.held.opaque {
+            return self.answer_here(words(text));
+        }
+        self.expect.push_back(Expect::Instead(words(text)));
+        self.to_upstream.extend_from_slice(UNQUEUEABLE);
+        self.took(true);
+        self.session.intake.pop();
+        true
+    }
+
+    /// The request at the front, whole or not, has been taken.
+    pub(super) fn took(&mut self, whole: bool) {
+        self.taken += 1;
+        let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
+        self.client.count(lookup(&args), args.bytes().len());
+    }
+}
