@@ -2,7 +2,7 @@
 
 use super::hello;
 use super::path::Path;
-use crate::command::{Command, Local};
+use crate::command::{Command, Family, Local};
 use crate::config::Secret;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -62,7 +62,12 @@ pub(super) fn includes_ours(args: &Args<'_>) -> bool {
 }
 
 /// Whether this may change who is let in without a password.
+#[inline]
 pub(super) fn changes_terms(command: &Command, args: &Args<'_>) -> bool {
+    command.family == Family::Server && is_about_terms(command, args)
+}
+
+fn is_about_terms(command: &Command, args: &Args<'_>) -> bool {
     match command.name {
         "ACL|SETUSER" => args.len() > 2 && args.is(2, "default"),
         "ACL|LOAD" => true,
