@@ -17,7 +17,7 @@ use crate::resp::request::{Args, encode};
 use crate::resp::{Proto, reply};
 
 /// An id that no client of the upstream ever has.
-const NOBODY: &[u8] = b"9223372036854775807";
+pub(super) const NOBODY: &[u8] = b"9223372036854775807";
 /// A connection's name, or library, that no server takes.
 const BAD: &[u8] = b" ";
 

@@ -64,7 +64,7 @@ pub(super) struct Relay<'a> {
     /// When to look again for the client that is to take this one's invalidations, and how often that was done.
     pub(super) look_again: Option<Pin<Box<Sleep>>>,
     pub(super) looks: u32,
-    /// The client named last, in the upstream's count and in ours.
+    /// The client that takes the invalidations, in the upstream's count and in ours.
     pub(super) redirected: (i64, i64),
     /// Something that is not answered yet may change who is let in without a password.
     pub(super) terms: bool,

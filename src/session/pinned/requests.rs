@@ -209,8 +209,7 @@ impl Relay<'_> {
         let is_done = session.path.while_subscribed(lookup(&args), &args)? == Verdict::Done;
         if is_done {
             self.show(&self.session.intake.args(), true);
-            self.took(true);
-            self.session.intake.pop();
+            self.took();
         }
         Some(is_done)
     }
@@ -268,8 +267,10 @@ impl Relay<'_> {
             }
             self.turn(turn);
         }
-        self.show(&self.session.intake.args_so_far(), false);
-        self.took(false);
+        let args = self.session.intake.args_so_far();
+        self.show(&args, false);
+        self.client.count(command, args.bytes().len());
+        self.taken += 1;
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
         true
     }

@@ -7,17 +7,15 @@ use tokio::time::sleep;
 
 use super::relay::Relay;
 use crate::command::Command;
-use crate::resp::request::{Args, encode};
+use crate::resp::request::encode;
 use crate::session::local::integer;
-use crate::session::nod;
-use crate::session::state::{Expect, Turn};
+use crate::session::nod::{self, NOBODY};
+use crate::session::state::{Expect, Turn, redirect_at};
 
 /// How often a client that is to take invalidations is looked for before it is given up.
 const LOOKS: u32 = 200;
 /// The time between.
 const LOOK: Duration = Duration::from_millis(5);
-/// An id that no client of the upstream ever has.
-const NOBODY: &[u8] = b"9223372036854775807";
 
 impl Relay<'_> {
     /// Whether the request at the front sends invalidations to a client that has no connection of its
@@ -49,9 +47,11 @@ impl Relay<'_> {
             return None;
         }
         match command.name {
-            "CLIENT|UNBLOCK" => return self.with_their_id(2),
+            "CLIENT|UNBLOCK" => return self.with_their_id(2).map(|(request, _)| request),
             "CLIENT|TRACKING" => {
-                return self.with_their_id(redirect_at(&self.session.intake.args())?);
+                let (request, ids) = self.with_their_id(redirect_at(&self.session.intake.args())?)?;
+                self.redirected = ids;
+                return Some(request);
             }
             _ => {}
         }
@@ -70,17 +70,16 @@ impl Relay<'_> {
         Some(asked.request)
     }
 
-    /// The request with the upstream's id of a client in place of ours.
-    fn with_their_id(&mut self, at: usize) -> Option<Vec<u8>> {
+    /// The request with the upstream's id of a client in place of ours, and both ids.
+    fn with_their_id(&self, at: usize) -> Option<(Vec<u8>, (i64, i64))> {
         let args = self.session.intake.args();
         let ours = (at < args.len()).then(|| integer(args.get(at))).flatten().filter(|id| *id > 0)?;
         let card = u64::try_from(ours).ok().and_then(|id| self.session.path.worker.roster.card(id));
         let theirs = card.map_or(0, |card| card.upstream_id());
-        self.redirected = (theirs, ours);
-        let theirs = if theirs > 0 { theirs.to_string().into_bytes() } else { NOBODY.to_vec() };
+        let named = if theirs > 0 { theirs.to_string().into_bytes() } else { NOBODY.to_vec() };
         let words: Vec<&[u8]> =
-            (0..args.len()).map(|i| if i == at { &theirs[..] } else { args.get(i) }).collect();
-        Some(encode(&words))
+            (0..args.len()).map(|i| if i == at { &named[..] } else { args.get(i) }).collect();
+        Some((encode(&words), (theirs, ours)))
     }
 
     /// Our id of the client that holds the upstream's connection `theirs`.
@@ -92,10 +91,4 @@ impl Relay<'_> {
         let cards = self.session.path.worker.roster.cards();
         cards.iter().find(|card| card.upstream_id() == theirs).and_then(|card| i64::try_from(card.id).ok())
     }
-}
-
-/// Where the id after `REDIRECT` stands.
-fn redirect_at(args: &Args<'_>) -> Option<usize> {
-    let at = (3..args.len()).find(|i| args.is(*i, "REDIRECT"))? + 1;
-    (at < args.len()).then_some(at)
 }

@@ -75,8 +75,7 @@ impl Relay<'_> {
         }
         self.turn(Turn::Opaque);
         self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
-        self.took(true);
-        self.session.intake.pop();
+        self.took();
         true
     }
 
@@ -106,18 +105,17 @@ impl Relay<'_> {
 
     /// The request at the front goes to the upstream as it is.
     pub(super) fn pass_on(&mut self) {
-        self.show(&self.session.intake.args(), true);
-        self.to_upstream.extend_from_slice(self.session.intake.args().bytes());
-        self.took(true);
-        self.session.intake.pop();
+        let args = self.session.intake.args();
+        self.show(&args, true);
+        self.to_upstream.extend_from_slice(args.bytes());
+        self.took();
     }
 
     /// Another request goes to the upstream in place of the one at the front.
     pub(super) fn pass_on_as(&mut self, request: &[u8]) {
         self.show(&self.session.intake.args(), true);
         self.to_upstream.extend_from_slice(request);
-        self.took(true);
-        self.session.intake.pop();
+        self.took();
     }
 
     /// What `NEARSIDE` answers to the request at the front; `None`: the upstream may know more.
@@ -128,8 +126,7 @@ impl Relay<'_> {
 
     pub(super) fn answer_here(&mut self, answer: Bytes) -> bool {
         self.expect.push_back(Expect::Ours(answer));
-        self.took(true);
-        self.session.intake.pop();
+        self.took();
         self.ours();
         true
     }
@@ -141,15 +138,15 @@ impl Relay<'_> {
         }
         self.expect.push_back(Expect::Instead(words(text)));
         self.to_upstream.extend_from_slice(UNQUEUEABLE);
-        self.took(true);
-        self.session.intake.pop();
+        self.took();
         true
     }
 
-    /// The request at the front, whole or not, has been taken.
-    pub(super) fn took(&mut self, whole: bool) {
-        self.taken += 1;
-        let args = if whole { self.session.intake.args() } else { self.session.intake.args_so_far() };
+    /// The whole request at the front has been taken.
+    pub(super) fn took(&mut self) {
+        let args = self.session.intake.args();
         self.client.count(lookup(&args), args.bytes().len());
+        self.session.intake.pop();
+        self.taken += 1;
     }
 }

@@ -184,7 +184,8 @@ impl Held {
             "CLIENT|GETREDIR" | "CLIENT|TRACKINGINFO" => return Expect::ClientId,
             "CLIENT|TRACKING" if args.is(2, "ON") => {
                 let broadcast = (3..args.len()).any(|at| args.is(at, "BCAST"));
-                Mode::Tracking { redirect: redirect(args), broadcast }
+                let redirect = redirect_at(args).and_then(|at| super::local::integer(args.get(at)));
+                Mode::Tracking { redirect: redirect.unwrap_or(0), broadcast }
             }
             "CLIENT|TRACKING" if !self.kept => return Expect::Reply,
             "CLIENT|TRACKING" => Mode::NoTracking,
@@ -265,10 +266,10 @@ impl Held {
     }
 }
 
-/// Whom `CLIENT TRACKING ON` names after `REDIRECT`.
-fn redirect(args: &Args<'_>) -> i64 {
-    let at = (3..args.len()).find(|i| args.is(*i, "REDIRECT"));
-    at.filter(|at| at + 1 < args.len()).and_then(|at| super::local::integer(args.get(at + 1))).unwrap_or(0)
+/// Where the id after `REDIRECT` stands in a `CLIENT TRACKING`.
+pub(super) fn redirect_at(args: &Args<'_>) -> Option<usize> {
+    let at = (3..args.len()).find(|i| args.is(*i, "REDIRECT"))? + 1;
+    (at < args.len()).then_some(at)
 }
 
 /// What the upstream's answer to a session command means.
