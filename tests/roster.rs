@@ -301,3 +301,20 @@ fn the_list_can_be_narrowed() {
         check("CLIENT LIST NOT-LIB-NAME x MAXAGE 1000", &[]);
     }
 }
+
+#[test]
+fn an_unblock_does_not_make_getredir_forget_who_is_gone() {
+    let server = Server::start(&[]);
+    let (_proxy, mut talks) = crowd(&server, 2);
+    let mut target = talks.pop().unwrap();
+    let mut tracker = talks.pop().unwrap();
+    target.ask(&["HELLO", "3"]);
+    tracker.ask(&["HELLO", "3"]);
+    let id = target.ask(&["CLIENT", "ID"]);
+    let digits = String::from_utf8(id[1..id.len() - 2].to_vec()).unwrap();
+    assert_eq!(tracker.ask(&["CLIENT", "TRACKING", "ON", "REDIRECT", &digits]), b"+OK\r\n");
+    assert_eq!(tracker.ask(&["CLIENT", "UNBLOCK", "999999"]), b":0\r\n");
+    target.ask(&["QUIT"]);
+    target.until_closed();
+    assert_eq!(tracker.ask(&["CLIENT", "GETREDIR"]), id);
+}
