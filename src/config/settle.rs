@@ -75,8 +75,11 @@ impl Settler<'_> {
         if !self.origins.contains_key("cache.memory") {
             config.cache.memory = default_cache_memory(self.memory);
         } else if let Some(most) = self.memory.filter(|most| config.cache.memory > *most) {
-            let (by, asked) = (self.origin("cache.memory"), show_size(config.cache.memory));
-            self.warnings.push(format!("{by}: {asked} is more than this process may use ({most} bytes)"));
+            let (asked, most) = (show_size(config.cache.memory), show_size(most));
+            self.warnings.push(format!(
+                "{}: cache.memory ({asked}) is more than this process may use ({most})",
+                self.origin("cache.memory")
+            ));
         }
         if !self.origins.contains_key("cache.stamps") {
             config.cache.stamps = default_stamps(config.cache.memory);

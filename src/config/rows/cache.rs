@@ -44,9 +44,10 @@ pub(in crate::config) const CACHE: &[Setting] = &[
     live(
         "cache.max_staleness",
         Field::Span(|c| &mut c.cache.max_staleness, STALENESS),
-        "The promise: a read that starts so long after anybody's write never gets the older value, \
-            whatever breaks. Writes through Nearside are seen at once. A fifth of it is the pause between \
-            heartbeats to the upstream, one HELLO each per shared connection.",
+        "The promise: a read that starts so long after anybody's write never gets the older value, whatever \
+            breaks; what cache.max_age and serve_stale bound is excepted. Writes through Nearside are seen \
+            at once. A fifth of it is the pause between heartbeats to the upstream, one HELLO each per \
+            shared connection.",
     ),
     fixed(
         "cache.admit_after",
