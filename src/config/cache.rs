@@ -90,8 +90,8 @@ pub struct CachePattern {
     pub glob: String,
     /// How long an entry may live; `None`: [`Cache::max_age`].
     pub max_age: Option<Duration>,
-    /// How long beyond its end an entry may still be answered while the upstream cannot be reached;
-    /// `None`: not at all. At most an hour.
+    /// How long after the loss of the upstream an entry may still be answered; `None`: not at all. At
+    /// most an hour.
     pub serve_stale: Option<Duration>,
 }
 

@@ -65,8 +65,8 @@ pub(in crate::config) const CACHE: &[Setting] = &[
         Field::Patterns(|c| &mut c.cache.include),
         "Keys that are kept, as glob patterns; none means every key. The first that fits a key holds. \
             Behind a pattern may stand max_age=30s, instead of cache.max_age, and serve_stale=5m (at most \
-            1h): so long after its end, and while the upstream cannot be reached, an entry is still \
-            answered. Without it none is.",
+            1h): when the upstream is lost, what is kept is still answered for so long. Without it \
+            nothing is.",
     ),
     live(
         "cache.exclude",
