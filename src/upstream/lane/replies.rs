@@ -60,7 +60,7 @@ impl<C: Caller> Replies<C> {
             read,
             partial: BytesMut::new(),
             seen: 0,
-            scanner: ReplyScanner::default(),
+            scanner: ReplyScanner::strict(),
             fate: Fate::Gather,
             reserved: 0,
             touched: Vec::new(),
