@@ -11,6 +11,8 @@ mod figures;
 mod fill;
 mod flaws;
 mod hash;
+#[cfg(test)]
+mod kit;
 mod lane;
 mod near;
 mod patterns;

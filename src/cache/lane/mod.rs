@@ -1,5 +1,8 @@
 //! The cache's side of a lane: what its connection has vouched for, and until when.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
