@@ -31,7 +31,11 @@ fn nothing_is_left(scene: &Scene, who: Option<usize>, flush: &str) {
         }
         let left = if flush == "FLUSHDB" && who.is_none() { ("v0", "2") } else { ("nil", "0") };
         for client in &mut readers {
-            assert_eq!(client.ask_all(&["GET k", "STRLEN l"]), [left.0, left.1], "{flush} by {who:?}, {turn}");
+            assert_eq!(
+                client.ask_all(&["GET k", "STRLEN l"]),
+                [left.0, left.1],
+                "{flush} by {who:?}, {turn}"
+            );
         }
     }
 }

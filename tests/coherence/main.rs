@@ -14,8 +14,10 @@ mod client;
 mod rig;
 mod stats;
 
+mod expiry;
 mod fills;
 mod globals;
+mod loss;
 mod pipeline;
 mod scripts;
 mod signals;

@@ -93,7 +93,11 @@ fn s10_a_pipelined_miss_and_a_hit_do_not_tear() {
             let lane = scene.lane(&mut b);
             let up = lane.up().arrived();
             // Either x is read after both writes, or its reply waits while they happen.
-            if turn % 2 == 0 { lane.up().hold() } else { lane.down().hold() }
+            if turn % 2 == 0 {
+                lane.up().hold()
+            } else {
+                lane.down().hold()
+            }
             b.say_all(&["GET x", "GET y"]);
             if turn % 2 == 0 {
                 lane.up().wait_arrived(up, &request("GET x"));

@@ -20,7 +20,7 @@ fn s13_a_read_in_a_transaction_ends_the_session_s_own_hits() {
         assert_eq!(a.ask_all(&["MULTI", "GET k", "EXEC"]), ["OK", "QUEUED", "[v1]"]);
         assert_eq!(scene.ask_held(&mut a, "GET k"), "v1");
         lane.release();
-        assert_eq!(b.ask_all(&["ECHO x", "GET k"])[1], "v1");
+        assert_eq!(scene.settled(&mut b, "GET k"), "v1");
     });
 }
 

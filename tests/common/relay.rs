@@ -6,6 +6,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub struct Relay {
 struct Inner {
     server: Mutex<PathBuf>,
     wires: Mutex<Vec<Wire>>,
+    opened: AtomicUsize,
     fresh: Mutex<Fresh>,
     /// Requests stop before these bytes.
     snare: Mutex<Option<Vec<u8>>>,
@@ -57,6 +59,7 @@ impl Relay {
         let inner = Arc::new(Inner {
             server: Mutex::new(path.clone()),
             wires: Mutex::default(),
+            opened: AtomicUsize::new(0),
             fresh: Mutex::default(),
             snare: Mutex::default(),
             turn: Condvar::new(),
@@ -107,6 +110,11 @@ impl Relay {
         wires.clone()
     }
 
+    /// How many there have been.
+    pub fn opened(&self) -> usize {
+        self.inner.opened.load(Ordering::SeqCst)
+    }
+
     /// Those that are lanes: they asked for tracking.
     pub fn lanes(&self) -> Vec<Wire> {
         self.wires().into_iter().filter(Wire::is_lane).collect()
@@ -133,7 +141,8 @@ impl Relay {
 impl Inner {
     fn join(&self, near: TcpStream) {
         let fate = lock(&self.fresh);
-        let fate = *self.turn.wait_while(fate, |fate| *fate == Fresh::Held).unwrap_or_else(PoisonError::into_inner);
+        let fate =
+            *self.turn.wait_while(fate, |fate| *fate == Fresh::Held).unwrap_or_else(PoisonError::into_inner);
         // A server that is away refuses: so does the wire.
         let far = UnixStream::connect(&*lock(&self.server));
         if let (Ok(far), false) = (far, fate == Fresh::Refused) {
@@ -144,6 +153,7 @@ impl Inner {
                 wire.up().hold_before(what);
             }
             wires.push(wire);
+            self.opened.fetch_add(1, Ordering::SeqCst);
         }
     }
 }
