@@ -11,15 +11,22 @@
 mod common;
 
 mod client;
+mod reads;
 mod rig;
 mod stats;
 
+mod bytes;
+mod changes;
 mod expiry;
 mod fills;
 mod globals;
+mod load;
 mod loss;
+mod odd;
 mod pipeline;
+mod rights;
 mod scripts;
 mod signals;
 mod state;
 mod versions;
+mod writes;

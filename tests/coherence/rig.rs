@@ -15,7 +15,9 @@ pub(crate) const D: Duration = Duration::from_millis(300);
 pub(crate) const SHORT_LIFE: Duration = Duration::from_millis(500);
 
 /// Hits are soon too old.
-pub(crate) fn short_staleness(_config: &mut Config) {}
+pub(crate) fn short_staleness(config: &mut Config) {
+    config.cache.max_staleness = D;
+}
 
 /// Hits are soon too old, and silence is soon too long.
 pub(crate) fn impatient(config: &mut Config) {
@@ -24,9 +26,11 @@ pub(crate) fn impatient(config: &mut Config) {
 }
 
 /// Entries are soon too old.
-pub(crate) fn short_lived(_config: &mut Config) {}
+pub(crate) fn short_lived(config: &mut Config) {
+    config.cache.max_age = SHORT_LIFE;
+}
 
-pub(crate) fn ms(n: u64) -> Duration {
+pub(crate) const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
@@ -97,6 +101,7 @@ impl Setup {
         let server = Server::start_of(&self.program, &self.args);
         let relay = Relay::before(&server.place());
         let mut settings = Config { workers, ..config(&relay.place()) };
+        settings.cache.admit_after = 0;
         (self.tune)(&mut settings);
         let watcher = Mutex::new(Client(server.connect()));
         Scene { proxy: Proxy::start(settings), workers, relay, watcher, server }

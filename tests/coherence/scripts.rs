@@ -12,7 +12,7 @@ fn eval(script: &str, rest: &str) -> Vec<u8> {
 }
 
 fn load(e: &mut Client, script: &str) -> String {
-    e.0.send(&nearside::resp::request::encode(&["SCRIPT".as_bytes(), b"LOAD", script.as_bytes()]));
+    e.0.say(&["SCRIPT", "LOAD", script]);
     e.reply()
 }
 
@@ -55,11 +55,7 @@ fn s20_so_is_that_of_a_script_by_its_hash_of_a_function_and_in_another_database(
         let sha = load(&mut e, LUA);
         seen_after(scene, &mut a, &mut readers, &request(&format!("EVALSHA {sha} 0 v1")));
         let code = "#!lua name=lib\nredis.register_function('put', function(keys, args) return redis.call('SET', 'k', args[1]) end)";
-        e.0.send(&nearside::resp::request::encode(&[
-            "FUNCTION".as_bytes(),
-            b"LOAD",
-            code.as_bytes(),
-        ]));
+        e.0.say(&["FUNCTION", "LOAD", code]);
         assert_eq!(e.reply(), "lib");
         seen_after(scene, &mut a, &mut readers, &request("FCALL put 0 v1"));
         // From database 0 into database 5, where it is warm.

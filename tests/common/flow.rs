@@ -33,6 +33,10 @@ struct State {
     arrivals: Vec<(usize, Instant)>,
     delay: Duration,
     swallow: bool,
+    /// Byte by byte.
+    drip: bool,
+    /// The next of the first is to be the second.
+    changed: Option<(Vec<u8>, Vec<u8>)>,
     /// No more will arrive.
     ended: bool,
     /// No more will pass.
@@ -48,6 +52,18 @@ impl State {
         let from = from.max(self.base);
         let rest = self.bytes.get(from - self.base..)?;
         rest.windows(what.len()).position(|part| part == what).map(|at| from + at)
+    }
+
+    /// Replaces what is to be another thing in what came at position `from`.
+    fn change(&mut self, from: usize) {
+        if let Some((what, with)) = &self.changed
+            && let Some(at) = self.find(from, what)
+        {
+            let at = at - self.base;
+            let with = with.clone();
+            self.bytes.splice(at..at + what.len(), with);
+            self.changed = None;
+        }
     }
 
     /// Sets the limit where the snare closes; a part of it at the end waits for the rest.
@@ -137,6 +153,21 @@ impl Flow {
         });
     }
 
+    /// Puts `bytes` behind what has arrived, as if they had come too.
+    pub fn inject(&self, bytes: &[u8]) {
+        self.change(|state| state.bytes.extend_from_slice(bytes));
+    }
+
+    /// The next `what` that arrives in one piece passes as `with`.
+    pub fn replace(&self, what: &[u8], with: &[u8]) {
+        self.change(|state| state.changed = Some((what.to_vec(), with.to_vec())));
+    }
+
+    /// From now on every byte goes on by itself; or no more.
+    pub fn drip(&self, on: bool) {
+        self.change(|state| state.drip = on);
+    }
+
     /// How much has arrived: a position to look from.
     pub fn arrived(&self) -> usize {
         self.state().end()
@@ -212,7 +243,9 @@ pub(super) fn collect(flow: &Flow, mut from: impl Read) {
             state.base = state.end();
             state.bytes.clear();
         }
+        let came = state.end();
         state.bytes.extend_from_slice(&chunk[..n]);
+        state.change(came);
         if !state.delay.is_zero() {
             let arrival = (state.end(), Instant::now());
             state.arrivals.push(arrival);
@@ -232,6 +265,7 @@ pub(super) fn carry(flow: &Flow, mut to: impl Write) {
         }
         if state.passed < open {
             // Under the lock, so that a hold is a hold.
+            let open = if state.drip { state.passed + 1 } else { open };
             let (from, to_end) = (state.passed - state.base, open - state.base);
             if !state.swallow && to.write_all(&state.bytes[from..to_end]).is_err() {
                 return;
