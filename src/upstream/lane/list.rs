@@ -50,7 +50,8 @@ impl<C: Caller> Lanes<C> {
     pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
         let mut open = self.open.borrow_mut();
         let fits = |lane: &&Rc<Lane<C>>| {
-            let holds = lane.revoked.get().is_none() && lane.doubted.get().is_none();
+            // One that is set aside ends as soon as it is empty, listed or not: what came then was lost.
+            let holds = lane.revoked.get().is_none() && lane.doubted.get().is_none() && !lane.aside.get();
             lane.db == db && lane.credential == *credential && holds
         };
         if let Some(lane) = open.iter().find(fits) {
