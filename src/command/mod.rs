@@ -3,12 +3,14 @@
 //! Owns: arity, key positions, route, effect on the data set, and how a RESP3 reply becomes a RESP2 one.
 //! Never: decides whether a client may run it (that is `policy`), or talks to anybody.
 
+mod cached;
 mod keys;
 mod lookup;
 mod monitor;
 mod reply;
 pub mod table;
 
+pub use cached::Cached;
 pub use keys::{KeyIter, Keys, Positions};
 pub use lookup::{all, lookup, number, numbered};
 pub use reply::Resp2;
@@ -32,6 +34,8 @@ pub struct Command {
     pub effect: Effect,
     /// How its RESP3 reply is put for a RESP2 client.
     pub resp2: Resp2,
+    /// Whether its reply may be kept.
+    pub cached: Cached,
 }
 
 /// Which kind of upstream conversation a command needs.

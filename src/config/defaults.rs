@@ -1,8 +1,9 @@
 //! The defaults of every setting, as ready values. The table's texts are tested against these.
 
+use super::machine::{available_cores, available_memory};
 use super::{
-    Config, Embedded, Endpoint, Features, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits,
-    Profile, Upstream,
+    Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Limits, Listen, Log, LogFormat,
+    OnLoss, OutputLimit, OutputLimits, Profile, Upstream,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +12,7 @@ const MIB: u64 = 1024 * 1024;
 
 impl Default for Config {
     /// The defaults, without any source. `workers` follows the cores this process may use (cgroup
-    /// quota included). `embedded.data_dir` is `nearside-data` in the working directory, because the
+    /// quota included), `cache.memory` the memory it may use. `embedded.data_dir` is `nearside-data` in the working directory, because the
     /// environment that names a better place is not read here.
     fn default() -> Self {
         let upstream = Upstream::default();
@@ -31,6 +32,7 @@ impl Default for Config {
             upstream,
             embedded: Embedded::default(),
             limits: Limits::default(),
+            cache: Cache::default(),
             log: Log { format: LogFormat::Text, level: "info".into() },
             features: Features::default(),
         }
@@ -87,6 +89,30 @@ impl Default for Limits {
     }
 }
 
+impl Default for Cache {
+    /// The defaults; `memory` follows what this process may use, and `stamps` follow `memory`.
+    fn default() -> Self {
+        let memory = default_cache_memory(available_memory());
+        Self {
+            mode: CacheMode::Auto,
+            memory,
+            policy: CachePolicy::Lru,
+            max_value: 64 << 10,
+            max_age: Duration::from_secs(60),
+            max_staleness: Duration::from_secs(1),
+            admit_after: 2,
+            admit_window: Duration::from_secs(60),
+            verify: 0.0,
+            acl_check: Duration::from_secs(5),
+            scripts_declare_keys: false,
+            ttl_max_age: Duration::from_secs(1),
+            stamps: default_stamps(memory),
+            include: Vec::new(),
+            exclude: Vec::new(),
+        }
+    }
+}
+
 impl Default for OutputLimits {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
@@ -109,11 +135,6 @@ impl Default for Features {
     }
 }
 
-/// Cores this process may use, cgroup quota included; 1 if the system does not say.
-pub(super) fn available_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
 /// Most workers a connection budget can serve: each needs a lane and, at times, a lease.
 pub(super) fn most_workers(max_connections: usize) -> usize {
     (max_connections / 2).max(1)
@@ -122,4 +143,14 @@ pub(super) fn most_workers(max_connections: usize) -> usize {
 /// Workers when none are asked for.
 pub(super) fn default_workers(cores: usize, max_connections: usize) -> usize {
     cores.clamp(1, most_workers(max_connections))
+}
+
+/// The near cache's bytes when none are asked for, by the bytes this process may use, if they are known.
+pub(super) fn default_cache_memory(available: Option<u64>) -> u64 {
+    available.map_or(64 * MIB, |bytes| (bytes / 8).clamp(16 * MIB, 1024 * MIB))
+}
+
+/// Stamps when none are asked for, by the near cache's bytes: a power of two.
+pub(super) fn default_stamps(memory: u64) -> u32 {
+    1 << (memory / 64).clamp(1 << 14, 1 << 20).ilog2()
 }

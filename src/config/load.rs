@@ -6,7 +6,7 @@ use super::setting::Setting;
 use super::settle::Settler;
 use super::table::{find, settings};
 use super::written::{Origin, Problem, Value, Written};
-use super::{Config, Profile, Secret, defaults, env, file, nearest, upstream};
+use super::{Config, Profile, Secret, env, file, machine, nearest, upstream};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     config.embedded.data_dir = data_dir(&sources.env).unwrap_or(config.embedded.data_dir);
     loader.apply(&mut config);
     loader.resolve_upstream(&mut config);
-    loader.settle(&mut config, sources.cores.unwrap_or_else(defaults::available_cores));
+    loader.settle(&mut config, sources.cores.unwrap_or_else(machine::available_cores));
     if loader.problems.is_empty() {
         let settings = loader.effective(&config);
         return Ok(Loaded { config, warnings: loader.warnings, settings });

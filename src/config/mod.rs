@@ -5,10 +5,12 @@
 //! says for every key how its text is read and what it means; every problem of every source is
 //! collected. *Ready*: [`Config`], plain values in which nothing is optional that need not be.
 //!
-//! All defaults live here. Nothing here reads the process environment, a file or the command line:
-//! `main` hands them in as [`Sources`]. Embedders build a [`Config`] with [`Config::default`] and set
+//! All defaults live here. Nothing here reads the process environment, a configuration file or the
+//! command line: `main` hands them in as [`Sources`]. Only `machine` asks the system, for the cores and
+//! the memory this process may use, and only where nobody says. Embedders build a [`Config`] with [`Config::default`] and set
 //! its public fields.
 
+mod cache;
 pub mod cli;
 mod defaults;
 pub mod env;
@@ -16,6 +18,7 @@ mod field;
 mod file;
 mod listen;
 mod load;
+mod machine;
 mod nearest;
 mod output;
 mod profile;
@@ -32,6 +35,7 @@ mod upstream;
 mod uri;
 mod written;
 
+pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
 pub use load::{Effective, Loaded, Sources, load};
 pub use reference::reference;
 pub use render::render;
@@ -77,6 +81,8 @@ pub struct Config {
     pub embedded: Embedded,
     /// Bounds on what one request, reply, session or process may hold.
     pub limits: Limits,
+    /// The near cache.
+    pub cache: Cache,
     /// How the log is written.
     pub log: Log,
     /// Which families of features are on.
@@ -250,7 +256,7 @@ pub enum LogFormat {
 /// Which families of features are on. All by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Features {
-    /// The near cache.
+    /// The near cache; `false` is the same as [`CacheMode::Off`].
     pub cache: bool,
     /// Publish and subscribe; `false`: those commands are refused by name.
     pub pubsub: bool,

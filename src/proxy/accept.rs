@@ -1,8 +1,8 @@
-//! Taking clients in and handing each to the least loaded worker.
+//! Taking clients in and handing each to the least loaded worker, or to the one that was chosen.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -19,6 +19,29 @@ const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
 /// How long to wait when no more files can be opened.
 const NO_FILES: Duration = Duration::from_millis(100);
 
+/// Which worker the next clients go to, where somebody has chosen one.
+#[derive(Debug)]
+pub(super) struct Placing(AtomicUsize);
+
+impl Placing {
+    /// No worker has this number.
+    const FREE: usize = usize::MAX;
+
+    pub(super) fn set(&self, worker: Option<usize>) {
+        self.0.store(worker.unwrap_or(Self::FREE), Ordering::Release);
+    }
+
+    fn chosen(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Default for Placing {
+    fn default() -> Self {
+        Self(AtomicUsize::new(Self::FREE))
+    }
+}
+
 /// The workers as the accepting thread sees them.
 #[derive(Debug)]
 pub(super) struct Workers {
@@ -26,6 +49,15 @@ pub(super) struct Workers {
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
     pub(super) nonce: Arc<str>,
+    pub(super) placing: Arc<Placing>,
+}
+
+impl Workers {
+    /// Where a new client goes: to the worker that was chosen, else to the least loaded.
+    fn next(&self) -> usize {
+        let chosen = self.placing.chosen();
+        if chosen < self.queues.len() { chosen } else { self.stats.least_loaded() }
+    }
 }
 
 /// Listeners and where their clients go.
@@ -92,7 +124,7 @@ impl Accepting {
             stream.turn_away(FULL);
             return;
         }
-        let index = stats.least_loaded();
+        let index = self.workers.next();
         stats.clients[index].fetch_add(1, Ordering::Relaxed);
         let arrival = Arrival { stream, id: self.ids.fetch_add(1, Ordering::Relaxed) };
         if self.workers.queues[index].send(arrival).await.is_err() {

@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+use self::accept::Placing;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::{BindError, Listener};
@@ -64,16 +65,18 @@ impl Proxy {
     pub fn start(config: Config, search_path: Option<std::ffi::OsString>) -> Result<Handle, Error> {
         let (phase, phases) = watch::channel(Phase::Serving);
         let (ready, started) = std_mpsc::sync_channel(1);
+        let placing = Arc::<Placing>::default();
+        let places = Arc::clone(&placing);
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
             let result =
-                result.and_then(|runtime| runtime.block_on(run(config, search_path, phases, &ready)));
+                result.and_then(|runtime| runtime.block_on(run(config, search_path, phases, &ready, places)));
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle { addresses, phase, thread: Some(thread) }),
+            Ok(Ok(addresses)) => Ok(Handle { addresses, phase, placing, thread: Some(thread) }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -85,6 +88,7 @@ impl Proxy {
 pub struct Handle {
     addresses: Vec<Listen>,
     phase: watch::Sender<Phase>,
+    placing: Arc<Placing>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -92,6 +96,17 @@ impl Handle {
     /// Where clients connect, with the ports that were picked.
     pub fn addresses(&self) -> &[Listen] {
         &self.addresses
+    }
+
+    /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
+    /// as at the start, or a number no worker has, to the least loaded one.
+    ///
+    /// For tests, and for embedders that know what their clients will do. It decides for a client when
+    /// it is accepted, which is some time after its `connect` has returned: who places several clients
+    /// on different workers waits for a reply to each before it places the next. Clients that are
+    /// connected stay where they are.
+    pub fn place_on(&self, worker: Option<usize>) {
+        self.placing.set(worker);
     }
 
     /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
@@ -127,6 +142,7 @@ async fn run(
     search_path: Option<std::ffi::OsString>,
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
+    placing: Arc<Placing>,
 ) -> Result<(), Error> {
     config.upstream.bound_waits();
     let mut listeners = Vec::new();
@@ -143,7 +159,7 @@ async fn run(
     let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, inner)?;
+    let (workers, threads) = start_workers(&config, inner, placing)?;
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
@@ -199,7 +215,11 @@ async fn embed(
 
 type Workers = (accept::Workers, Vec<JoinHandle<()>>);
 
-fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<Workers, Error> {
+fn start_workers(
+    config: &Arc<Config>,
+    phase: watch::Receiver<Phase>,
+    placing: Arc<Placing>,
+) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
     let common = Common {
         config: Arc::clone(config),
@@ -222,7 +242,10 @@ fn start_workers(config: &Arc<Config>, phase: watch::Receiver<Phase>) -> Result<
         queues.push(queue);
         threads.push(thread);
     }
-    Ok((accept::Workers { queues, shared: common.shared, stats: common.stats, nonce: common.nonce }, threads))
+    Ok((
+        accept::Workers { queues, shared: common.shared, stats: common.stats, nonce: common.nonce, placing },
+        threads,
+    ))
 }
 
 /// Drains the workers unless they are to stop at once, then stops what is left.

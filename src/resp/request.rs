@@ -43,6 +43,23 @@ impl<'a> Args<'a> {
         self.spans.get(i).map_or(&[], |s| &self.bytes[s.start..s.end])
     }
 
+    /// Everything behind argument `i`, the line end that closes it included.
+    pub fn after(&self, i: usize) -> &'a [u8] {
+        self.spans.get(i).map_or(&[], |span| &self.bytes[span.end..])
+    }
+
+    /// Argument `i` as it stands on the wire, from the line end before its length to its own.
+    pub fn piece(&self, i: usize) -> &'a [u8] {
+        let before = i.checked_sub(1).and_then(|before| self.spans.get(before));
+        let (Some(before), Some(span)) = (before, self.spans.get(i)) else { return &[] };
+        self.bytes.get(before.end..span.end + 2).unwrap_or_default()
+    }
+
+    /// Whether it came as an array of bulk strings, not as a line of words.
+    pub fn is_array(&self) -> bool {
+        self.bytes.first() == Some(&b'*')
+    }
+
     /// The arguments in order, the name first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + '_ {
         self.spans.iter().map(|s| &self.bytes[s.start..s.end])

@@ -1,7 +1,7 @@
 //! The words the rows are written in.
 
 pub(super) use super::super::{
-    Channels, Command,
+    Cached, Channels, Command,
     Effect::*,
     Family, Keys, Local, Pin, Resp2,
     Resp2::{As, Longer, Unless, Unproven},
@@ -57,7 +57,7 @@ pub(super) const fn row(
     effect: super::super::Effect,
     resp2: Resp2,
 ) -> Command {
-    Command { name, arity, family: Family::Generic, keys, route, effect, resp2 }
+    Command { name, arity, family: Family::Generic, keys, route, effect, resp2, cached: Cached::of(name) }
 }
 
 /// Rows of one family.
