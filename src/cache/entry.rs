@@ -53,19 +53,42 @@ pub struct Origin {
 
 impl Entry {
     /// The reply to the command numbered `row` with these arguments.
-    pub fn new(hash: u64, row: u16, (stripe, stamp): (Stripe, u64), origin: Origin, args: &[u8], reply: &[u8]) -> Self {
+    pub fn new(
+        hash: u64,
+        row: u16,
+        (stripe, stamp): (Stripe, u64),
+        origin: Origin,
+        args: &[u8],
+        reply: &[u8],
+    ) -> Self {
         let mut bytes = Vec::with_capacity(args.len() + reply.len());
         bytes.extend_from_slice(args);
         bytes.extend_from_slice(reply);
         let Origin { lane, epoch, word, deadline, expires, stale_for } = origin;
         let split = u32::try_from(args.len()).unwrap_or(u32::MAX);
-        Self { hash, lane, row, stripe, stamp, epoch, word, deadline, expires, stale_for, bytes: bytes.into(), split }
+        Self {
+            hash,
+            lane,
+            row,
+            stripe,
+            stamp,
+            epoch,
+            word,
+            deadline,
+            expires,
+            stale_for,
+            bytes: bytes.into(),
+            split,
+        }
     }
 
     /// Whether it is the reply to this query.
     #[inline]
     pub fn answers(&self, query: &Query<'_>) -> bool {
-        self.hash == query.hash && self.lane == query.lane && self.row == query.row && self.args() == query.tail
+        self.hash == query.hash
+            && self.lane == query.lane
+            && self.row == query.row
+            && self.args() == query.tail
     }
 
     /// The arguments as they stand on the wire, behind the command's name.

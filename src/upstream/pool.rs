@@ -141,7 +141,7 @@ impl Inner {
     }
 
     async fn open(&self, wanted: Wanted, permit: Permit) -> Result<Lease, Failure> {
-        let link = self.shared.connect(wanted.proto, wanted.db, &wanted.credential).await?;
+        let link = self.shared.connect(wanted.proto, wanted.db, &wanted.credential, false).await?;
         Ok(Lease::new(link, wanted, permit, Arc::clone(&self.shared)))
     }
 

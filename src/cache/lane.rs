@@ -1,0 +1,273 @@
+//! The cache's side of a lane: what its connection has vouched for, and until when.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use super::{Entry, Fill, Flaw, LaneState, Near, PerWorker, Query, Time};
+use crate::policy::Permit;
+
+/// What a lane's connection can be trusted with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Nothing: nothing it brings is kept.
+    #[default]
+    None,
+    /// It is told of every change of what it has read.
+    Tracked,
+    /// It is told of nothing; entries live for a short while.
+    Ttl,
+}
+
+/// What a lane had before its connection was lost.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    epoch: u64,
+    at: Time,
+}
+
+/// A lane as the cache knows it. Belongs to one worker. Dropping it voids what it has fetched.
+#[derive(Debug)]
+pub struct Lane {
+    /// What all its worker's lanes share.
+    pub worker: Rc<PerWorker>,
+    /// Its number, which its entries carry.
+    pub number: u32,
+    state: Arc<LaneState>,
+    trust: Cell<Trust>,
+    /// The server knows TTLs of hash fields.
+    field_ttl: Cell<bool>,
+    /// Rises with every connection: what a former one has under way is not counted any more.
+    connection: Cell<u64>,
+    /// Hits end then, unless a heartbeat is answered.
+    fresh_until: Cell<Time>,
+    /// When somebody last asked for something.
+    wanted: Cell<Time>,
+    /// When the heartbeat that is not answered yet was sent.
+    beating: Cell<Option<Time>>,
+    /// The number of the last fence sent.
+    sent: Cell<u64>,
+    /// Replies under way that others may join.
+    pub(super) fills: RefCell<HashMap<u64, Weak<Fill>>>,
+    before: Cell<Option<Before>>,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.state.next_epoch();
+        self.near().leave(&self.state);
+    }
+}
+
+impl Lane {
+    /// A lane of `worker` without a connection.
+    pub fn new(worker: Rc<PerWorker>) -> Self {
+        let (number, state) = worker.near.enter(worker.index);
+        Self {
+            worker,
+            number,
+            state,
+            trust: Cell::default(),
+            field_ttl: Cell::new(false),
+            connection: Cell::new(0),
+            fresh_until: Cell::new(0),
+            wanted: Cell::new(0),
+            beating: Cell::new(None),
+            sent: Cell::new(0),
+            fills: RefCell::default(),
+            before: Cell::new(None),
+        }
+    }
+
+    /// The part all workers share.
+    #[inline]
+    pub fn near(&self) -> &Arc<Near> {
+        &self.worker.near
+    }
+
+    /// Its epoch: entries of another are void.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.state.epoch()
+    }
+
+    /// What its connection can be trusted with.
+    #[inline]
+    pub fn trust(&self) -> Trust {
+        self.trust.get()
+    }
+
+    pub(super) fn state(&self) -> &Arc<LaneState> {
+        &self.state
+    }
+
+    pub(super) fn has_field_ttl(&self) -> bool {
+        self.field_ttl.get()
+    }
+
+    pub(super) fn connection(&self) -> u64 {
+        self.connection.get()
+    }
+
+    /// It has a connection, to be trusted as far as `trust` goes, for this `reason`.
+    pub fn opened(&self, trust: Trust, field_ttl: bool, reason: String) {
+        self.trust.set(trust);
+        self.field_ttl.set(field_ttl);
+        self.before.set(None);
+        self.beating.set(None);
+        self.fresh_until.set(if trust == Trust::Ttl { Time::MAX } else { 0 });
+        let mode = match trust {
+            Trust::None => "off",
+            Trust::Tracked => "tracked",
+            Trust::Ttl => "ttl",
+        };
+        self.near().stands(mode, reason);
+    }
+
+    /// Its connection is gone, or no longer to be trusted: everything it has fetched is void from now on,
+    /// and so is what is under way. To be called before anybody is told.
+    pub fn lost(&self, now: Time) {
+        let had = self.trust.replace(Trust::None);
+        let fresh = self.fresh_until.replace(0);
+        if had == Trust::Tracked && fresh > 0 {
+            self.before.set(Some(Before { epoch: self.epoch(), at: now }));
+        }
+        if !self.near().flaws.has(Flaw::LostEpoch) {
+            self.state.next_epoch();
+        }
+        self.connection.set(self.connection.get() + 1);
+        self.beating.set(None);
+        self.state.empty();
+        self.state.pass(self.state.asked());
+        self.fills.borrow_mut().clear();
+        self.worker.figures().lanes_lost.add();
+    }
+
+    /// Everything it has fetched is void.
+    pub fn void(&self) {
+        self.state.next_epoch();
+    }
+
+    /// The upstream says that a key has changed; `None`: all keys have.
+    pub fn invalidated(&self, name: Option<&[u8]>) {
+        let (near, figures) = (self.near(), self.worker.figures());
+        match name {
+            Some(name) => {
+                figures.invalidations.add();
+                if !near.flaws.has(Flaw::Push) {
+                    near.changed(near.stripe(name));
+                }
+            }
+            None => {
+                figures.flushes.add();
+                if !near.flaws.has(Flaw::NullPush) {
+                    self.state.next_epoch();
+                }
+            }
+        }
+    }
+
+    /// Whether a heartbeat has vouched for it.
+    #[inline]
+    pub fn is_fresh(&self, now: Time) -> bool {
+        now < self.fresh_until.get() || self.near().flaws.has(Flaw::HitFresh)
+    }
+
+    /// Whether a heartbeat should be sent: somebody has lately asked, and none is under way.
+    pub fn should_beat(&self, now: Time) -> bool {
+        let wanted = now.saturating_sub(self.wanted.get()) <= 2 * self.near().patience();
+        self.trust.get() == Trust::Tracked && self.beating.get().is_none() && wanted
+    }
+
+    /// One is about to be enqueued.
+    pub fn beats(&self, now: Time) {
+        self.beating.set(Some(now));
+    }
+
+    /// The heartbeat sent at `since` has been answered, by a master that is who it was or not.
+    pub fn beaten(&self, since: Time, vouches: bool) {
+        if self.beating.get() == Some(since) {
+            self.beating.set(None);
+        }
+        self.worker.figures().heartbeats.add();
+        if vouches && self.trust.get() == Trust::Tracked {
+            let until = since.saturating_add(self.near().patience());
+            self.fresh_until.set(self.fresh_until.get().max(until));
+        }
+    }
+
+    /// The number of the fence that others have asked for and that is to be sent now, if there is one.
+    pub fn fence_due(&self) -> Option<u64> {
+        let asked = self.state.asked();
+        (self.sent.replace(asked) < asked).then_some(asked)
+    }
+
+    /// The number of a fence that is sent now without anybody having asked.
+    pub fn fence_here(&self) -> (Arc<LaneState>, u64) {
+        let number = self.state.ask();
+        self.sent.set(number);
+        (Arc::clone(&self.state), number)
+    }
+
+    /// The fence of that number has been answered, or there is no connection to send it on.
+    pub fn fence_passed(&self, number: u64) {
+        self.state.pass(number);
+    }
+
+    /// Gives the reply to `query` to `give`, if there is one that is current; it was looked at last when
+    /// this answers. Demands the proof that the client may ask.
+    #[inline]
+    pub fn look(&self, _proof: Permit, query: &Query<'_>, now: Time, give: impl FnOnce(&[u8])) -> bool {
+        self.wanted.set(now);
+        let found = self.worker.front.borrow_mut().look(query.hash, |entry| {
+            let hit = entry.answers(query) && self.holds(entry, now);
+            if hit {
+                give(entry.reply());
+            }
+            hit
+        });
+        found == Some(true)
+    }
+
+    /// The entry for `query`, if it is current.
+    pub fn find(&self, _proof: Permit, query: &Query<'_>, now: Time) -> Option<Arc<Entry>> {
+        self.wanted.set(now);
+        let mut front = self.worker.front.borrow_mut();
+        let fits = |entry: &Arc<Entry>| entry.answers(query) && self.holds(entry, now);
+        front.look(query.hash, |entry| fits(entry).then(|| Arc::clone(entry))).flatten()
+    }
+
+    /// Whether `entry`, which this lane fetched, is current. The look at its stamp is what orders it
+    /// among the writes of its key.
+    #[inline]
+    pub fn holds(&self, entry: &Entry, now: Time) -> bool {
+        let near = self.near();
+        let flaws = &near.flaws;
+        (self.epoch() == entry.epoch || flaws.has(Flaw::HitEpoch))
+            && (near.word.load() == entry.word || flaws.has(Flaw::HitWord))
+            && (now < entry.deadline || flaws.has(Flaw::HitDeadline))
+            && self.is_fresh(now)
+            && (near.stamps.at(entry.stripe).load() == entry.stamp || flaws.has(Flaw::HitStamp))
+    }
+
+    /// Like [`Self::look`], while the upstream is away: what was current when it was lost, for as long as
+    /// its pattern allows (`serve_stale`), and never past its TTL.
+    pub fn look_stale(&self, _proof: Permit, query: &Query<'_>, now: Time, give: impl FnOnce(&[u8])) -> bool {
+        let Some(before) = self.before.get() else { return false };
+        let near = self.near();
+        let found = self.worker.front.borrow_mut().look(query.hash, |entry| {
+            let may = entry.answers(query)
+                && entry.epoch == before.epoch
+                && now < before.at.saturating_add(entry.stale_for)
+                && now < entry.expires
+                && near.word.load() == entry.word
+                && near.stamps.at(entry.stripe).load() == entry.stamp;
+            if may {
+                give(entry.reply());
+            }
+            may
+        });
+        found == Some(true)
+    }
+}

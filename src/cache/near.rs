@@ -1,0 +1,217 @@
+//! What all workers of one upstream share of the cache.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{
+    Fence, Figures, Flaw, Flaws, Hasher, LaneState, Patterns, Stamps, Store, Stripe, Time, Word, nanos,
+};
+use crate::config::{self, CacheMode, CachePolicy};
+
+/// More live lanes than this are not fenced one by one: all entries are given up instead.
+const MOST_FENCED: usize = 64;
+
+/// Whether there is a cache, and why (not).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// `tracked`, `ttl` or `off`.
+    pub mode: &'static str,
+    /// In words.
+    pub reason: String,
+}
+
+/// The part of the cache that all workers share. Dropping it frees everything.
+#[derive(Debug)]
+pub struct Near {
+    /// The settings it was made with.
+    pub settings: config::Cache,
+    /// What is asked of it; `Off`: nothing is ever kept.
+    pub mode: CacheMode,
+    /// The stamp of every key.
+    pub stamps: Stamps,
+    /// Changes when all keys may have, and shows that a command is in flight that may change all.
+    pub word: Word,
+    /// Which keys are kept.
+    pub patterns: Patterns,
+    /// What tests have switched off.
+    pub flaws: Flaws,
+    /// Hashes of reads and keys.
+    pub hasher: Hasher,
+    pub(super) store: Arc<Store>,
+    lanes: Mutex<Vec<Arc<LaneState>>>,
+    numbers: AtomicU32,
+    figures: Vec<Figures>,
+    standing: Mutex<Standing>,
+}
+
+impl Near {
+    /// An empty cache for so many workers. `seed` keys its hashes and should be random.
+    pub fn new(settings: config::Cache, mode: CacheMode, workers: usize, seed: u64) -> Self {
+        let longest = if mode == CacheMode::Ttl { settings.ttl_max_age } else { Duration::MAX };
+        let words = if mode == CacheMode::Off { 1 } else { settings.stamps as usize };
+        let policy = match settings.policy {
+            CachePolicy::Lru => super::Policy::Lru,
+            CachePolicy::Lfu => super::Policy::Lfu,
+        };
+        let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
+        Self {
+            stamps: Stamps::new(words),
+            word: Word::default(),
+            patterns: Patterns::new(&settings, longest),
+            flaws: Flaws::default(),
+            hasher: Hasher::new(seed),
+            store: Arc::new(Store::new(settings.memory, policy, settings.max_age)),
+            lanes: Mutex::default(),
+            numbers: AtomicU32::new(1),
+            figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
+            standing: Mutex::new(Standing { mode: "off", reason: reason.into() }),
+            settings,
+            mode,
+        }
+    }
+
+    /// Whether anything may be kept at all.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.mode != CacheMode::Off
+    }
+
+    /// How stale an answer may be, in nanoseconds: D of the contract.
+    pub fn patience(&self) -> Time {
+        nanos(self.settings.max_staleness)
+    }
+
+    /// The stripe of the key of that name.
+    #[inline]
+    pub fn stripe(&self, name: &[u8]) -> Stripe {
+        self.stamps.stripe(self.hasher.key(name))
+    }
+
+    /// A write of that stripe is on its way: from now on nothing of it is given out or kept. `false`
+    /// when too many are: then everything has been given up instead.
+    #[inline]
+    pub fn write_begins(&self, stripe: Stripe) -> bool {
+        if self.flaws.has(Flaw::WriteMark) {
+            return true;
+        }
+        let counted = self.stamps.at(stripe).begin();
+        if !counted {
+            self.word.bump();
+        }
+        counted
+    }
+
+    /// A write that [`Self::write_begins`] counted has ended, one way or the other. To be called before
+    /// anybody is told.
+    #[inline]
+    pub fn write_ends(&self, stripe: Stripe) {
+        let word = self.stamps.at(stripe);
+        match (self.flaws.has(Flaw::WriteMark), self.flaws.has(Flaw::WriteBump)) {
+            (false, false) => word.end(),
+            (true, false) => word.bump(),
+            (false, true) => word.forget(),
+            (true, true) => {}
+        }
+    }
+
+    /// The key of that stripe may have changed by now.
+    #[inline]
+    pub fn changed(&self, stripe: Stripe) {
+        self.stamps.at(stripe).bump();
+    }
+
+    /// A command that may change every key is on its way.
+    pub fn global_begins(&self) {
+        if !self.flaws.has(Flaw::GlobalStart) {
+            self.word.bump();
+        }
+        if !self.flaws.has(Flaw::GlobalMark) {
+            // As many as do not fit are not in flight: connections run out long before.
+            self.word.begin();
+        }
+    }
+
+    /// It has ended. To be called before anybody is told.
+    pub fn global_ends(&self) {
+        match (self.flaws.has(Flaw::GlobalMark), self.flaws.has(Flaw::GlobalEnd)) {
+            (false, false) => self.word.end(),
+            (true, false) => self.word.bump(),
+            (false, true) => self.word.forget(),
+            (true, true) => {}
+        }
+    }
+
+    /// Every entry is void.
+    pub fn flush(&self) {
+        self.word.bump();
+        self.store.clear();
+    }
+
+    /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
+    /// their way already and say as much.
+    pub fn fence(&self, sent: &[(Arc<LaneState>, u64)], now: Time) -> Fence {
+        if self.flaws.has(Flaw::Fence) {
+            return Fence::default();
+        }
+        let lanes = self.lanes();
+        if lanes.len() > MOST_FENCED {
+            self.word.bump();
+            return Fence::default();
+        }
+        Fence::of(lanes.iter(), sent, now)
+    }
+
+    /// A fence was not answered in time. Answers how many lanes lose what they have.
+    pub fn fence_late(&self, fence: &Fence) -> usize {
+        if self.flaws.has(Flaw::FenceDeadline) { 0 } else { fence.give_up() }
+    }
+
+    /// What worker `index` counts.
+    pub fn figures(&self, index: usize) -> &Figures {
+        &self.figures[index % self.figures.len()]
+    }
+
+    /// What all workers have counted together, in the order of [`Figures::NAMES`].
+    pub fn totals(&self) -> Vec<u64> {
+        let mut totals = vec![0; Figures::NAMES.len()];
+        for figures in &self.figures {
+            totals.iter_mut().zip(figures.values()).for_each(|(total, value)| *total += value);
+        }
+        totals
+    }
+
+    /// How many entries there are, and what they weigh in bytes.
+    pub fn size(&self) -> (u64, u64) {
+        (self.store.len(), self.store.bytes())
+    }
+
+    /// Shows every entry, current or not, to `look`.
+    pub fn for_each(&self, look: impl FnMut(&Arc<super::Entry>)) {
+        self.store.for_each(look);
+    }
+
+    /// Whether there is a cache, and why (not).
+    pub fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A lane has found out whether there can be one.
+    pub(super) fn stands(&self, mode: &'static str, reason: String) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing { mode, reason };
+    }
+
+    pub(super) fn enter(&self, worker: usize) -> (u32, Arc<LaneState>) {
+        let state = Arc::new(LaneState::new(worker));
+        self.lanes().push(Arc::clone(&state));
+        (self.numbers.fetch_add(1, Ordering::Relaxed), state)
+    }
+
+    pub(super) fn leave(&self, state: &Arc<LaneState>) {
+        self.lanes().retain(|other| !Arc::ptr_eq(other, state));
+    }
+
+    fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
