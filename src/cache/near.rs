@@ -148,6 +148,11 @@ impl Near {
         self.store.clear();
     }
 
+    /// Whether any lane could give out what is older than now.
+    pub fn is_live(&self, now: Time) -> bool {
+        !self.flaws.has(Flaw::Fence) && self.lanes().iter().any(|lane| lane.is_live(now))
+    }
+
     /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
     /// their way already and say as much.
     pub fn fence(&self, sent: &[(Arc<LaneState>, u64)], now: Time) -> Fence {

@@ -18,7 +18,7 @@ use crate::resp::request::{Args, encode};
 use reply::{absent, elements, integer};
 
 /// Has the server watch what the next command reads.
-pub const CACHING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n";
+const CACHING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n";
 /// Most keys, or fields, of one fill.
 const MOST: usize = 128;
 /// Nanoseconds in a millisecond, which TTLs are counted in.
@@ -110,7 +110,7 @@ impl Fill {
 
     /// Begins one for an `MGET`: an entry per key, but for keys that must not be kept.
     pub fn values(lane: &Rc<Lane>, args: &Args<'_>, now: Time) -> Option<Rc<Self>> {
-        let row = number(get()?);
+        let row = values_row()?;
         if args.len() > MOST || !args.is_array() {
             return None;
         }
@@ -188,8 +188,7 @@ impl Fill {
             return Heard::Enough;
         }
         let (near, figures) = (self.lane.near(), self.lane.worker.figures());
-        if reply.starts_with(b"-") || reply.starts_with(b"!") || reply.len() as u64 > near.settings.max_value
-        {
+        if matches!(reply.first(), Some(b'-' | b'!' | b'|')) || reply.len() as u64 > near.settings.max_value {
             figures.unfit.add();
             self.abandon();
             return Heard::Enough;
@@ -313,7 +312,7 @@ impl Fill {
         let (near, figures) = (self.lane.near(), self.lane.worker.figures());
         let flaws = &near.flaws;
         let is_nil = value == b"_\r\n";
-        let is_value = self.kind == Cached::Values || get().is_some_and(|get| number(get) == part.row);
+        let is_value = self.kind == Cached::Values || values_row() == Some(part.row);
         let fits = if is_value { is_nil == (ttl == -2) } else { ttl != -2 || absent(value) };
         let lives = [Some(ttl).filter(|ttl| *ttl >= 0), field_ttl].into_iter().flatten().min();
         let expires = match lives {
@@ -379,7 +378,11 @@ impl Lane {
     }
 }
 
-/// The row of `GET`, whose entries `MGET` shares.
+/// The number of the row whose entries `MGET` is made of: `GET`.
+pub fn values_row() -> Option<u16> {
+    get().map(number)
+}
+
 fn get() -> Option<&'static Command> {
     let span = crate::resp::request::Span { start: 0, end: 3 };
     lookup(&Args::new(b"GET", &[span]))

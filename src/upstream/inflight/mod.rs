@@ -289,9 +289,12 @@ impl<C: Caller> Inflight<C> {
                 None if sent => Failure::TimedOut { after: limit },
                 None => unsent(),
             };
-            let waited = |joined: &mut Joined<C>| now.saturating_duration_since(joined.since) >= limit || !sent;
+            let waited =
+                |joined: &mut Joined<C>| now.saturating_duration_since(joined.since) >= limit || !sent;
             let joined = slot.joined.extract_if(.., waited).map(|joined| (joined.caller, joined.ticket));
-            for (caller, ticket) in slot.caller.take().map(|caller| (caller, slot.ticket)).into_iter().chain(joined) {
+            for (caller, ticket) in
+                slot.caller.take().map(|caller| (caller, slot.ticket)).into_iter().chain(joined)
+            {
                 let request = Bytes::copy_from_slice(&self.bytes[at..at + slot.len]);
                 late.push((Done::of(Some(caller), ticket), failure(), request));
             }
