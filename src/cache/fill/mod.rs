@@ -104,7 +104,7 @@ impl Fill {
 
     /// Begins one for an `MGET`: an entry per key, but for keys that must not be kept.
     pub fn values(lane: &Rc<Lane>, args: &Args<'_>, now: Time) -> Option<Rc<Self>> {
-        let row = keep::values_row()?;
+        let row = values_row()?;
         if args.len() > MOST || !args.is_array() {
             return None;
         }
