@@ -99,6 +99,13 @@ impl Lane {
         self.state.epoch()
     }
 
+    /// Its user may not have what a fill needs, as the server says: nothing more is kept on this connection.
+    pub(super) fn forbidden(&self, reply: &str) {
+        self.trust.set(Trust::None);
+        let reason = reply.trim_start_matches('-').trim_end();
+        self.near().stands("off", format!("the lane's user may not ask for what keeping needs: {reason}"));
+    }
+
     /// Everything fetched with its credential is void: it may no longer read what it could.
     pub fn refused(&self) {
         self.near().void_credential(self.state.who);
