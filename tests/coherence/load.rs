@@ -1,7 +1,7 @@
 //! Many at once, on the edge of what the server keeps, and through two proxies.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::common::{Proxy, config};
 use crate::rig::{D, Setup, both, jitter, seat_at, short_staleness};
