@@ -31,7 +31,8 @@ impl<C: Caller> Lanes<C> {
     pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
         let mut open = self.open.borrow_mut();
         let fits = |lane: &&Rc<Lane<C>>| {
-            let holds = lane.revoked.get().is_none() && lane.doubted.get().is_none();
+            // One that is set aside has ended perhaps by now: nobody would send what is queued on it.
+            let holds = lane.revoked.get().is_none() && lane.doubted.get().is_none() && !lane.aside.get();
             lane.db == db && lane.credential == *credential && holds
         };
         if let Some(lane) = open.iter().find(fits) {
