@@ -109,3 +109,45 @@ impl Entry {
         block(size_of::<Self>() + 16) + block(self.bytes.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::kit::{Request, lane};
+
+    fn entry(request: &Request, query: &Query<'_>) -> Entry {
+        let origin = Origin { lane: query.lane, epoch: 1, word: 0, deadline: 1, expires: 1, stale_for: 0 };
+        Entry::new(query.hash, query.row, (0, 0), origin, request.args().after(0), b"+v\r\n")
+    }
+
+    #[test]
+    fn an_entry_answers_its_own_read_to_the_byte_and_none_with_the_same_hash() {
+        let lane = lane();
+        let (request, other) = (Request::of("GET k"), Request::of("GET l"));
+        let (query, mut another) = (request.query(&lane), other.query(&lane));
+        let entry = entry(&request, &query);
+        assert!(entry.answers(&query));
+        assert_eq!((entry.args(), entry.reply()), (&b"\r\n$1\r\nk\r\n"[..], &b"+v\r\n"[..]));
+        another.hash = query.hash;
+        assert!(!entry.answers(&another));
+        assert!(!entry.answers(&Query { row: query.row + 1, ..query }));
+        assert!(!entry.answers(&Query { lane: query.lane + 1, ..query }));
+    }
+
+    #[test]
+    fn a_get_and_its_part_of_an_mget_are_the_same_read() {
+        let lane = lane();
+        let (get, mget) = (Request::of("GET k"), Request::of("MGET a k b"));
+        let query = get.query(&lane);
+        let part = Query::part(&lane.near().hasher, lane.number, query.row, &mget.args(), 2);
+        assert!(entry(&get, &query).answers(&part));
+        assert_eq!(part.name, b"k");
+    }
+
+    #[test]
+    fn it_weighs_at_least_its_bytes_and_what_describes_them() {
+        let (lane, request) = (lane(), Request::of("GET k"));
+        let entry = entry(&request, &request.query(&lane));
+        assert!(entry.weight() >= size_of::<Entry>() + entry.args().len() + entry.reply().len());
+    }
+}

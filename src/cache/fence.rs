@@ -70,7 +70,7 @@ impl LaneState {
     }
 
     /// Whether an invalidation could still matter to it.
-    fn is_live(&self, now: Time) -> bool {
+    pub(super) fn is_live(&self, now: Time) -> bool {
         // In this order: what is filled is live before it ceases to be under way.
         self.filling.load(Ordering::SeqCst) > 0 || self.live_until.load(Ordering::SeqCst) > now
     }

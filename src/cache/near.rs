@@ -89,7 +89,7 @@ impl Near {
     }
 
     /// A write of that stripe is on its way: from now on nothing of it is given out or kept. `false`
-    /// when too many are: then everything has been given up instead.
+    /// when too many are: then everything has been given up instead, and its end is a [`Self::changed`].
     #[inline]
     pub fn write_begins(&self, stripe: Stripe) -> bool {
         if self.flaws.has(Flaw::WriteMark) {
@@ -146,6 +146,11 @@ impl Near {
     pub fn flush(&self) {
         self.word.bump();
         self.store.clear();
+    }
+
+    /// Whether any lane could give out what is older than now.
+    pub fn is_live(&self, now: Time) -> bool {
+        !self.flaws.has(Flaw::Fence) && self.lanes().iter().any(|lane| lane.is_live(now))
     }
 
     /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
@@ -213,5 +218,80 @@ impl Near {
 
     fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::kit::{lane_of, near, settings};
+    use crate::cache::{Lane, PerWorker, Trust, is_busy};
+
+    #[test]
+    fn a_write_shows_from_its_beginning_and_leaves_another_stamp() {
+        let near = near(settings(), 1);
+        let stripe = near.stripe(b"k");
+        let before = near.stamps.at(stripe).load();
+        assert!(near.write_begins(stripe));
+        assert!(is_busy(near.stamps.at(stripe).load()));
+        near.write_ends(stripe);
+        assert!(!is_busy(near.stamps.at(stripe).load()) && near.stamps.at(stripe).load() != before);
+    }
+
+    #[test]
+    fn more_writes_than_can_be_counted_give_everything_up_instead() {
+        let near = near(settings(), 1);
+        let (stripe, word) = (near.stripe(b"k"), near.word.load());
+        (0..u16::MAX).for_each(|_| assert!(near.write_begins(stripe)));
+        assert_eq!(near.word.load(), word);
+        assert!(!near.write_begins(stripe));
+        assert_ne!(near.word.load(), word);
+        assert!(!is_busy(near.word.load()));
+    }
+
+    #[test]
+    fn a_global_command_shows_from_its_beginning_and_leaves_another_word() {
+        let near = near(settings(), 1);
+        let before = near.word.load();
+        near.global_begins();
+        near.global_begins();
+        near.global_ends();
+        assert!(is_busy(near.word.load()));
+        near.global_ends();
+        assert!(!is_busy(near.word.load()) && near.word.load() != before);
+    }
+
+    #[test]
+    fn a_fence_of_too_many_lanes_gives_everything_up_instead() {
+        let near = near(settings(), 1);
+        let worker = std::rc::Rc::new(PerWorker::new(Arc::clone(&near), 0));
+        let lanes: Vec<Lane> = (0..MOST_FENCED).map(|_| Lane::new(std::rc::Rc::clone(&worker))).collect();
+        let word = near.word.load();
+        assert!(near.fence(&[], 0).is_passed());
+        assert_eq!(near.word.load(), word);
+        let _another = lane_of(&near, 0);
+        assert!(near.fence(&[], 0).is_passed());
+        assert_ne!(near.word.load(), word);
+        drop(lanes);
+        assert_eq!(near.lanes().len(), 1);
+    }
+
+    #[test]
+    fn the_mode_is_what_the_last_lane_has_found_out() {
+        let near = near(settings(), 1);
+        assert_eq!(near.standing().mode, "off");
+        let lane = lane_of(&near, 0);
+        assert_eq!(near.standing().mode, "tracked");
+        lane.opened(Trust::None, false, "no rights".into());
+        assert_eq!(near.standing(), Standing { mode: "off", reason: "no rights".into() });
+    }
+
+    #[test]
+    fn workers_count_apart_and_are_added_up() {
+        let near = near(settings(), 2);
+        near.figures(0).hits.add();
+        near.figures(1).hits.add();
+        near.figures(1).misses.add();
+        assert_eq!(near.totals()[..2], [2, 1]);
     }
 }

@@ -76,4 +76,27 @@ mod tests {
         let patterns = Patterns::new(&config::Cache::default(), Duration::MAX);
         assert_eq!(patterns.kept(b"x").map(|kept| kept.stale_for), Some(0));
     }
+
+    #[test]
+    fn an_age_may_be_longer_than_the_general_one_and_serving_stale_is_the_patterns_own() {
+        let include = vec![
+            CachePattern { serve_stale: Some(Duration::from_secs(5)), ..pattern("static:*", Some(600)) },
+            pattern("*", None),
+        ];
+        let settings = config::Cache { include, ..config::Cache::default() };
+        let kept = |longest| Patterns::new(&settings, longest).kept(b"static:1").expect("it is kept");
+        let second = nanos(Duration::from_secs(1));
+        assert_eq!(kept(Duration::MAX), Kept { max_age: 600 * second, stale_for: 5 * second });
+        assert_eq!(kept(Duration::from_secs(1)).max_age, second);
+        let others = Patterns::new(&settings, Duration::MAX).kept(b"x");
+        assert_eq!(others, Some(Kept { max_age: 60 * second, stale_for: 0 }));
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_kept_whatever_else_fits() {
+        let (include, exclude) = (vec![pattern("*", None)], vec!["a*".into()]);
+        let settings = config::Cache { include, exclude, ..config::Cache::default() };
+        let patterns = Patterns::new(&settings, Duration::MAX);
+        assert!(patterns.kept(b"ab").is_none() && patterns.kept(b"b").is_some());
+    }
 }

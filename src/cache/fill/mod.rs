@@ -4,37 +4,27 @@
 //! comes the read itself, then the key's TTL (and those of hash fields). Any change before the last reply
 //! shows as an invalidation between the replies, so what is kept at the end is what the key was then.
 
+mod join;
+mod keep;
+mod part;
 mod reply;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
-use super::{Entry, Flaw, Kept, Lane, Origin, Query, Stripe, Time, Trust, is_busy};
-use crate::command::{Cached, Command, lookup, number};
+use super::{Flaw, Lane, Query, Time, Trust, is_busy};
+use crate::command::{Cached, Command};
 use crate::resp::request::{Args, encode};
-use reply::{absent, elements, integer};
+pub use keep::values_row;
+use part::Part;
+use reply::{elements, integer};
 
 /// Has the server watch what the next command reads.
-pub const CACHING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n";
+const CACHING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n";
 /// Most keys, or fields, of one fill.
 const MOST: usize = 128;
-/// Nanoseconds in a millisecond, which TTLs are counted in.
-const MILLI: Time = 1_000_000;
-
-/// One entry to be.
-#[derive(Debug)]
-struct Part {
-    row: u16,
-    name: Box<[u8]>,
-    tail: Box<[u8]>,
-    hash: u64,
-    stripe: Stripe,
-    stamp: Cell<u64>,
-    kept: Kept,
-}
 
 /// What has come so far.
 #[derive(Debug, Default)]
@@ -52,7 +42,11 @@ pub struct Fill {
     lane: Rc<Lane>,
     kind: Cached,
     parts: Vec<Part>,
+    /// How many elements the reply has, where it is cut into several values.
+    elements: usize,
     fields: Vec<Box<[u8]>>,
+    /// The server is asked to watch.
+    tracked: bool,
     epoch: Cell<u64>,
     word: Cell<u64>,
     connection: u64,
@@ -60,6 +54,8 @@ pub struct Fill {
     since: Time,
     /// Where the read stands in the lane's order.
     place: Cell<u64>,
+    /// How many fields' TTLs are asked for.
+    asked: Cell<usize>,
     /// Replies that are still to come.
     awaited: Cell<usize>,
     over: Cell<bool>,
@@ -77,6 +73,7 @@ pub enum Heard {
 
 impl Drop for Fill {
     fn drop(&mut self) {
+        self.close_to_others();
         if self.connection == self.lane.connection() {
             self.lane.state().filled();
         }
@@ -101,48 +98,51 @@ impl Fill {
             Cached::Fields if lane.has_field_ttl() => (2..args.len()).map(|at| args.get(at).into()).collect(),
             _ => Vec::new(),
         };
-        let part = Part::new(lane, query)?;
-        if fields.len() > MOST || is_busy(part.stamp.get()) {
-            return None;
-        }
-        Self::begin(lane, kind, vec![part], fields, now)
+        let part = Part::new(lane, query, 0).filter(|_| fields.len() <= MOST);
+        Self::begin(lane, kind, part.into_iter().collect(), (1, fields), now)
     }
 
     /// Begins one for an `MGET`: an entry per key, but for keys that must not be kept.
     pub fn values(lane: &Rc<Lane>, args: &Args<'_>, now: Time) -> Option<Rc<Self>> {
-        let row = number(get()?);
+        let row = values_row()?;
         if args.len() > MOST || !args.is_array() {
             return None;
         }
-        let query = |at| Query::part(&lane.near().hasher, lane.number, row, args, at);
-        let parts: Option<Vec<Part>> = (1..args.len()).map(|at| Part::new(lane, &query(at))).collect();
-        Self::begin(lane, Cached::Values, parts?, Vec::new(), now)
+        let part =
+            |at| Part::new(lane, &Query::part(&lane.near().hasher, lane.number, row, args, at), at - 1);
+        let parts = (1..args.len()).filter_map(part).collect();
+        Self::begin(lane, Cached::Values, parts, (args.len() - 1, Vec::new()), now)
     }
 
     fn begin(
         lane: &Rc<Lane>,
         kind: Cached,
-        parts: Vec<Part>,
-        fields: Vec<Box<[u8]>>,
+        mut parts: Vec<Part>,
+        (elements, fields): (usize, Vec<Box<[u8]>>),
         now: Time,
     ) -> Option<Rc<Self>> {
         let word = lane.near().word.load();
-        if lane.trust() == Trust::None || is_busy(word) {
+        parts.retain(|part| !is_busy(part.stamp.get()));
+        if lane.trust() == Trust::None || is_busy(word) || parts.is_empty() {
             return None;
         }
+        // Before anything is sent, so that no fence passes this lane over.
         lane.state().fill();
         lane.worker.figures().fills.add();
         let behind = parts.len() + usize::from(!fields.is_empty());
-        let caching = usize::from(lane.trust() == Trust::Tracked);
+        let tracked = lane.trust() == Trust::Tracked;
         Some(Rc::new(Self {
             lane: Rc::clone(lane),
             kind,
+            elements,
+            tracked,
             epoch: Cell::new(lane.epoch()),
             word: Cell::new(word),
             connection: lane.connection(),
             since: now,
             place: Cell::new(0),
-            awaited: Cell::new(caching + 1 + behind),
+            asked: Cell::new(fields.len()),
+            awaited: Cell::new(usize::from(tracked) + 1 + behind),
             over: Cell::new(false),
             got: RefCell::new(Got { ttls: vec![-2; parts.len()], ..Got::default() }),
             parts,
@@ -152,7 +152,7 @@ impl Fill {
 
     /// What is sent before the read; [`Self::watched`] takes its reply.
     pub fn before(&self) -> Option<&'static [u8]> {
-        (self.lane.trust() == Trust::Tracked).then_some(CACHING)
+        self.tracked.then_some(CACHING)
     }
 
     /// What is sent behind the read to learn TTLs of fields; [`Self::fields`] takes its reply.
@@ -167,15 +167,6 @@ impl Fill {
         self.parts.iter().map(|part| encode(&[b"PTTL", &part.name]))
     }
 
-    /// The read is in its place on the lane: others may join it.
-    pub fn sent(self: &Rc<Self>, place: u64) {
-        self.place.set(place);
-        if let (Cached::Values, _) | (_, None) = (self.kind, self.parts.first()) {
-            return;
-        }
-        self.lane.fills.borrow_mut().insert(self.parts[0].hash, Rc::downgrade(self));
-    }
-
     /// The reply to [`Self::before`].
     pub fn watched(&self, reply: &[u8]) {
         if reply == b"+OK\r\n" { self.settle() } else { self.abandon() }
@@ -188,8 +179,8 @@ impl Fill {
             return Heard::Enough;
         }
         let (near, figures) = (self.lane.near(), self.lane.worker.figures());
-        if reply.starts_with(b"-") || reply.starts_with(b"!") || reply.len() as u64 > near.settings.max_value
-        {
+        let most = near.settings.max_value.saturating_mul(self.elements as u64);
+        if matches!(reply.first(), Some(b'-' | b'!' | b'|')) || reply.len() as u64 > most {
             figures.unfit.add();
             self.abandon();
             return Heard::Enough;
@@ -216,45 +207,35 @@ impl Fill {
     /// What has to be asked about the fields that `reply` names; `None`: it cannot be.
     fn names(&self, reply: &[u8]) -> Option<Heard> {
         let Cached::Names(step) = self.kind else { return Some(Heard::Enough) };
-        if !self.lane.has_field_ttl() || matches!(reply, b"%0\r\n" | b"*0\r\n") {
+        if !self.lane.has_field_ttl() {
             return Some(Heard::Enough);
         }
         let all = elements(reply)?;
         let names: Option<Vec<&[u8]>> =
             all.iter().step_by(usize::from(step)).map(|element| reply::bulk(element)).collect();
         let names = names.filter(|names| names.len() <= MOST)?;
+        if names.is_empty() {
+            return Some(Heard::Enough);
+        }
+        self.asked.set(names.len());
         Some(Heard::Ask(field_ttls(&self.parts.first()?.name, &names)))
     }
 
     /// The reply to [`Self::ask_fields`] or [`Heard::Ask`]: a TTL for each field, -1 for none, -2 where
     /// there is no such field.
     pub fn fields(&self, reply: &[u8]) {
+        let asked = self.asked.get();
         let ttls: Option<Vec<i64>> = match reply {
-            b"_\r\n" => Some(Vec::new()),
+            // No such key, then: nothing of it has a field.
+            b"_\r\n" => Some(vec![-2; asked]),
             _ => elements(reply).and_then(|all| all.iter().map(|element| integer(element)).collect()),
         };
         match ttls {
-            Some(ttls) if self.agree(&ttls) => {
+            Some(ttls) if ttls.len() == asked && self.agree(&ttls) => {
                 self.got.borrow_mut().field_ttl = ttls.into_iter().filter(|ttl| *ttl >= 0).min();
                 self.settle();
             }
             _ => self.abandon(),
-        }
-    }
-
-    /// Whether fields that are gone by now were not there when they were read either.
-    fn agree(&self, ttls: &[i64]) -> bool {
-        if ttls.iter().all(|ttl| *ttl != -2) {
-            return true;
-        }
-        let got = self.got.borrow();
-        match self.kind {
-            Cached::Fields if self.fields.len() == 1 && !got.value.starts_with(b"*") => absent(&got.value),
-            Cached::Fields => elements(&got.value).is_some_and(|values| {
-                values.len() == ttls.len()
-                    && values.iter().zip(ttls).all(|(value, ttl)| *ttl != -2 || absent(value))
-            }),
-            _ => false,
         }
     }
 
@@ -277,15 +258,6 @@ impl Fill {
         self.close_to_others();
     }
 
-    fn close_to_others(&self) {
-        if let Some(part) = self.parts.first() {
-            let mut fills = self.lane.fills.borrow_mut();
-            if fills.get(&part.hash).is_some_and(|other| std::ptr::eq(other.as_ptr(), self)) {
-                fills.remove(&part.hash);
-            }
-        }
-    }
-
     fn settle(&self) {
         // Only the TTL of a key comes last, or what was asked because of the value: that one takes as long
         // as a round trip more, which is not counted against its age.
@@ -298,91 +270,8 @@ impl Fill {
             return;
         }
         let got = self.got.take();
-        let values = match self.kind {
-            Cached::Values => elements(&got.value).unwrap_or_default(),
-            _ => vec![&got.value[..]],
-        };
-        if values.len() == self.parts.len() {
-            let each = self.parts.iter().zip(values).zip(&got.ttls);
-            each.for_each(|((part, value), ttl)| self.keep(part, value, (*ttl, got.field_ttl), now));
-        }
+        self.keep_all(&got, now);
     }
-
-    /// Keeps one entry, if everything still is as it was when the read was sent.
-    fn keep(&self, part: &Part, value: &[u8], (ttl, field_ttl): (i64, Option<i64>), now: Time) {
-        let (near, figures) = (self.lane.near(), self.lane.worker.figures());
-        let flaws = &near.flaws;
-        let is_nil = value == b"_\r\n";
-        let is_value = self.kind == Cached::Values || get().is_some_and(|get| number(get) == part.row);
-        let fits = if is_value { is_nil == (ttl == -2) } else { ttl != -2 || absent(value) };
-        let lives = [Some(ttl).filter(|ttl| *ttl >= 0), field_ttl].into_iter().flatten().min();
-        let expires = match lives {
-            Some(ms) => self.since.saturating_add((ms as Time).saturating_mul(MILLI)).saturating_sub(MILLI),
-            None => Time::MAX,
-        };
-        let deadline = expires.min(self.since.saturating_add(part.kept.max_age).saturating_sub(MILLI));
-        if (!fits && !flaws.has(Flaw::Ttl)) || lives == Some(0) || deadline <= now {
-            return figures.killed_by_ttl.add();
-        }
-        let stamp = near.stamps.at(part.stripe).load();
-        if (stamp != part.stamp.get() || is_busy(stamp)) && !flaws.has(Flaw::InstallStamp) {
-            return figures.killed_by_stamp.add();
-        }
-        if self.lane.epoch() != self.epoch.get() && !flaws.has(Flaw::InstallEpoch) {
-            return figures.killed_by_epoch.add();
-        }
-        if near.word.load() != self.word.get() && !flaws.has(Flaw::InstallWord) {
-            return figures.killed_by_word.add();
-        }
-        let origin = Origin {
-            lane: self.lane.number,
-            // What was switched off must not be made good by what a hit looks at.
-            epoch: if flaws.has(Flaw::InstallEpoch) { self.lane.epoch() } else { self.epoch.get() },
-            word: if flaws.has(Flaw::InstallWord) { near.word.load() } else { self.word.get() },
-            deadline,
-            expires,
-            stale_for: part.kept.stale_for,
-        };
-        self.lane.state().live_until(deadline);
-        let entry = Entry::new(part.hash, part.row, (part.stripe, stamp), origin, &part.tail, value);
-        self.lane.worker.keep(Arc::new(entry));
-        figures.installs.add();
-    }
-}
-
-impl Part {
-    /// `None`: its key is not kept.
-    fn new(lane: &Lane, query: &Query<'_>) -> Option<Self> {
-        let near = lane.near();
-        let kept = near.patterns.kept(query.name)?;
-        let stripe = near.stripe(query.name);
-        let stamp = Cell::new(near.stamps.at(stripe).load());
-        let (name, tail) = (query.name.into(), query.tail.into());
-        Some(Self { row: query.row, name, tail, hash: query.hash, stripe, stamp, kept })
-    }
-}
-
-impl Lane {
-    /// Where the read is under way that `query` may join: its reply will be as current as one to a read
-    /// sent now.
-    pub fn joinable(&self, query: &Query<'_>, now: Time) -> Option<u64> {
-        let fill = self.fills.borrow().get(&query.hash)?.upgrade()?;
-        let part = fill.parts.first()?;
-        let near = self.near();
-        let same = part.row == query.row && *part.tail == *query.tail && !fill.over.get();
-        let current = near.stamps.at(part.stripe).load() == part.stamp.get()
-            && self.epoch() == fill.epoch.get()
-            && near.word.load() == fill.word.get()
-            // The server has answered nothing since: what it had read by then could be older than promised.
-            && now.saturating_sub(fill.since) < near.patience();
-        (same && (current || near.flaws.has(Flaw::Join))).then(|| fill.place.get())
-    }
-}
-
-/// The row of `GET`, whose entries `MGET` shares.
-fn get() -> Option<&'static Command> {
-    let span = crate::resp::request::Span { start: 0, end: 3 };
-    lookup(&Args::new(b"GET", &[span]))
 }
 
 fn field_ttls(name: &[u8], fields: &[&[u8]]) -> Vec<u8> {

@@ -28,12 +28,17 @@ pub(super) fn elements(reply: &[u8]) -> Option<Vec<&[u8]>> {
     Some(all)
 }
 
-/// Whether a reply says no more than that there is nothing: what a missing key, or field, gets.
-pub(super) fn absent(reply: &[u8]) -> bool {
-    // An empty bulk string is followed by an empty line.
-    let nothing = |line: &[u8]| {
-        matches!(line, b"" | b"_" | b":0" | b":-1" | b":-2" | b"$0" | b"+none" | b"#f" | b"$-1" | b"*-1")
-            || matches!(line.first(), Some(b'*' | b'%' | b'~'))
-    };
-    reply.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).all(nothing)
+/// Whether `reply` to the command of that name is what it has for a missing key, or field. An empty
+/// string, and a place or rank of 0, are something.
+pub(super) fn absent(name: &str, reply: &[u8]) -> bool {
+    if let Some(all) = elements(reply) {
+        return all.iter().all(|element| elements(element).is_none() && absent(name, element));
+    }
+    match name {
+        "LPOS" | "ZRANK" | "ZREVRANK" | "BITPOS" => reply == b"_\r\n",
+        "GETRANGE" | "SUBSTR" => reply == b"$0\r\n\r\n",
+        "EXPIRETIME" | "PEXPIRETIME" => reply == b":-2\r\n",
+        "TYPE" => reply == b"+none\r\n",
+        _ => matches!(reply, b"_\r\n" | b":0\r\n"),
+    }
 }

@@ -1,5 +1,8 @@
 //! The cache's side of a lane: what its connection has vouched for, and until when.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -51,6 +54,8 @@ pub struct Lane {
     /// Replies under way that others may join.
     pub(super) fills: RefCell<HashMap<u64, Weak<Fill>>>,
     before: Cell<Option<Before>>,
+    /// The last heartbeat did not vouch for it.
+    doubtful: Cell<bool>,
 }
 
 impl Drop for Lane {
@@ -77,6 +82,7 @@ impl Lane {
             sent: Cell::new(0),
             fills: RefCell::default(),
             before: Cell::new(None),
+            doubtful: Cell::new(false),
         }
     }
 
@@ -116,6 +122,7 @@ impl Lane {
         self.field_ttl.set(field_ttl);
         self.before.set(None);
         self.beating.set(None);
+        self.doubtful.set(false);
         self.fresh_until.set(if trust == Trust::Ttl { Time::MAX } else { 0 });
         let mode = match trust {
             Trust::None => "off",
@@ -144,9 +151,14 @@ impl Lane {
         self.worker.figures().lanes_lost.add();
     }
 
-    /// Everything it has fetched is void.
-    pub fn void(&self) {
+    /// Its server is not, or no longer, what a heartbeat has to find: everything it has fetched is void, and
+    /// nothing is given out until one does.
+    pub fn doubted(&self, reason: &str) {
         self.state.next_epoch();
+        self.fresh_until.set(0);
+        if !self.doubtful.replace(true) {
+            self.near().stands("off", reason.into());
+        }
     }
 
     /// The upstream says that a key has changed; `None`: all keys have.
@@ -194,6 +206,9 @@ impl Lane {
         if vouches && self.trust.get() == Trust::Tracked {
             let until = since.saturating_add(self.near().patience());
             self.fresh_until.set(self.fresh_until.get().max(until));
+            if self.doubtful.replace(false) {
+                self.near().stands("tracked", "the upstream is a master again".into());
+            }
         }
     }
 
