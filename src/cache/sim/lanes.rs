@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::kit::MILLI;
 use super::plan::BEAT;
-use super::server::{Frame, Moment, NAMES, Reg};
+use super::server::{Frame, Moment, NAMES, NO_MOMENT, Reg};
 use super::sessions::Answer;
 use super::wire::{Event, Owner};
 use super::world::World;
@@ -138,7 +138,13 @@ impl World {
             What::Caching(fill) => fill.watched(&bytes),
             What::Ttl(fill, key) => fill.ttl(key, &bytes, now),
             What::Fields(fill) => fill.fields(&bytes),
-            What::Hello(since) => track.lane.beaten(since, true),
+            What::Hello(since) => {
+                let is_master = at != NO_MOMENT;
+                track.lane.beaten(since, is_master);
+                if !is_master {
+                    self.move_all();
+                }
+            }
             What::Fence(number) => {
                 track.lane.fence_passed(number);
                 self.say(|| format!("lane {lane}: fence {number} answered"));
@@ -163,6 +169,14 @@ impl World {
                 self.hold(worker, Some((whose, changed)), at, &[sent]);
             }
         }
+    }
+
+    /// The server is not the master any more: everything is void, and everybody moves to the new one.
+    fn move_all(&mut self) {
+        self.say(|| "the master is another".into());
+        self.near.flush();
+        (0..self.tracks.len()).for_each(|lane| self.lose(lane));
+        (0..self.sessions.len()).for_each(|session| self.lose_own(session));
     }
 
     pub(super) fn begin_writes(&mut self, names: &[&str]) -> Vec<(Stripe, bool)> {

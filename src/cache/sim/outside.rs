@@ -89,6 +89,10 @@ impl World {
                 let noticed = self.soon(3 * PATIENCE);
                 self.wires.after(noticed, Event::Lost(wire));
             }
+            Some(Trouble::FailOver) => {
+                self.say(|| "another server becomes the master".into());
+                self.server.fail_over();
+            }
             None => {}
         }
     }

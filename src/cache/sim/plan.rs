@@ -54,6 +54,8 @@ pub(super) enum Trouble {
     HalfOpen,
     /// A connection of a session's own breaks.
     Own,
+    /// Another server becomes the master.
+    FailOver,
 }
 
 /// A kind of run.
@@ -76,6 +78,8 @@ pub(super) struct Plan {
     /// In a thousand: how many messages are held up, and for how long at most.
     pub(super) stalls: u64,
     pub(super) stall: Time,
+    /// A read of several keys is interrupted by others of its own worker.
+    pub(super) yields: bool,
     pub(super) does: Vec<(Does, u64)>,
     pub(super) outsides: Vec<(Outside, u64)>,
     pub(super) troubles: Vec<(Trouble, u64)>,
@@ -92,20 +96,21 @@ impl Plan {
             depth: rng.usize(1..=4),
             keys: rng.usize(1..=3),
             stamps: 1 << rng.u32(0..10),
-            length: 100 * MILLI,
+            length: 200 * MILLI,
             think: rng.u64(2..8) * MILLI / 2,
-            outside: rng.u64(2..20) * MILLI,
-            trouble: rng.u64(20..200) * MILLI,
-            stalls: rng.u64(0..60),
+            outside: rng.u64(3..30) * MILLI,
+            trouble: rng.u64(40..400) * MILLI,
+            stalls: rng.u64(0..40),
             stall: rng.u64(2..60) * MILLI,
+            yields: rng.bool(),
             does: vec![
-                (Does::Get, 60),
-                (Does::Mget, 10),
-                (Does::Exists, 4),
-                (Does::Hash, 12),
-                (Does::Set, 8),
-                (Does::Mset, 3),
-                (Does::Expire, 3),
+                (Does::Get, 100),
+                (Does::Mget, 20),
+                (Does::Exists, 8),
+                (Does::Hash, 20),
+                (Does::Set, rng.u64(1..12)),
+                (Does::Mset, rng.u64(0..4)),
+                (Does::Expire, rng.u64(0..4)),
                 (Does::Script, rarely(rng, 3)),
                 (Does::Exec, 2),
                 (Does::Peek, 3),
@@ -125,7 +130,12 @@ impl Plan {
                 (Outside::Signal, 8),
                 (Outside::Evict, 2),
             ],
-            troubles: vec![(Trouble::Lane, 4), (Trouble::HalfOpen, 2), (Trouble::Own, 3)],
+            troubles: vec![
+                (Trouble::Lane, 4),
+                (Trouble::HalfOpen, 2),
+                (Trouble::Own, 3),
+                (Trouble::FailOver, 1),
+            ],
         }
     }
 
@@ -144,6 +154,7 @@ impl Plan {
             trouble: 1000 * MILLI,
             stalls: 40,
             stall: 12 * MILLI,
+            yields: false,
             does: [&[(Does::Get, 50)], more].concat(),
             outsides: outsides.to_vec(),
             troubles: vec![(Trouble::Lane, 1)],

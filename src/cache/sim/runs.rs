@@ -7,23 +7,34 @@ use super::world::World;
 fn all_is_well() {
     let start = std::time::Instant::now();
     let mut bad = 0;
-    for seed in 0..100 {
-        match World::new(seed, Plan::any, None, false).run() {
+    let mut t = [0u64; 8];
+    for seed in 0..1000 {
+        match World::new(seed, Plan::any, &[], false).run() {
             Err((why, _)) => {
-            bad += 1;
-            if bad < 10 { eprintln!("{seed}: {why}"); }
+                bad += 1;
+                if bad < 10 {
+                    eprintln!("{seed}: {why}");
+                }
             }
-            Ok(w) => if seed < 20 { eprintln!("{seed} {w:?}") }
+            Ok(w) => {
+                t[0] += w.reads;
+                t[1] += w.hits;
+                t[2] += w.joins;
+                t[3] += w.together;
+                if seed < 10 {
+                    eprintln!("{seed} {w:?}")
+                }
+            }
         }
     }
-    eprintln!("{bad} bad, {:?}", start.elapsed());
+    eprintln!("{bad} bad, {:?} {t:?}", start.elapsed());
     assert_eq!(bad, 0);
 }
 
 #[test]
 fn one() {
     let Some(seed) = std::env::var("NEARSIDE_SEED").ok().and_then(|seed| seed.parse().ok()) else { return };
-    match World::new(seed, Plan::any, None, true).run() {
+    match World::new(seed, Plan::any, &[], true).run() {
         Ok(worth) => eprintln!("{worth:?}"),
         Err((why, log)) => eprintln!("{log}\n{why}"),
     }

@@ -29,6 +29,9 @@ pub(super) struct State {
     pub(super) strict: bool,
 }
 
+/// The moment of a reply that a server gave which is no master any more.
+pub(super) const NO_MOMENT: Moment = Moment::MAX;
+
 /// What a connection brings.
 #[derive(Clone, Debug)]
 pub(super) enum Frame {
@@ -49,6 +52,8 @@ struct Peer {
     watching: u8,
     caching: bool,
     gone: bool,
+    /// It leads to what was the master up to then.
+    left_at: Option<Moment>,
 }
 
 /// What a command did.
@@ -66,6 +71,8 @@ struct Done {
 pub(super) struct Server {
     pub(super) now: Time,
     pub(super) moment: Moment,
+    /// A former master answers: it has stood still since then.
+    stands: Option<Moment>,
     pub(super) history: Vec<Vec<State>>,
     peers: Vec<Peer>,
     /// Connections whose client waits for something to be pushed to a list.
@@ -118,6 +125,7 @@ impl Server {
         Self {
             now: 0,
             moment: 0,
+            stands: None,
             history: vec![vec![first]; REGS],
             peers: Vec::new(),
             waiting: Vec::new(),
@@ -138,8 +146,19 @@ impl Server {
         self.waiting.retain(|other| *other != peer);
     }
 
+    /// Another server becomes the master; whoever is connected stays with this one, which is told of
+    /// nothing any more.
+    pub(super) fn fail_over(&mut self) {
+        let left_at = Some(self.moment);
+        let all = self.peers.iter_mut().filter(|peer| peer.left_at.is_none());
+        all.for_each(|peer| *peer = Peer { gone: peer.gone, left_at, ..Peer::default() });
+        self.waiting.clear();
+    }
+
     pub(super) fn is(&self, reg: Reg) -> State {
-        self.history[reg][self.history[reg].len() - 1]
+        let Some(at) = self.stands else { return self.history[reg][self.history[reg].len() - 1] };
+        let state = self.history[reg][self.place(reg, at)];
+        if state.expires.is_some_and(|end| end <= self.now) { State { value: None, ..state } } else { state }
     }
 
     /// What the value was at that moment, as a place in its history.
@@ -174,7 +193,8 @@ impl Server {
     }
 
     fn push_all(&mut self) {
-        for (peer, state) in self.peers.iter_mut().enumerate().filter(|(_, state)| !state.gone) {
+        let here = self.peers.iter_mut().enumerate().filter(|(_, peer)| !peer.gone && peer.left_at.is_none());
+        for (peer, state) in here {
             state.watching = 0;
             self.out.push((peer, Frame::Push(None)));
         }
@@ -203,6 +223,12 @@ impl Server {
         let words: Vec<&str> = text.split(' ').collect();
         if words[0] == "BLPOP" {
             self.waiting.extend(peer);
+            return Vec::new();
+        }
+        if let Some(peer) = peer
+            && self.peers[peer].left_at.is_some()
+        {
+            self.run_behind(peer, db, &words);
             return Vec::new();
         }
         let mut own: Vec<usize> = Vec::new();
@@ -240,6 +266,24 @@ impl Server {
             self.out.push((peer, frame));
         }
         done.changed
+    }
+
+    /// What was the master answers: nobody is told of what changes elsewhere.
+    fn run_behind(&mut self, peer: usize, db: usize, words: &[&str]) {
+        let reads = ["GET", "MGET", "EXISTS", "HGET", "HGETALL", "PTTL", "HPTTL", "PING", "CLIENT"];
+        let bytes = match words[0] {
+            "HELLO" => b"+replica\r\n".to_vec(),
+            read if reads.contains(&read) => {
+                self.stands = self.peers[peer].left_at;
+                let done = self.done(db, words);
+                self.stands = None;
+                done.bytes
+            }
+            _ => b"-READONLY\r\n".to_vec(),
+        };
+        if !self.peers[peer].gone {
+            self.out.push((peer, Frame::Reply { bytes, at: NO_MOMENT, changed: Vec::new() }));
+        }
     }
 
     fn done(&mut self, db: usize, words: &[&str]) -> Done {

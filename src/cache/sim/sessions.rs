@@ -10,7 +10,7 @@ use super::kit::{Request, permit};
 use super::lanes::{What, Whose};
 use super::ops::{Kind, Op};
 use super::plan::{Does, pick};
-use super::server::{Moment, Reg};
+use super::server::{Moment, NO_MOMENT, Reg};
 use super::wire::Event;
 use super::world::{Queue, World};
 use super::{Fill, Flaw, Query, Time};
@@ -266,6 +266,10 @@ impl World {
             Some(Answer::Reply { bytes, at, changed }) => (false, bytes, Some(at), changed),
             _ => return self.say(|| format!("session {session}: {} failed", first.op.text)),
         };
+        if at == Some(NO_MOMENT) {
+            // What a former master says is none of the cache's business.
+            return self.say(|| format!("session {session}: {} from a former master", first.op.text));
+        }
         let shown = if matches!(first.op.kind, Kind::Read | Kind::Peek) {
             self.worth.reads += 1;
             self.worth.hits += u64::from(hit);

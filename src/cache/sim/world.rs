@@ -64,12 +64,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(
-        seed: u64,
-        plan: impl FnOnce(&mut Rng) -> Plan,
-        flaw: Option<Flaw>,
-        told: bool,
-    ) -> Self {
+    pub(super) fn new(seed: u64, plan: impl FnOnce(&mut Rng) -> Plan, flaws: &[Flaw], told: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let plan = plan(&mut rng);
         let settings = config::Cache {
@@ -78,9 +73,7 @@ impl World {
             ..kit::settings()
         };
         let near = kit::near(settings, plan.workers);
-        if let Some(flaw) = flaw {
-            near.flaws.switch(flaw);
-        }
+        flaws.iter().for_each(|flaw| near.flaws.switch(*flaw));
         let mut world = Self {
             rng,
             near: Arc::clone(&near),
@@ -180,6 +173,7 @@ impl World {
 
     /// While `worker` is in the middle of something, others go on.
     pub(super) fn others_go_on(&mut self, worker: usize) {
+        let yields = self.plan.yields;
         if self.inside || self.rng.bool() {
             return;
         }
@@ -187,7 +181,7 @@ impl World {
         for _ in 0..self.rng.u8(1..6) {
             let (tracks, sessions) = (&self.tracks, &self.sessions);
             let elsewhere = |owner: Owner| match owner {
-                Owner::Lane(lane) => tracks[lane].worker != worker,
+                Owner::Lane(lane) => yields || tracks[lane].worker != worker,
                 Owner::Session(session) => sessions[session].worker != worker,
                 Owner::Subscriber(other) => other != worker,
             };
