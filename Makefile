@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz             random sessions and garbage for FUZZ_SECONDS (600), with new seeds each time'
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
 	@echo 'make bench-neighbours what one heavy client does to small requests of others'
+	@echo 'make bench-cache      what hits cost, how many there are, how stale they get'
 	@echo 'make build            only build: $(TARGET)/release/nearside'
 	@echo 'make fmt, make lint   format the code; check format and lints'
 	@echo 'make clean            remove what was built, .venv and the Node packages'

@@ -7,7 +7,7 @@ BENCH_VENV ?= .venv
 BENCH_TARGET ?= $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BENCH_PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: bench bench-run bench-build bench-debian bench-python bench-neighbours
+.PHONY: bench bench-run bench-build bench-debian bench-python bench-neighbours bench-cache
 
 bench: bench-debian bench-python bench-run
 
@@ -20,6 +20,13 @@ bench-run: bench-build
 bench-neighbours:
 	cargo build --release --bin nearside
 	python3 benches/neighbours.py --nearside $(BENCH_TARGET)/release/nearside $(BENCH)
+
+# What the near cache does. Options go in BENCH, e.g. BENCH="--only hits,zipf".
+bench-cache:
+	cargo build --release --bin nearside --example empty_responder --example cache_load
+	python3 benches/near_cache.py --nearside $(BENCH_TARGET)/release/nearside \
+		--responder $(BENCH_TARGET)/release/examples/empty_responder \
+		--loader $(BENCH_TARGET)/release/examples/cache_load $(BENCH)
 
 bench-build:
 	cargo build --release --bin nearside --example empty_responder

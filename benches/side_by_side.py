@@ -9,12 +9,9 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -22,22 +19,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness import idle, load, plot, procfs, report  # noqa: E402
 from harness.endpoints import (  # noqa: E402
     COMMANDS,
+    PASSING_ON,
     FailedToStart,
     NotAvailable,
     Process,
     Settings,
-    start,
     start_upstream,
 )
-from harness.load import Load, RunFailed  # noqa: E402
+from harness.load import Load  # noqa: E402
+from harness.rounds import TROUBLE, Plan, available, measure_rounds, running  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-WARM_UP = {1: 20_000, 16: 200_000}
-PROGRESS = (
-    "round {round:2}  {endpoint:10}  pipeline {pipeline:2}  {cpu_us:6.2f} us  {rps:9.0f}/s"
-    "  elsewhere {elsewhere:.1%}, stolen {stolen:.1%}"
-)
-TROUBLE = (FailedToStart, RunFailed, OSError, subprocess.TimeoutExpired)
 
 
 def arguments() -> argparse.Namespace:
@@ -61,69 +53,11 @@ def arguments() -> argparse.Namespace:
     if chosen.quick:
         chosen.rounds, chosen.seconds, chosen.idle = 2, 1.0, min(chosen.idle, 2000)
     chosen.pipelines = [int(depth) for depth in chosen.pipelines.split(",")]
-    chosen.only = chosen.only.split(",") if chosen.only else list(COMMANDS)
+    chosen.only = chosen.only.split(",") if chosen.only else PASSING_ON
     unknown = set(chosen.only) - set(COMMANDS)
     if unknown:
         parser.error(f"unknown endpoint: {', '.join(sorted(unknown))}")
     return chosen
-
-
-@contextmanager
-def running(name: str, settings: Settings, upstream: Process) -> Iterator[Process]:
-    """The endpoint in a process of its own, fresh for every turn; "direct" is the upstream itself."""
-    if name == "direct":
-        yield upstream
-        return
-    with start(name, settings) as process:
-        yield process
-
-
-def place(endpoint: Process, upstream: Process, cpus: list[int] | None) -> None:
-    """With --pin: the endpoint alone on the first CPU, everything else of the run on the last."""
-    if cpus:
-        procfs.pin(upstream.pid, cpus[-1])
-        # Second, because "direct" is the upstream: it is then measured where the others are.
-        procfs.pin(endpoint.pid, cpus[0])
-
-
-def turn(name: str, settings: Settings, upstream: Process, chosen: argparse.Namespace) -> Iterator[dict]:
-    """One endpoint's turn in a round: each pipeline depth, after a warm-up that also sets the length."""
-    with running(name, settings, upstream) as endpoint:
-        place(endpoint, upstream, chosen.cpus)
-        for depth in random.sample(chosen.pipelines, len(chosen.pipelines)):
-            first = Load(chosen.command, depth, WARM_UP.get(depth, 50_000))
-            warm_up = load.measure(endpoint, upstream, first)
-            requests = chosen.requests or max(first.requests, int(warm_up["rps"] * chosen.seconds))
-            figures = load.measure(endpoint, upstream, Load(chosen.command, depth, requests))
-            yield {"endpoint": name, "pipeline": depth, **figures}
-
-
-def available(chosen: argparse.Namespace, settings: Settings) -> list[str]:
-    """The endpoints that can start here; the others are named with what would bring them."""
-    names = []
-    for name in chosen.only:
-        try:
-            if name != "direct":
-                start(name, settings).stop()
-            names.append(name)
-        except (NotAvailable, FailedToStart) as reason:
-            print(f"skipped {name}: {reason}", file=sys.stderr)
-    return names
-
-
-def measure_rounds(
-    names: list[str], settings: Settings, upstream: Process, chosen: argparse.Namespace
-) -> list[dict]:
-    runs = []
-    for number in range(1, chosen.rounds + 1):
-        for name in random.sample(names, len(names)):
-            try:
-                for run in turn(name, settings, upstream, chosen):
-                    runs.append({"round": number, **run})
-                    print(PROGRESS.format(**runs[-1]), flush=True)
-            except TROUBLE as problem:
-                print(f"round {number}: {name} has no figure: {problem}", file=sys.stderr)
-    return runs
 
 
 def measure_memory(
@@ -149,29 +83,25 @@ def measure_memory(
     return found
 
 
-def commit() -> str:
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def run(chosen: argparse.Namespace, scratch: Path) -> dict:
     machine = procfs.describe_machine()
     idle.raise_file_limit(2 * chosen.idle + 1000)
     settings = Settings(chosen.nearside.resolve(), chosen.responder.resolve(), scratch)
     settings.haproxy_connections = idle.connections_that_fit("haproxy", max(chosen.idle, 4000))
-    chosen.cpus = sorted(os.sched_getaffinity(0)) if chosen.pin else None
-    if chosen.cpus:
+    cpus = sorted(os.sched_getaffinity(0)) if chosen.pin else None
+    if cpus:
         # redis-benchmark inherits this; the servers are placed one by one.
-        procfs.pin(os.getpid(), chosen.cpus[-1])
+        procfs.pin(os.getpid(), cpus[-1])
     with start_upstream(settings) as upstream:
         settings.upstream_port = upstream.port
         load.preload(upstream.port)
-        names = available(chosen, settings)
-        runs = measure_rounds(names, settings, upstream, chosen)
+        names = available(chosen.only, settings)
+        plan = Plan(chosen.command, chosen.pipelines, chosen.rounds, chosen.seconds, chosen.requests, cpus)
+        runs = measure_rounds(names, settings, upstream, plan)
         memory = measure_memory(names, settings, upstream, chosen)
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": commit(),
+        "commit": procfs.commit(ROOT),
         "machine": machine,
         "command": chosen.command,
         "pipelines": chosen.pipelines,

@@ -47,7 +47,7 @@ fn load(cli: &Cli) -> Result<Loaded, Vec<String>> {
             Err(error) => return Err(vec![format!("cannot read {}: {error}", path.display())]),
         },
     };
-    let sources = Sources { flags: cli.flags.values(), env, file, cores: None };
+    let sources = Sources { flags: cli.flags.values(), env, file, cores: None, memory: None };
     config::load(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 

@@ -13,11 +13,14 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::cache::Near;
 use crate::config::{Config, OnLoss};
 use crate::net::Accepted;
 use crate::policy::Rules;
 use crate::pubsub::{self, Feeds, Shares};
-use crate::session::{Client, Feed, Monitors, Order, Orders, Roster, Section, Session, Worker};
+use crate::session::{
+    self, Bells, Client, Feed, Keeper, LaneWatch, Monitors, Order, Orders, Roster, Section, Session, Worker,
+};
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
@@ -46,6 +49,8 @@ pub(crate) struct Common {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) shares: Arc<Shares>,
+    pub(crate) near: Arc<Near>,
+    pub(crate) bells: Arc<Bells>,
     pub(crate) nonce: Arc<str>,
     pub(crate) monitors: Arc<Monitors>,
     pub(crate) roster: Arc<Roster>,
@@ -85,6 +90,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut idle = Idle::default();
+    tokio::task::spawn_local(session::tend(Rc::clone(&worker)));
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
@@ -137,11 +143,17 @@ fn worker(index: usize, common: &Common) -> Worker {
         (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let shares = Arc::clone(&common.shares);
+    let keeper = Keeper::new(&common.near, &common.bells, index);
+    let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
+    let settings = feeds(config, keeper.signals.barrier());
     Worker {
         index,
-        feeds: Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), feeds(config)),
+        feeds: Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings),
         roster: Arc::clone(&common.roster),
-        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch)),
+        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |credential| {
+            Rc::new(LaneWatch::new(&kept, credential, &base))
+        }),
+        keeper,
         pool,
         rules: Rules::new(config.enabled, &config.features),
         limits: Rc::new(config.limits.clone()),
@@ -159,7 +171,7 @@ fn worker(index: usize, common: &Common) -> Worker {
 }
 
 /// How shared subscriptions behave.
-fn feeds(config: &Config) -> pubsub::Settings {
+fn feeds(config: &Config, barrier: pubsub::Barrier) -> pubsub::Settings {
     let upstream = &config.upstream;
     pubsub::Settings {
         resubscribe: config.pubsub_on_loss == OnLoss::Resubscribe,
@@ -167,6 +179,7 @@ fn feeds(config: &Config) -> pubsub::Settings {
         check: upstream.health_check_interval,
         reconnect_min: upstream.reconnect_min,
         reconnect_max: upstream.reconnect_max,
+        barrier,
     }
 }
 

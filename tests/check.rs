@@ -80,6 +80,31 @@ fn every_problem_is_said_at_once_and_no_secret() {
 }
 
 #[test]
+fn the_near_cache_is_printed_with_what_this_machine_gives_it() {
+    let dir = Dir::new();
+    let file = file(&dir, "[cache]\ninclude = [\"api:notion:* max_age=30s\", \"api:*\"]\n");
+    let output = check(&file, &[("REDIS_CACHE_ENABLED", "false"), ("NEARSIDE_CACHE_POLICY", "allkeys-lfu")]);
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let line = |key: &str| {
+        let found = out.lines().find(|line| line.split_whitespace().next() == Some(key));
+        found.unwrap_or_else(|| panic!("no {key} in\n{out}")).to_owned()
+    };
+    assert!(line("cache.include").contains("api:notion:* max_age=30s,api:*"), "{out}");
+    assert!(line("cache.policy").contains("allkeys-lfu"), "{out}");
+    assert!(line("features.cache").contains("REDIS_CACHE_ENABLED"), "{out}");
+    let size = line("cache.memory").split_whitespace().nth(1).expect("a size").to_owned();
+    let stamps = line("cache.stamps").split_whitespace().nth(1).and_then(|n| n.parse::<u32>().ok());
+    assert!(size != "-" && line("cache.memory").ends_with("default"), "{out}");
+    assert!(stamps.is_some_and(u32::is_power_of_two), "{out}");
+
+    let output = check(&file, &[("NEARSIDE_CACHE_POLICY", "volatile-lru"), ("NEARSIDE_CACHE_MODE", "tttl")]);
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(BAD_CONFIG), "{err}");
+    assert!(err.contains("write allkeys-lru") && err.contains("did you mean ttl?"), "{err}");
+}
+
+#[test]
 fn what_cannot_run_ends_with_the_code_for_it() {
     let dir = Dir::new();
     let missing = check(&dir.join("none.toml"), &[]);

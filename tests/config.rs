@@ -1,5 +1,8 @@
 //! Configuration from all its sources, as `main` and embedders see it.
 
+#[path = "config/cache.rs"]
+mod cache;
+
 use nearside::config::cli::FlagValue;
 use nearside::config::{
     Config, Endpoint, Listen, Loaded, Profile, Secret, Sources, Value, load, reference, render, settings,
@@ -28,6 +31,11 @@ impl Given {
 
     fn cores(mut self, cores: usize) -> Self {
         self.0.cores = Some(cores);
+        self
+    }
+
+    fn memory(mut self, bytes: u64) -> Self {
+        self.0.memory = Some(bytes);
         self
     }
 
@@ -534,6 +542,8 @@ impl Dice {
             "}",
             "normal 0 0 0",
             "save",
+            "a:*",
+            " max_age=1s",
             "info",
             "::1",
             "[::1]",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 READY_SECONDS = 20
+CACHE_OFF = {"cache.mode": "off"}
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
@@ -118,12 +119,29 @@ def start_upstream(settings: Settings) -> Process:
     return Process("redis", command, port, settings.scratch)
 
 
-def _nearside(settings: Settings, port: int) -> list[str]:
+def _nearside(settings: Settings, port: int, workers: int, sets: dict[str, str]) -> list[str]:
     if not settings.nearside.exists():
         raise NotAvailable(f"no {settings.nearside}: cargo build --release, or give --nearside PATH")
     upstream = f"redis://127.0.0.1:{settings.upstream_port}/0"
     listen = f"127.0.0.1:{port}"
-    return [str(settings.nearside), "--listen", listen, "--upstream", upstream, "--workers", "1"]
+    command = [str(settings.nearside), "--listen", listen, "--upstream", upstream]
+    command += ["--workers", str(workers)]
+    for key, value in sets.items():
+        command += ["--set", f"{key}={value}"]
+    return command
+
+
+def start_nearside(settings: Settings, workers: int, sets: dict[str, str]) -> Process:
+    port = free_port()
+    return Process("nearside", _nearside(settings, port, workers, sets), port, settings.scratch)
+
+
+def _passing_on(settings: Settings, port: int) -> list[str]:
+    return _nearside(settings, port, 1, CACHE_OFF)
+
+
+def _cached(settings: Settings, port: int) -> list[str]:
+    return _nearside(settings, port, 1, {})
 
 
 def _responder(settings: Settings, port: int) -> list[str]:
@@ -194,16 +212,20 @@ def _envoy(settings: Settings, port: int) -> list[str]:
 
 
 # In the order of the tables. "direct" is the upstream itself. "control" is the empty responder a
-# second time: its distance from 1.0 is what this machine's noise does to every ratio.
+# second time: its distance from 1.0 is what this machine's noise does to every ratio. "nearside" has its
+# cache switched off, "cached" is as it comes.
 COMMANDS: dict[str, Callable[[Settings, int], list[str]] | None] = {
     "direct": None,
     "empty": _responder,
     "control": _responder,
-    "nearside": _nearside,
+    "nearside": _passing_on,
+    "cached": _cached,
     "nutcracker": _nutcracker,
     "haproxy": _haproxy,
     "envoy": _envoy,
 }
+# Those of `make bench`, which is about passing requests on; `make bench-cache` is about hits.
+PASSING_ON = [name for name in COMMANDS if name != "cached"]
 FORWARDING = ("nearside", "nutcracker", "haproxy", "envoy")
 
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 from harness import procfs
 from harness.endpoints import Process, find_program
+from harness.heavy import encode
 
 CLIENTS = 50
 KEYS = 100_000
 VALUE_BYTES = 64
+# Keys that one script of the preload sets.
+PIECE = 100_000
+FILL = b"for i = ARGV[1], ARGV[2] - 1 do redis.call('SET', string.format('key:%012d', i), ARGV[3]) end"
 
 
 class RunFailed(Exception):
@@ -27,32 +31,33 @@ class Load:
     command: str
     pipeline: int
     requests: int
+    # Drawn uniformly.
+    keys: int = KEYS
 
 
-def preload(port: int) -> None:
+def preload(port: int, keys: int = KEYS) -> None:
     """Sets every key that redis-benchmark may ask for, so that every GET finds 64 bytes."""
-    value = b"v" * VALUE_BYTES
-    with socket.create_connection(("127.0.0.1", port)) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         answers = client.makefile("rb")
-        for first in range(0, KEYS, 1000):
-            keys = range(first, min(first + 1000, KEYS))
-            client.sendall(b"".join(_set_command(b"key:%012d" % key, value) for key in keys))
-            for _ in keys:
-                if answers.readline() != b"+OK\r\n":
-                    raise RunFailed("the upstream refused a SET of the preload")
+        for first in range(0, keys, PIECE):
+            words = (b"EVAL", FILL, b"0", b"%d" % first, b"%d" % min(first + PIECE, keys), b"v" * VALUE_BYTES)
+            client.sendall(encode(*words))
+            if not (answer := answers.readline()).startswith(b"$-1"):
+                raise RunFailed(f"the upstream refused the preload: {answer!r}")
 
 
-def _set_command(key: bytes, value: bytes) -> bytes:
-    return b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(key), key, len(value), value)
+def info(port: int) -> dict[str, str]:
+    """All of `INFO`, commandstats included."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(encode(b"INFO", b"ALL"))
+        answer = client.makefile("rb")
+        text = answer.read(int(answer.readline()[1:])).decode()
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
 def keyspace(port: int) -> dict[str, int]:
-    """The upstream's hits, misses and commands so far."""
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"*1\r\n$4\r\nINFO\r\n")
-        answer = client.makefile("rb")
-        text = answer.read(int(answer.readline()[1:])).decode()
-    pairs = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    """The upstream's hits and misses so far."""
+    pairs = info(port)
     return {name: int(pairs[f"keyspace_{name}"]) for name in ("hits", "misses")}
 
 
@@ -60,7 +65,7 @@ def run_redis_benchmark(port: int, load: Load) -> tuple[dict[str, str], float]:
     """The csv row of redis-benchmark, and the CPU seconds it used itself."""
     command = [find_program("redis-benchmark", "redis-tools"), "-h", "127.0.0.1", "-p", str(port)]
     command += ["-c", str(CLIENTS), "-n", str(load.requests), "-P", str(load.pipeline)]
-    command += ["-d", str(VALUE_BYTES), "-r", str(KEYS), "-t", load.command, "--csv", "--precision", "3"]
+    command += ["-d", str(VALUE_BYTES), "-r", str(load.keys), "-t", load.command, "--csv", "--precision", "3"]
     before = os.times()
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     after = os.times()

@@ -1,6 +1,7 @@
 """What the kernel says about a process: CPU time, resident memory; and about the whole machine."""
 
 import os
+import subprocess
 from pathlib import Path
 
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
@@ -63,3 +64,8 @@ def describe_machine() -> dict[str, object]:
         "cpu_source": cpu_source(),
         "load_at_start": os.getloadavg()[0],
     }
+
+
+def commit(root: Path) -> str:
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -71,13 +71,14 @@ def noise(runs: list[dict]) -> dict:
     }
 
 
-def _cell(values: dict | None, digits: int) -> str:
+def cell(values: dict | None, digits: int) -> str:
+    """A median and its spread."""
     if values is None:
         return "-"
     return "{median:.{d}f} ({min:.{d}f}..{max:.{d}f})".format(**values, d=digits)
 
 
-def _table(title: str, heads: list[str], rows: list[list[str]]) -> str:
+def table(title: str, heads: list[str], rows: list[list[str]]) -> str:
     widths = [max(len(cells[i]) for cells in [heads, *rows]) for i in range(len(heads))]
 
     def line(cells: list[str]) -> str:
@@ -101,28 +102,29 @@ def _memory_rows(result: dict) -> list[list[str]]:
     return rows
 
 
-def _speed_table(result: dict, pipeline: int) -> str:
+def speed_table(result: dict, pipeline: int, title: str = "") -> str:
+    """What a request costs through each endpoint, at one depth."""
     heads = ["endpoint", "CPU us/request", "x empty", "requests/s", "x direct", "p50 ms", "p99 ms", "rounds"]
     rows = []
     for name, lines in result["summary"].items():
         line = lines.get(str(pipeline))
         if line:
-            cells = [_cell(line["cpu_us"], 2), _cell(line["cpu_to_empty"], 2)]
-            cells += [_cell(line["rps"], 0), _cell(line["rps_to_direct"], 2)]
+            cells = [cell(line["cpu_us"], 2), cell(line["cpu_to_empty"], 2)]
+            cells += [cell(line["rps"], 0), cell(line["rps_to_direct"], 2)]
             cells += [f"{line['p50_ms']['median']:.2f}", f"{line['p99_ms']['median']:.2f}"]
             rows.append([name, *cells, f"{line['rounds_used']} of {result['rounds']}"])
     pinned = ", pinned" if result["pinned"] else ""
-    return _table(f"\n{result['command'].upper()}, pipeline {pipeline}{pinned}", heads, rows)
+    return table(f"\n{title or result['command'].upper()}, pipeline {pipeline}{pinned}", heads, rows)
 
 
 def render(result: dict) -> str:
     """The whole report as text. Spread is min..max over the rounds."""
     parts = []
     for pipeline in result["pipelines"]:
-        parts.append(_speed_table(result, pipeline))
+        parts.append(speed_table(result, pipeline))
     heads = ["endpoint", "MB after a run", "idle clients", "MB more", "KB per idle client", "binary MB"]
     if result["memory"]:
-        parts.append(_table("\nMemory and size", heads, _memory_rows(result)))
+        parts.append(table("\nMemory and size", heads, _memory_rows(result)))
     quiet = result["noise"]
     parts.append(
         f"\nNoise: {quiet['disturbed_runs']} of {quiet['runs']} runs disturbed (others took over"

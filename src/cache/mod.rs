@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use entry::{Entry, Origin};
 pub use fence::{Fence, LaneState};
 pub use figures::{Counter, Figures};
-pub use fill::{Fill, Heard};
+pub use fill::{Fill, Heard, values_row};
 pub use flaws::{Flaw, Flaws};
 pub use hash::Hasher;
 pub use lane::{Lane, Trust};

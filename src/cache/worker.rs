@@ -1,9 +1,9 @@
 //! What the lanes of one worker share of the cache.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use super::{Entry, Figures, Front, Near, Store};
+use super::{Entry, Figures, Front, Near, Store, Time};
 
 /// One worker's part of the cache.
 #[derive(Debug)]
@@ -13,13 +13,15 @@ pub struct PerWorker {
     /// Its number.
     pub index: usize,
     pub(super) front: RefCell<Front>,
+    /// Hits since the last one that was compared, times the share that is.
+    unverified: Cell<f64>,
 }
 
 impl PerWorker {
     /// The part of worker `index`.
     pub fn new(near: Arc<Near>, index: usize) -> Self {
         let store: Arc<Store> = Arc::clone(&near.store);
-        Self { near, index, front: RefCell::new(Front::new(store)) }
+        Self { near, index, front: RefCell::new(Front::new(store)), unverified: Cell::new(0.0) }
     }
 
     /// What it counts.
@@ -31,5 +33,22 @@ impl PerWorker {
     /// Keeps `entry`, in place of one with the same key.
     pub(super) fn keep(&self, entry: Arc<Entry>) {
         self.front.borrow_mut().insert(entry);
+    }
+
+    /// Whether the read with that hash, which was not answered from memory, is hot enough to be kept.
+    pub fn admits(&self, _hash: u64, _now: Time) -> bool {
+        true
+    }
+
+    /// Whether this hit is one of those that are compared with the upstream.
+    #[inline]
+    pub fn verifies(&self) -> bool {
+        let share = self.near.settings.verify;
+        if share <= 0.0 {
+            return false;
+        }
+        let sum = self.unverified.get() + share;
+        self.unverified.set(sum - sum.floor());
+        sum >= 1.0
     }
 }

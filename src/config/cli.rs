@@ -64,6 +64,12 @@ pub struct Flags {
     /// Connections to the upstream, all workers together [default: 10]
     #[arg(long, global = true, value_name = "N")]
     max_connections: Option<String>,
+    /// The near cache: auto, ttl or off [default: auto]
+    #[arg(long, global = true, value_name = "MODE")]
+    cache: Option<String>,
+    /// What it may take, such as 256MiB [default: an eighth of the memory, 16MiB to 1GiB]
+    #[arg(long, global = true, value_name = "SIZE")]
+    cache_memory: Option<String>,
     /// How long a stop waits for what is in flight [default: 10s]
     #[arg(long, global = true, value_name = "DURATION")]
     drain_timeout: Option<String>,
@@ -110,6 +116,8 @@ impl Flags {
             ("--workers", "workers", &self.workers),
             ("--maxclients", "maxclients", &self.maxclients),
             ("--max-connections", "upstream.max_connections", &self.max_connections),
+            ("--cache", "cache.mode", &self.cache),
+            ("--cache-memory", "cache.memory", &self.cache_memory),
             ("--drain-timeout", "drain_timeout", &self.drain_timeout),
             ("--server", "embedded.server", &self.server),
             ("--data-dir", "embedded.data_dir", &self.data_dir),

@@ -154,3 +154,22 @@ pub(super) fn default_cache_memory(available: Option<u64>) -> u64 {
 pub(super) fn default_stamps(memory: u64) -> u32 {
     1 << (memory / 64).clamp(1 << 14, 1 << 20).ilog2()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_near_cache_takes_an_eighth_within_bounds() {
+        let of = |mib: u64| default_cache_memory(Some(mib * MIB)) / MIB;
+        assert_eq!((of(64), of(512), of(2048), of(65_536)), (16, 64, 256, 1024));
+        assert_eq!(default_cache_memory(None), 64 * MIB);
+    }
+
+    #[test]
+    fn stamps_are_a_power_of_two_for_any_memory() {
+        let of = |memory: u64| default_stamps(memory).ilog2();
+        assert_eq!((of(0), of(1 << 20), of(3 << 20), of(64 << 20), of(u64::MAX)), (14, 14, 15, 20, 20));
+        assert!(default_stamps(12_345_678).is_power_of_two());
+    }
+}

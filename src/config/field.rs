@@ -1,9 +1,11 @@
 //! How the text of one setting becomes a value of [`Config`], and how that value is shown.
 
+use super::nearest::nearest;
 use super::units::{boolean, duration, show_duration, show_size, size};
 use super::written::{Value, quoted};
+use super::{CacheMode, CachePattern, CachePolicy};
 use super::{Config, Listen, LogFormat, OnLoss, OutputLimits, Profile};
-use super::{listen, output};
+use super::{listen, output, pattern};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,10 +25,16 @@ pub(super) enum Field {
     Count(Place<usize>, usize, usize),
     /// A number that is no size, least and most.
     Long(Place<u64>, u64, u64),
+    /// A power of two, least and most.
+    Power(Place<u32>, [u32; 2]),
+    /// Part of a whole: 0 to 1.
+    Share(Place<f64>),
     /// Bytes, at least.
     Size(Place<u64>, u64),
     /// More than zero and needs its unit; bare seconds where the guide's variable has them.
     Wait(Place<Duration>, Bare),
+    /// A duration with its unit, least and most.
+    Span(Place<Duration>, [Duration; 2]),
     /// A wait that may be 0, which is kept as a day: as good as never, and safe for any timer.
     Interval(Place<Duration>),
     /// Redis's own seconds, in which 0 is never.
@@ -35,10 +43,16 @@ pub(super) enum Field {
     PathOrNone(Place<Option<PathBuf>>),
     Text(Place<String>, Check),
     List(Place<Vec<String>>),
+    /// Patterns of keys that take no option.
+    Globs(Place<Vec<String>>),
+    /// Patterns of keys with their options.
+    Patterns(Place<Vec<CachePattern>>),
     Listen(Place<Vec<Listen>>),
     Output(Place<OutputLimits>),
     LogFormat(Place<LogFormat>),
     OnLoss(Place<OnLoss>),
+    CacheMode(Place<CacheMode>),
+    CachePolicy(Place<CachePolicy>),
     Profile(Place<Profile>),
     /// Part of what names the upstream; these are resolved together (`upstream.rs`).
     Upstream(Part),
@@ -69,6 +83,8 @@ impl Field {
     pub(super) fn set(self, config: &mut Config, value: &Value) -> Result<(), String> {
         match self {
             Self::List(place) => *place(config) = value.items().into_iter().map(String::from).collect(),
+            Self::Globs(place) => *place(config) = pattern::globs(&value.items())?,
+            Self::Patterns(place) => *place(config) = pattern::read(&value.items())?,
             Self::Listen(place) => *place(config) = read_listen(value)?,
             Self::Upstream(_) => {}
             _ => self.set_one(config, value.one()?)?,
@@ -77,7 +93,7 @@ impl Field {
     }
 
     fn set_one(self, config: &mut Config, text: &str) -> Result<(), String> {
-        let wrong = || format!("expects {}, got {}", self.expects(), quoted(text));
+        let wrong = || format!("expects {}, got {}{}", self.expects(), quoted(text), self.hint(text));
         match self {
             Self::Bool(place) => *place(config) = boolean(text).ok_or_else(wrong)?,
             Self::Number(place, least, most) => {
@@ -87,11 +103,20 @@ impl Field {
                 *place(config) = number(text, least, most).ok_or_else(wrong)?
             }
             Self::Long(place, least, most) => *place(config) = number(text, least, most).ok_or_else(wrong)?,
+            Self::Power(place, [least, most]) => {
+                let read = number(text, least, most).filter(|n| n.is_power_of_two());
+                *place(config) = read.ok_or_else(wrong)?;
+            }
+            Self::Share(place) => *place(config) = number(text, 0.0, 1.0).ok_or_else(wrong)?,
             Self::Size(place, least) => {
                 *place(config) = size(text).filter(|n| *n >= least).ok_or_else(wrong)?;
             }
             Self::Wait(place, bare) => {
                 let read = duration(text, bare == Bare::Seconds).filter(|d| !d.is_zero());
+                *place(config) = read.ok_or_else(wrong)?;
+            }
+            Self::Span(place, [least, most]) => {
+                let read = duration(text, false).filter(|d| (least..=most).contains(d));
                 *place(config) = read.ok_or_else(wrong)?;
             }
             Self::Interval(place) => {
@@ -115,9 +140,25 @@ impl Field {
             Self::LogFormat(place) => *place(config) = LogFormat::named(text).ok_or_else(wrong)?,
             Self::OnLoss(place) => *place(config) = OnLoss::named(text).ok_or_else(wrong)?,
             Self::Profile(place) => *place(config) = Profile::named(text).ok_or_else(wrong)?,
-            Self::List(_) | Self::Listen(_) | Self::Upstream(_) => {}
+            Self::CacheMode(place) => *place(config) = CacheMode::named(text).ok_or_else(wrong)?,
+            Self::CachePolicy(place) => {
+                *place(config) = CachePolicy::named(text).map_err(|why| format!("{} {why}", quoted(text)))?;
+            }
+            Self::List(_) | Self::Globs(_) | Self::Patterns(_) | Self::Listen(_) | Self::Upstream(_) => {}
         }
         Ok(())
+    }
+
+    /// The word that was most likely meant, for a setting that is one of a few words.
+    fn hint(self, text: &str) -> String {
+        let words: &[&str] = match self {
+            Self::Profile(_) => &Profile::ALL.map(Profile::name),
+            Self::CacheMode(_) => &CacheMode::ALL.map(CacheMode::name),
+            Self::OnLoss(_) => &["close", "resubscribe"],
+            _ => &[],
+        };
+        let near = nearest(text, words.iter().copied());
+        near.map_or_else(String::new, |near| format!(", did you mean {near}?"))
     }
 
     /// The value of this setting in `config`, as it is written in a file but without TOML's quotes.
@@ -128,19 +169,26 @@ impl Field {
             Self::Number(place, ..) => place(config).to_string(),
             Self::Count(place, ..) => place(config).to_string(),
             Self::Long(place, ..) => place(config).to_string(),
+            Self::Power(place, _) => place(config).to_string(),
+            Self::Share(place) => place(config).to_string(),
             Self::Size(place, _) => show_size(*place(config)),
-            Self::Wait(place, _) | Self::Interval(place) => show_duration(*place(config)),
+            Self::Wait(place, _) | Self::Span(place, _) | Self::Interval(place) => {
+                show_duration(*place(config))
+            }
             Self::Seconds(place) => show_seconds(*place(config)),
             Self::Path(place) => place(config).display().to_string(),
             Self::PathOrNone(place) => {
                 place(config).as_ref().map(|path| path.display().to_string()).unwrap_or_default()
             }
             Self::Text(place, _) => place(config).clone(),
-            Self::List(place) => place(config).join(","),
-            Self::Listen(place) => shown_listen(place(config)).join(","),
+            Self::List(place) | Self::Globs(place) => place(config).join(","),
+            Self::Patterns(place) => shown(place(config)).join(","),
+            Self::Listen(place) => shown(place(config)).join(","),
             Self::Output(place) => place(config).to_string(),
             Self::LogFormat(place) => place(config).name().into(),
             Self::OnLoss(place) => place(config).name().into(),
+            Self::CacheMode(place) => place(config).name().into(),
+            Self::CachePolicy(place) => place(config).name().into(),
             Self::Profile(place) => place(config).name().into(),
             Self::Upstream(Part::Database) => config.upstream.database.to_string(),
             Self::Upstream(Part::Tls) => "false".into(),
@@ -151,8 +199,9 @@ impl Field {
     /// The items of a list setting, `None` for every other kind.
     pub(super) fn items(self, config: &mut Config) -> Option<Vec<String>> {
         match self {
-            Self::List(place) => Some(place(config).clone()),
-            Self::Listen(place) => Some(shown_listen(place(config))),
+            Self::List(place) | Self::Globs(place) => Some(place(config).clone()),
+            Self::Patterns(place) => Some(shown(place(config))),
+            Self::Listen(place) => Some(shown(place(config))),
             _ => None,
         }
     }
@@ -164,18 +213,28 @@ impl Field {
             Self::Number(_, least, most) => between(least, most, u32::MAX),
             Self::Count(_, least, most) => between(least, most, usize::MAX),
             Self::Long(_, least, most) => between(least, most, u64::MAX),
+            Self::Power(_, [least, most]) => format!("a power of two from {least} to {most}"),
+            Self::Share(_) => "a number from 0 to 1".into(),
             Self::Size(_, 0) => "a size in bytes or such as \"64MiB\"".into(),
             Self::Size(_, least) => format!("a size such as \"64MiB\", at least {}", show_size(least)),
             Self::Wait(_, Bare::Refused) => "a duration above 0 with its unit, such as \"250ms\"".into(),
             Self::Wait(_, Bare::Seconds) => "a duration above 0, such as \"250ms\", or seconds".into(),
+            Self::Span(_, [least, most]) => {
+                let (least, most) = (show_duration(least), show_duration(most));
+                format!("a duration with its unit, from {least} to {most}")
+            }
             Self::Interval(_) => "a duration such as \"30s\", or seconds; 0 for never".into(),
             Self::Seconds(_) => "seconds or a duration such as \"5m\"; 0 for never".into(),
             Self::Path(_) | Self::PathOrNone(_) => "a path".into(),
             Self::Text(..) | Self::Upstream(Part::Host | Part::Username | Part::Password) => "a text".into(),
             Self::List(_) => "a list of texts".into(),
+            Self::Globs(_) => "a list of patterns".into(),
+            Self::Patterns(_) => "a list of patterns such as \"api:* max_age=30s\"".into(),
             Self::Listen(_) => "a list of host:port or unix:/path".into(),
             Self::Output(_) => "a text such as \"normal 0 0 0 pubsub 32mb 8mb 60\"".into(),
             Self::LogFormat(_) => "text or json".into(),
+            Self::CacheMode(_) => "auto, ttl or off".into(),
+            Self::CachePolicy(_) => "allkeys-lru or allkeys-lfu".into(),
             Self::OnLoss(_) => "close or resubscribe".into(),
             Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
             Self::Upstream(Part::Uri) => {
@@ -239,8 +298,8 @@ fn show_seconds(wait: Option<Duration>) -> String {
     }
 }
 
-fn shown_listen(listen: &[Listen]) -> Vec<String> {
-    listen.iter().map(ToString::to_string).collect()
+fn shown<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
 }
 
 fn read_listen(value: &Value) -> Result<Vec<Listen>, String> {

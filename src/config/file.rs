@@ -128,8 +128,8 @@ fn text_of(setting: &Setting, value: &DeValue<'_>) -> Option<Value> {
         DeValue::Integer(n) if takes_number(setting.field) => {
             i128::from_str_radix(n.as_str(), n.radix()).ok().map(|n| Value::One(n.to_string()))
         }
-        DeValue::Float(n) if takes_seconds(setting.field) => Some(Value::One(n.as_str().to_string())),
-        DeValue::Array(items) if matches!(setting.field, Field::List(_) | Field::Listen(_)) => {
+        DeValue::Float(n) if takes_fraction(setting.field) => Some(Value::One(n.as_str().to_string())),
+        DeValue::Array(items) if is_list(setting.field) => {
             let texts = items.iter().map(|item| item.get_ref().as_str().map(String::from));
             texts.collect::<Option<Vec<String>>>().map(Value::Many)
         }
@@ -144,8 +144,17 @@ fn takes_truth(field: Field) -> bool {
 
 fn takes_number(field: Field) -> bool {
     use super::field::Part;
-    let number = matches!(field, Field::Number(..) | Field::Count(..) | Field::Long(..) | Field::Size(..));
-    number || takes_seconds(field) || matches!(field, Field::Upstream(Part::Port | Part::Database))
+    let number = matches!(field, Field::Number(..) | Field::Count(..) | Field::Long(..) | Field::Power(..));
+    let more = matches!(field, Field::Size(..) | Field::Share(_));
+    number || more || takes_seconds(field) || matches!(field, Field::Upstream(Part::Port | Part::Database))
+}
+
+fn takes_fraction(field: Field) -> bool {
+    takes_seconds(field) || matches!(field, Field::Share(_))
+}
+
+fn is_list(field: Field) -> bool {
+    matches!(field, Field::List(_) | Field::Globs(_) | Field::Patterns(_) | Field::Listen(_))
 }
 
 fn takes_seconds(field: Field) -> bool {

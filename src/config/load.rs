@@ -22,6 +22,8 @@ pub struct Sources {
     pub file: Option<(PathBuf, String)>,
     /// Cores this process may use; `None` asks the system, cgroup quota included.
     pub cores: Option<usize>,
+    /// Bytes of memory this process may use; `None` asks the system, cgroup limits included.
+    pub memory: Option<u64>,
 }
 
 impl Sources {
@@ -67,7 +69,9 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     config.embedded.data_dir = data_dir(&sources.env).unwrap_or(config.embedded.data_dir);
     loader.apply(&mut config);
     loader.resolve_upstream(&mut config);
-    loader.settle(&mut config, sources.cores.unwrap_or_else(machine::available_cores));
+    let cores = sources.cores.unwrap_or_else(machine::available_cores);
+    let memory = sources.memory.or_else(machine::available_memory);
+    loader.settle(&mut config, cores, memory);
     if loader.problems.is_empty() {
         let settings = loader.effective(&config);
         return Ok(Loaded { config, warnings: loader.warnings, settings });
@@ -153,9 +157,9 @@ impl Loader {
         self.warnings.extend(resolver.warnings);
     }
 
-    fn settle(&mut self, config: &mut Config, cores: usize) {
+    fn settle(&mut self, config: &mut Config, cores: usize, memory: Option<u64>) {
         let (problems, warnings) = (Vec::new(), Vec::new());
-        let mut settler = Settler { origins: &self.origins, cores, problems, warnings };
+        let mut settler = Settler { origins: &self.origins, cores, memory, problems, warnings };
         settler.settle(config);
         let Settler { problems, warnings, .. } = settler;
         self.problems.extend(problems);

@@ -47,3 +47,51 @@ fn machine_memory(text: &str) -> Option<u64> {
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMINFO: (&str, &str) = ("/proc/meminfo", "MemTotal:        4096 kB\nMemFree:  1 kB\n");
+
+    fn of(files: &[(&str, &str)]) -> Option<u64> {
+        memory(&|path| files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_string()))
+    }
+
+    #[test]
+    fn without_a_limit_it_is_the_machines() {
+        assert_eq!(of(&[MEMINFO]), Some(4 << 20));
+        let max = ("/sys/fs/cgroup/memory.max", "max\n");
+        assert_eq!(of(&[MEMINFO, ("/proc/self/cgroup", "0::/\n"), max]), Some(4 << 20));
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("/proc/meminfo", "MemTotal: lots"), ("/proc/self/cgroup", "x\n:\n::\n")]), None);
+    }
+
+    #[test]
+    fn version_2_the_least_limit_on_the_way_to_the_root_holds() {
+        let group = ("/proc/self/cgroup", "0::/a.slice/b.service\n");
+        let own = ("/sys/fs/cgroup/a.slice/b.service/memory.max", "2097152\n");
+        assert_eq!(of(&[MEMINFO, group, own]), Some(2 << 20));
+        let above = ("/sys/fs/cgroup/a.slice/memory.max", "1048576\n");
+        assert_eq!(of(&[MEMINFO, group, own, above]), Some(1 << 20));
+        assert_eq!(of(&[group, above]), Some(1 << 20));
+    }
+
+    #[test]
+    fn a_container_sees_its_own_group_as_the_root() {
+        let root = ("/sys/fs/cgroup/memory.max", "1048576\n");
+        assert_eq!(of(&[MEMINFO, ("/proc/self/cgroup", "0::/\n"), root]), Some(1 << 20));
+        let host = ("/proc/self/cgroup", "5:cpu,cpuacct:/docker/f00\n4:memory:/docker/f00\n");
+        let root = ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "3145728\n");
+        assert_eq!(of(&[MEMINFO, host, root]), Some(3 << 20));
+    }
+
+    #[test]
+    fn version_1_writes_no_limit_as_a_number_beyond_any_machine() {
+        let group = ("/proc/self/cgroup", "9:name=systemd:/\n4:memory:/app\n0::/\n");
+        let own = ("/sys/fs/cgroup/memory/app/memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(of(&[MEMINFO, group, own]), Some(4 << 20));
+        let own = (own.0, "2097152\n");
+        assert_eq!(of(&[MEMINFO, group, own]), Some(2 << 20));
+    }
+}

@@ -21,6 +21,7 @@ mod load;
 mod machine;
 mod nearest;
 mod output;
+mod pattern;
 mod profile;
 mod reference;
 mod render;

@@ -6,6 +6,9 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clo
     if name.len() > 80 {
         return None;
     }
+    if let Some(found) = switch(name, known.clone()) {
+        return Some(found);
+    }
     let name = name.to_string();
     let close = (name.chars().count() / 3).clamp(1, 3);
     let best = known.clone().map(|k| (edits(&name, k), k)).min_by_key(|(distance, _)| *distance);
@@ -20,6 +23,14 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clo
         .filter(|(d, _)| *d <= 1)
         .min_by_key(|(d, _)| *d)
         .map(|f| f.1)
+}
+
+/// What turns a feature on or off, for a name such as `cache.enabled` or `NEARSIDE_CACHE_ENABLED`: the
+/// setting called `enabled` turns off far more.
+fn switch<'a>(name: &str, mut known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let of = name.strip_suffix(".enabled").or_else(|| name.strip_suffix("_ENABLED"))?;
+    let feature = of.rsplit(['.', '_']).next()?;
+    known.find(|k| k.strip_suffix(feature).is_some_and(|head| head.ends_with(['.', '_'])))
 }
 
 fn last_part(name: &str) -> &str {
@@ -58,6 +69,10 @@ mod tests {
         assert_eq!(find("lisetn"), Some("listen"));
         assert_eq!(find("max_connections"), Some("upstream.max_connections"));
         assert_eq!(find("upstream.max_conections"), Some("upstream.max_connections"));
+        let switch =
+            |name| nearest(name, ["enabled", "features.cache", "NEARSIDE_FEATURES_CACHE"].into_iter());
+        assert_eq!(switch("cache.enabled"), Some("features.cache"));
+        assert_eq!(switch("upstream.enabled"), Some("enabled"));
         assert_eq!(find("cookies"), None);
         assert_eq!(find(""), None);
     }

@@ -32,12 +32,15 @@ impl Profile {
         match self {
             Self::Default => &[],
             // No bounds of our own short of Redis's: as many held connections as clients, replies
-            // that take as long as they take, Redis's own output limits, no rate limits.
+            // that take as long as they take, Redis's own output limits, no rate limits. No near cache:
+            // its hits do not show in the server's own figures, such as INFO commandstats, OBJECT IDLETIME
+            // (which the server's eviction goes by) and MONITOR.
             Self::Transparent => &[
                 ("client_output_buffer_limit", "normal 0 0 0 pubsub 32mb 8mb 60"),
                 ("upstream.max_pinned", "10000"),
                 ("upstream.socket_timeout", "0"),
                 ("limits.max_multibulk", "2147483647"),
+                ("cache.mode", "off"),
                 ("features.rate_limiting", "false"),
             ],
             Self::Development => {

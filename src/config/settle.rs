@@ -1,16 +1,18 @@
 //! What only several settings together can say: numbers that bound each other, an upstream that is
 //! ourselves.
 
-use super::defaults::{default_workers, most_workers};
+use super::defaults::{default_cache_memory, default_stamps, default_workers, most_workers};
 use super::units::{LONGEST, show_duration, show_size};
 use super::written::{Origin, Problem};
-use super::{Config, Endpoint, Upstream};
+use super::{CacheMode, Config, Endpoint, Upstream};
 use std::collections::BTreeMap;
 
 /// The last step before a configuration is ready.
 pub(super) struct Settler<'a> {
     pub(super) origins: &'a BTreeMap<&'static str, Origin>,
     pub(super) cores: usize,
+    /// Bytes this process may use, if anybody knows.
+    pub(super) memory: Option<u64>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
 }
@@ -20,6 +22,8 @@ impl Settler<'_> {
         self.connections(config);
         self.workers(config);
         self.idle(config);
+        self.cache(config);
+        self.cache_warnings(config);
         self.order(config);
         self.own_listener(config);
         let policy = &config.embedded.maxmemory_policy;
@@ -66,6 +70,38 @@ impl Settler<'_> {
         }
     }
 
+    /// What is not asked for follows the memory there is.
+    fn cache(&mut self, config: &mut Config) {
+        if !self.origins.contains_key("cache.memory") {
+            config.cache.memory = default_cache_memory(self.memory);
+        } else if let Some(most) = self.memory.filter(|most| config.cache.memory > *most) {
+            let (asked, most) = (show_size(config.cache.memory), show_size(most));
+            self.warnings.push(format!(
+                "{}: cache.memory ({asked}) is more than this process may use ({most})",
+                self.origin("cache.memory")
+            ));
+        }
+        if !self.origins.contains_key("cache.stamps") {
+            config.cache.stamps = default_stamps(config.cache.memory);
+        }
+    }
+
+    /// What would surprise whoever asked for it.
+    fn cache_warnings(&mut self, config: &Config) {
+        let asked = self.origin("cache.mode");
+        if !config.features.cache && config.cache.mode != CacheMode::Off && asked != Origin::Default {
+            let (by, mode) = (self.origin("features.cache"), config.cache.mode.name());
+            self.warnings
+                .push(format!("{by}: there is no near cache, whatever cache.mode = {mode} ({asked}) says"));
+        }
+        let all = config.cache.include.iter().position(|pattern| pattern.glob == "*");
+        if all.is_some_and(|at| at + 1 < config.cache.include.len()) {
+            let by = self.origin("cache.include");
+            self.warnings
+                .push(format!("{by}: cache.include has patterns behind \"*\", which already fits every key"));
+        }
+    }
+
     /// Settings that must not pass one another.
     fn order(&mut self, config: &Config) {
         let (limits, up) = (&config.limits, &config.upstream);
@@ -76,6 +112,10 @@ impl Settler<'_> {
         if limits.memory < limits.reply_buffer {
             let (less, more) = (show_size(limits.memory), show_size(limits.reply_buffer));
             self.below("limits.memory", &less, "limits.reply_buffer", &more);
+        }
+        if config.cache.memory < config.cache.max_value {
+            let (less, more) = (show_size(config.cache.memory), show_size(config.cache.max_value));
+            self.below("cache.memory", &less, "cache.max_value", &more);
         }
         if up.reconnect_max < up.reconnect_min {
             let (less, more) = (show_duration(up.reconnect_max), show_duration(up.reconnect_min));

@@ -1,11 +1,11 @@
 //! Every setting, one row each. Reading, `check`, the flags and the reference derive from it.
 
-use super::rows::{EMBEDDED, FEATURES, GENERAL, LIMITS, LOG, UPSTREAM};
+use super::rows::{CACHE, EMBEDDED, FEATURES, GENERAL, LIMITS, LOG, UPSTREAM};
 use super::setting::Setting;
 
 /// Every setting, in the order of the reference: top level first, then section by section.
 pub fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    [GENERAL, UPSTREAM, EMBEDDED, LIMITS, LOG, FEATURES].into_iter().flatten()
+    [GENERAL, UPSTREAM, EMBEDDED, LIMITS, CACHE, LOG, FEATURES].into_iter().flatten()
 }
 
 /// The setting called `key`.

@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use self::accept::Placing;
+use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::{BindError, Listener};
-use crate::session::{Monitors, Roster};
+use crate::session::{Bells, Monitors, Roster};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
 use crate::worker::{self, Arrival, Common, Phase};
@@ -67,16 +68,20 @@ impl Proxy {
         let (ready, started) = std_mpsc::sync_channel(1);
         let placing = Arc::<Placing>::default();
         let places = Arc::clone(&placing);
+        let seed = fastrand::Rng::new().u64(..);
+        let near = Arc::new(Near::new(config.cache.clone(), config.cache_mode(), config.workers, seed));
+        let kept = Arc::clone(&near);
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
-            let result =
-                result.and_then(|runtime| runtime.block_on(run(config, search_path, phases, &ready, places)));
+            let result = result.and_then(|runtime| {
+                runtime.block_on(run(config, search_path, phases, &ready, (places, kept)))
+            });
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle { addresses, phase, placing, thread: Some(thread) }),
+            Ok(Ok(addresses)) => Ok(Handle { addresses, phase, placing, near, thread: Some(thread) }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -89,6 +94,7 @@ pub struct Handle {
     addresses: Vec<Listen>,
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
+    near: Arc<Near>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -112,6 +118,11 @@ impl Handle {
     /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
     pub fn drain(&self) {
         let _ = self.phase.send(Phase::Draining);
+    }
+
+    /// The near cache: its figures, and what it holds.
+    pub fn near(&self) -> &Near {
+        &self.near
     }
 
     /// Waits until the proxy has ended.
@@ -142,7 +153,7 @@ async fn run(
     search_path: Option<std::ffi::OsString>,
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
-    placing: Arc<Placing>,
+    (placing, near): (Arc<Placing>, Arc<Near>),
 ) -> Result<(), Error> {
     config.upstream.bound_waits();
     let mut listeners = Vec::new();
@@ -159,7 +170,7 @@ async fn run(
     let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, inner, placing)?;
+    let (workers, threads) = start_workers(&config, inner, placing, near)?;
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
@@ -219,6 +230,7 @@ fn start_workers(
     config: &Arc<Config>,
     phase: watch::Receiver<Phase>,
     placing: Arc<Placing>,
+    near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
     let common = Common {
@@ -230,6 +242,8 @@ fn start_workers(
         )),
         stats: Arc::new(Stats::new(config.workers)),
         shares: Arc::default(),
+        bells: Arc::new(Bells::new(config.workers)),
+        near,
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),

@@ -8,6 +8,7 @@
 //! Every `SUBSCRIBE` is really sent, whoever is subscribed already: its confirmation says from which
 //! message on the newcomer listens, and whether the upstream lets it.
 
+mod barrier;
 mod book;
 mod feed;
 mod frame;
@@ -15,6 +16,7 @@ mod shares;
 
 use std::rc::Rc;
 
+pub use barrier::{Barrier, Pass};
 pub use feed::{Feed, Feeds, Settings};
 pub use frame::bulks;
 pub use shares::{Shares, Topic};

@@ -10,6 +10,7 @@ mod hello;
 mod intake;
 mod local;
 mod monitor;
+mod near;
 mod nod;
 mod path;
 mod pinned;
@@ -36,6 +37,7 @@ use crate::upstream::{Lanes, Pool, Shared};
 pub use client::Client;
 use intake::{Intake, Read};
 pub use monitor::{Feed, Monitors};
+pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
@@ -57,6 +59,8 @@ pub struct Worker {
     pub pool: Rc<Pool>,
     /// The connections its subscribers share.
     pub feeds: Feeds<Listener>,
+    /// Its part of the cache.
+    pub keeper: Keeper,
     /// What is permitted.
     pub rules: Rules,
     /// The buffer every read goes into; what is not consumed at once is copied out.
@@ -156,6 +160,7 @@ impl Session {
         let client = Rc::clone(self.client());
         client.listen(cx.waker());
         self.path.arrived = Instant::now();
+        self.path.now = None;
         client.card.see(self.path.arrived);
         loop {
             if let Some(again) = client.next_again() {
@@ -228,6 +233,8 @@ impl Session {
     /// Reads once and routes what has come.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Verdict, ProtocolError>> {
         let path = &mut self.path;
+        // What is asked for now must not be judged by an earlier look at the clock.
+        path.now = None;
         let scratch = Rc::clone(&path.worker.scratch);
         let limits = path.limits();
         match self.intake.poll_read(cx, &scratch, &limits, |args| path.route(&args)) {

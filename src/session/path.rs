@@ -6,10 +6,13 @@ use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{After, Client, Ticket};
+use super::near::{Mark, Seen};
 use super::nod::{self, Asked};
 use super::subscribed::{Membership, correct};
 use super::{Worker, local, monitor};
-use crate::command::{Command, Family, Local, Pin, Route, lookup};
+use crate::cache::Time;
+use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
+use crate::policy::Permit;
 use crate::resp::Proto;
 use crate::resp::convert::Conversion;
 use crate::resp::reply;
@@ -56,7 +59,11 @@ pub(super) struct Path {
     /// The right to subscribe on a connection of its own, for the stay there.
     pub(super) dedicated: Option<OwnedSemaphorePermit>,
     lane: Option<Rc<Lane<Client>>>,
+    /// What the session has seen that its lane may not have.
+    pub(super) seen: Seen,
     limits: Limits,
+    /// The same for the cache; `None` until it is wanted.
+    pub(super) now: Option<Time>,
     /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
     pub(super) arrived: Instant,
 }
@@ -77,7 +84,9 @@ impl Path {
             member: None,
             dedicated: None,
             lane: None,
+            seen: Seen::Nothing,
             limits,
+            now: None,
             arrived: Instant::now(),
             worker,
             client,
@@ -122,7 +131,7 @@ impl Path {
     pub(super) fn select(&mut self, db: u32) {
         self.db = db;
         self.client.card.set_db(db);
-        self.lane = None;
+        self.leave_lane();
     }
 
     /// From now on the client acts as `credential`.
@@ -130,7 +139,12 @@ impl Path {
         credential.user().clone_into(&mut self.client.card.names().user);
         self.credential = Rc::new(credential);
         self.client.act_as(Rc::clone(&self.credential));
-        self.lane = None;
+        self.leave_lane();
+    }
+
+    /// The next request goes on another lane, which may not have heard all that the session has seen.
+    fn leave_lane(&mut self) {
+        (self.lane, self.seen) = (None, Seen::Elsewhere);
     }
 
     /// The client is who it was, on the terms of now, if those are as good.
@@ -157,8 +171,8 @@ impl Path {
         let command = lookup(args);
         let verdict = match self.worker.rules.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(denied.to_string(), out)),
-            Ok(_permit) if self.member.is_some() => self.route_member(command, args),
-            Ok(_permit) => self.route_any(command, args),
+            Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
+            Ok(permit) => self.route_any(command, args, permit),
         };
         if verdict.consumed() {
             self.client.count(command, args.bytes().len());
@@ -167,10 +181,10 @@ impl Path {
     }
 
     #[inline]
-    fn route_any(&mut self, command: Option<&'static Command>, args: &Args<'_>) -> Verdict {
+    fn route_any(&mut self, command: Option<&'static Command>, args: &Args<'_>, permit: Permit) -> Verdict {
         match command {
-            Some(command) if self.worker.monitors.any() => self.route_monitored(command, args),
-            Some(command) => self.route_known(command, args),
+            Some(command) if self.worker.monitors.any() => self.route_monitored(command, args, permit),
+            Some(command) => self.route_known(command, args, permit),
             None if is_attack(args) => Verdict::Close,
             None => self.pin(),
         }
@@ -178,9 +192,14 @@ impl Path {
 
     /// It is subscribed, and shares the connection for it.
     #[cold]
-    fn route_member(&mut self, command: Option<&'static Command>, args: &Args<'_>) -> Verdict {
+    fn route_member(
+        &mut self,
+        command: Option<&'static Command>,
+        args: &Args<'_>,
+        permit: Permit,
+    ) -> Verdict {
         let Some(verdict) = self.while_subscribed(command, args) else {
-            return self.route_any(command, args);
+            return self.route_any(command, args, permit);
         };
         let runs = |c: &&Command| self.proto == Proto::Resp3 || c.while_subscribed();
         if verdict.consumed() && self.worker.monitors.any() && command.as_ref().is_some_and(runs) {
@@ -191,11 +210,11 @@ impl Path {
 
     /// Somebody monitors, this client itself perhaps.
     #[cold]
-    fn route_monitored(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
+    fn route_monitored(&mut self, command: &'static Command, args: &Args<'_>, permit: Permit) -> Verdict {
         if self.worker.monitors.refuses(&self.client, command, args) {
             return self.here(|_, out| reply::error(monitor::KEYSPACE, out));
         }
-        let verdict = self.route_known(command, args);
+        let verdict = self.route_known(command, args, permit);
         if verdict.consumed() {
             self.worker.monitors.show(self, Some(command), args, true);
         }
@@ -203,12 +222,13 @@ impl Path {
     }
 
     #[inline]
-    fn route_known(&mut self, command: &'static Command, args: &Args<'_>) -> Verdict {
+    fn route_known(&mut self, command: &'static Command, args: &Args<'_>, permit: Permit) -> Verdict {
         match command.route {
             Route::Lane if command.family == Family::Pubsub => {
                 let after = correct::after(self.worker.feeds.shares(), command, args);
                 self.on_lane(command, args, after)
             }
+            Route::Lane if command.cached != Cached::No => self.read(command, args, permit),
             Route::Lane | Route::Container => self.on_lane(command, args, After::Nothing),
             Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, After::Nothing),
             Route::Info if local::is_ours_alone(args) => {
@@ -237,6 +257,37 @@ impl Path {
         }
     }
 
+    /// Answers a read that may be kept from memory, or sends it to the lane, so that its reply can be.
+    #[inline]
+    fn read(&mut self, command: &'static Command, args: &Args<'_>, permit: Permit) -> Verdict {
+        let conversion = match (self.proto, command.conversion(args)) {
+            (Proto::Resp3, _) => None,
+            (Proto::Resp2, None) => return self.pin(),
+            (Proto::Resp2, how) => how,
+        };
+        if let Some(verdict) = self.from_memory(permit, command, args, conversion) {
+            return verdict;
+        }
+        if self.worker.shared.is_large(args) {
+            return self.pin();
+        }
+        if let Some(wait) = self.before_post() {
+            return wait;
+        }
+        let ticket = self.ticket(args.bytes(), conversion, After::Nothing);
+        match self.fill(command, args) {
+            Some(fill) => {
+                let lane = Rc::clone(self.lane());
+                self.send_fill(&lane, &fill, ticket, args.bytes());
+            }
+            None => {
+                let (client, arrived) = (Rc::clone(&self.client), self.arrived);
+                self.lane().send((&client, ticket), Mark::Read, args.bytes(), true, 1, arrived);
+            }
+        }
+        Verdict::Done
+    }
+
     /// Sends a stateless request to the lane.
     #[inline]
     fn on_lane(&mut self, command: &'static Command, args: &Args<'_>, after: After) -> Verdict {
@@ -250,45 +301,66 @@ impl Path {
         if self.worker.shared.is_large(args) || local::changes_terms(command, args) {
             return self.pin();
         }
-        self.post(args.bytes(), conversion, after, command.repeatable(), 1)
+        if let Some(wait) = self.before_post() {
+            return wait;
+        }
+        let (mark, unknown) = self.mark(command, args);
+        let after = if unknown && after == After::Nothing { After::Unknown } else { after };
+        self.post(args.bytes(), conversion, after, mark, command.repeatable(), 1);
+        if after == After::Unknown {
+            self.fence_behind();
+        }
+        Verdict::Done
     }
 
     /// Has the upstream asked for its nod.
     fn ask(&mut self, asked: Asked) -> Verdict {
-        let verdict = self.post(&asked.request, None, After::Nod, true, 1);
-        if verdict.consumed() {
-            self.client.await_nod(asked.nod);
+        if let Some(wait) = self.before_post() {
+            return wait;
         }
-        verdict
+        self.post(&asked.request, None, After::Nod, Mark::None, true, 1);
+        self.client.await_nod(asked.nod);
+        Verdict::Done
     }
 
-    /// Queues a request on the lane, or says what it waits for.
+    /// What a request has to wait for before it may be queued on the lane, if anything.
+    #[inline]
+    pub(super) fn before_post(&mut self) -> Option<Verdict> {
+        if !self.client.has_room() {
+            return Some(Verdict::Room);
+        }
+        if self.lane().is_aside() {
+            if self.client.outstanding() > 0 {
+                return Some(Verdict::Drained);
+            }
+            self.renew_terms();
+            self.leave_lane();
+        }
+        None
+    }
+
+    /// The client is owed one more reply.
+    #[inline]
+    fn ticket(&self, request: &[u8], conversion: Option<Conversion>, after: After) -> Ticket {
+        let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);
+        self.client.sent(weight);
+        Ticket { conversion, after, weight }
+    }
+
+    /// Queues a request on the lane. [`Self::before_post`] has said that it may be.
     #[inline]
     pub(super) fn post(
         &mut self,
         request: &[u8],
         conversion: Option<Conversion>,
         after: After,
+        mark: Mark,
         repeatable: bool,
         replies: usize,
-    ) -> Verdict {
-        if !self.client.has_room() {
-            return Verdict::Room;
-        }
-        if self.lane().is_aside() {
-            if self.client.outstanding() > 0 {
-                return Verdict::Drained;
-            }
-            self.renew_terms();
-            self.lane = None;
-        }
-        let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);
-        self.client.sent(weight);
-        let client = Rc::clone(&self.client);
-        let ticket = Ticket { conversion, after, weight };
-        let arrived = self.arrived;
-        self.lane().send(&client, ticket, request, repeatable, replies, arrived);
-        Verdict::Done
+    ) {
+        let ticket = self.ticket(request, conversion, after);
+        let (client, arrived) = (Rc::clone(&self.client), self.arrived);
+        self.lane().send((&client, ticket), mark, request, repeatable, replies, arrived);
     }
 
     /// Answers here, once nothing is in flight.

@@ -3,10 +3,13 @@
 //! They go on the lane as one request with as many replies: nothing comes between its parts, it is
 //! lost or kept as one, and is never sent twice.
 
+use std::rc::Rc;
+
 use super::Session;
 use super::client::{After, Client, Ticket};
 use super::intake::Look;
 use super::local;
+use super::near::Queued;
 use super::path::{Path, Verdict};
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::Proto;
@@ -28,12 +31,23 @@ enum Part {
     Closes,
 }
 
+/// What has been seen of a transaction on its way to the lane.
+#[derive(Default)]
+struct Seen {
+    /// How each of its commands' replies is put for a RESP2 client.
+    commands: Vec<Conversion>,
+    /// What they do.
+    does: Queued,
+}
+
 /// A transaction on the lane: how each of its commands' replies is put for a RESP2 client, and how many
 /// replies have come: one to `MULTI`, one to each command, one to `EXEC`.
 #[derive(Debug)]
 pub(super) struct Transaction {
     commands: Vec<Conversion>,
     seen: usize,
+    /// Nobody knows what it does: its results wait until every lane has heard of it.
+    unknown: bool,
 }
 
 impl Session {
@@ -42,23 +56,25 @@ impl Session {
     pub(super) fn transaction(&mut self) -> Verdict {
         let limits = self.path.limits();
         let path = &mut self.path;
-        let (mut requests, mut commands, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut requests, mut seen, mut bytes) = (Vec::new(), Seen::default(), 0);
+        let keeper = Rc::clone(&path.worker);
         let len = self.intake.look_ahead(&limits, |args| {
             let Some(command) = lookup(&args) else { return Look::Stop };
             bytes += args.bytes().len();
             requests.push((command, args.bytes().len()));
             match path.part(command, &args) {
                 Some(Part::Opens) if requests.len() == 1 => Look::On,
-                Some(Part::Runs(how)) if bytes <= MOST_BYTES && commands.len() < MOST_COMMANDS => {
-                    commands.push(how);
+                Some(Part::Runs(how)) if bytes <= MOST_BYTES && seen.commands.len() < MOST_COMMANDS => {
+                    seen.commands.push(how);
+                    seen.does.add(&keeper.keeper.worker, Some(command), &args);
                     Look::On
                 }
                 Some(Part::Closes) => Look::Found,
                 _ => Look::Stop,
             }
         });
-        let Some(len) = len else { return path.pin() };
-        let verdict = path.send_whole(self.intake.ahead(len), commands);
+        let Some(len) = len.filter(|_| seen.does.global.is_none()) else { return path.pin() };
+        let verdict = path.send_whole(self.intake.ahead(len), seen);
         if verdict.consumed() {
             requests.into_iter().for_each(|(command, bytes)| path.client.count(Some(command), bytes));
             self.intake.drop_front(len);
@@ -86,13 +102,18 @@ impl Path {
         }
     }
 
-    fn send_whole(&mut self, request: &[u8], commands: Vec<Conversion>) -> Verdict {
-        let replies = commands.len() + 2;
-        let verdict = self.post(request, None, After::Transaction, false, replies);
-        if verdict.consumed() {
-            self.client.await_transaction(Transaction { commands, seen: 0 });
+    fn send_whole(&mut self, request: &[u8], Seen { commands, mut does }: Seen) -> Verdict {
+        if let Some(wait) = self.before_post() {
+            return wait;
         }
-        verdict
+        let replies = commands.len() + 2;
+        let mark = does.writes(&self.worker.keeper.worker);
+        self.post(request, None, After::Transaction, mark, false, replies);
+        self.client.await_transaction(Transaction { commands, seen: 0, unknown: does.unknown });
+        if does.unknown {
+            self.fence_behind();
+        }
+        Verdict::Done
     }
 }
 
@@ -103,6 +124,10 @@ impl Client {
         let Some(transaction) = transactions.front_mut() else { return };
         transaction.seen += 1;
         let is_last = transaction.seen == transaction.commands.len() + 2;
+        if is_last && transaction.unknown {
+            let sent = self.next_unknown();
+            self.hold(sent);
+        }
         if !self.is_cut() && !self.is_ending() {
             let proto = self.card.proto();
             self.deliver(|out| transaction.put(proto, frame, out));
@@ -117,6 +142,9 @@ impl Client {
     /// What has not been answered of a transaction will not be.
     pub(super) fn parts_failed(&self, ticket: Ticket, failure: &Failure) {
         let Some(transaction) = self.transactions.borrow_mut().pop_front() else { return };
+        if transaction.unknown {
+            self.next_unknown();
+        }
         self.done(ticket, 0);
         if !self.is_cut() && !self.is_ending() {
             let left = transaction.commands.len() + 2 - transaction.seen;

@@ -29,6 +29,20 @@ pub struct ServerInfo {
     pub hello: Vec<(Bytes, Bytes)>,
     /// What else is known of it.
     pub habits: Arc<Habits>,
+    /// Whether it tells this connection of changes to what is read, or why not.
+    pub tracking: Tracking,
+}
+
+/// Whether a connection is told of changes to what it has read (`CLIENT TRACKING`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tracking {
+    /// It was not asked to.
+    #[default]
+    Unasked,
+    /// It is, of what it asks to be told of.
+    On,
+    /// It cannot be, in the server's words or ours.
+    Impossible(String),
 }
 
 /// What a server does to all its connections alike.
@@ -61,8 +75,35 @@ impl ServerInfo {
     pub fn id(&self) -> i64 {
         let number =
             |value: &Bytes| std::str::from_utf8(value.strip_prefix(b":")?).ok()?.trim_end().parse().ok();
-        let named = self.hello.iter().find(|(name, _)| &name[..] == b"id");
-        named.and_then(|(_, value)| number(value)).unwrap_or(0)
+        self.field(b"id").and_then(number).unwrap_or(0)
+    }
+
+    /// A field of its `HELLO` reply as it stood on the wire.
+    pub fn field(&self, name: &[u8]) -> Option<&Bytes> {
+        self.hello.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+    }
+
+    /// A field that is a string.
+    pub fn text(&self, name: &[u8]) -> Option<String> {
+        Some(String::from_utf8_lossy(&string(self.field(name)?)?).into_owned())
+    }
+
+    /// Its version, three numbers; zeros if it did not say.
+    pub fn version(&self) -> [u32; 3] {
+        let text = self.text(b"version").unwrap_or_default();
+        let mut numbers = text.split('.').map(|part| part.parse().unwrap_or(0));
+        std::array::from_fn(|_| numbers.next().unwrap_or(0))
+    }
+
+    /// Whether it is a Valkey.
+    pub fn is_valkey(&self) -> bool {
+        self.text(b"server").is_some_and(|server| server == "valkey")
+    }
+
+    /// Whether it sends invalidations where they can be understood: earlier ones put them into the middle
+    /// of replies (redis#8935).
+    fn can_track(&self) -> bool {
+        self.is_valkey() || self.version() >= [6, 2, 7]
     }
 }
 
@@ -79,6 +120,8 @@ pub(super) struct Greeting<'a> {
     /// Whether it is asked again. Not by a client of few rights, if that can be helped: each refusal
     /// leaves an entry in `ACL LOG`.
     pub(super) asks: bool,
+    /// Whether it is to be told of changes to what it reads.
+    pub(super) track: bool,
 }
 
 /// A connection that has been greeted and is ready for commands.
@@ -148,8 +191,26 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         }
         select_as_base(&mut talk, greeting).await?;
     }
-    let info = ServerInfo { hello: ServerInfo::fields(&answer), habits };
+    let mut info = ServerInfo { hello: ServerInfo::fields(&answer), habits, ..ServerInfo::default() };
+    if greeting.track && proto == Proto::Resp3 {
+        info.tracking = track(&mut talk, &info).await?;
+    }
     Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
+}
+
+/// Has the server tell this connection of changes, and not drop it for the memory that takes.
+async fn track(talk: &mut Talk, info: &ServerInfo) -> Result<Tracking, Failure> {
+    if !info.can_track() {
+        let [major, minor, patch] = info.version();
+        let text = format!("the upstream is Redis {major}.{minor}.{patch}; 6.2.7 or Valkey is needed");
+        return Ok(Tracking::Impossible(text));
+    }
+    let mut words = encode(&[b"CLIENT", b"NO-EVICT", b"ON"]);
+    words.extend(encode(&[b"CLIENT", b"TRACKING", b"ON", b"OPTIN"]));
+    talk.say(&words).await?;
+    // Not every user may have the first, and not every server has it.
+    talk.hear().await?;
+    Ok(error_text(&talk.hear().await?).map_or(Tracking::On, Tracking::Impossible))
 }
 
 /// Selects as the base credential and comes back to the connection's own.

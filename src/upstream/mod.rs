@@ -26,7 +26,7 @@ use std::rc::Rc;
 pub use backoff::Backoff;
 pub use budget::{Class, Permit};
 pub use failure::Failure;
-pub use handshake::ServerInfo;
+pub use handshake::{ServerInfo, Tracking};
 pub use lane::{Lane, Lanes};
 pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
@@ -57,9 +57,13 @@ impl Credential {
 
 /// Whoever sent a request on a lane. Gets exactly one call of [`Self::answered`] or
 /// [`Self::failed`] per request, in the order of its requests on that lane.
-pub trait Caller: std::fmt::Debug + 'static {
+pub trait Caller: std::fmt::Debug + Sized + 'static {
     /// What the caller wants to know again when the reply comes.
     type Ticket: Copy + Default + std::fmt::Debug;
+    /// What rides with a request.
+    type Mark: Mark<Self>;
+    /// Who hears what else a lane brings.
+    type Watch: Watch;
 
     /// The reply, whole. Must not wait, nor send on a lane.
     fn answered(&self, ticket: Self::Ticket, reply: &[u8]);
@@ -76,4 +80,27 @@ pub trait Caller: std::fmt::Debug + 'static {
 
     /// Whether this is the first call since [`Self::flush`], so that it must be flushed again.
     fn touched(&self) -> bool;
+}
+
+/// What rides with a request on a lane, whether or not anybody waits for its reply. Told of the reply, or
+/// dropped when there will be none, in the order of the connection and before any caller hears of it.
+/// Dropping it must not send on a lane.
+pub trait Mark<C: Caller>: Default + std::fmt::Debug + 'static {
+    /// The (last) reply. Must not wait; may ask more on the same lane ([`Lane::ask`]).
+    fn replied(self, reply: &[u8], lane: &Lane<C>);
+}
+
+/// Hears what a lane's connection brings besides replies, in its order. None of it may wait or send.
+pub trait Watch: std::fmt::Debug + 'static {
+    /// Whether a new connection is to be told of changes (`CLIENT TRACKING`).
+    fn tracks(&self) -> bool;
+
+    /// There is a connection; nothing has been sent on it.
+    fn opened(&self, info: &ServerInfo);
+
+    /// The connection is gone, or is left to those who wait on it. Comes before any of its requests fails.
+    fn lost(&self);
+
+    /// A push (RESP3). Comes before the reply that follows it is given to anybody.
+    fn pushed(&self, push: &[u8]);
 }

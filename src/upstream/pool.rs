@@ -5,9 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::handover::Handover;
 use super::warm::Warm;
-use super::{Class, Clean, Failure, Lease, Permit, Shared, Wanted};
+use super::{Backoff, Class, Clean, Failure, Lease, Permit, Shared, Wanted};
 use crate::resp::Proto;
 use crate::resp::request::encode;
 
@@ -84,6 +86,40 @@ impl Pool {
         done
     }
 
+    /// Asks the upstream on a control connection, as who brings no credential. For small replies.
+    pub async fn ask(&self, request: &[u8]) -> Result<Bytes, Failure> {
+        let wanted = Wanted { proto: Proto::Resp2, db: 0, credential: self.inner.shared.credential() };
+        let mut lease = self.take(Class::Control, &wanted).await?;
+        let reply = lease.hear(request).await?;
+        self.give_back(lease.clean());
+        Ok(reply)
+    }
+
+    /// Returns once the upstream says that its client `id`, whose connection is closed here, is gone: nothing
+    /// it had sent is carried out any more. However long that takes; a server that may not be asked has as
+    /// long as one attempt may take.
+    pub async fn see_closed(&self, id: i64) {
+        let settings = &self.inner.shared.settings;
+        let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
+        let id = id.to_string();
+        let request = encode(&[&b"CLIENT"[..], b"KILL", b"ID", id.as_bytes()]);
+        let wanted = Wanted { proto: Proto::Resp2, db: 0, credential: self.inner.shared.credential() };
+        loop {
+            if let Ok(mut lease) = self.take(Class::Control, &wanted).await {
+                match lease.exchange(&request, 1).await {
+                    Ok(()) => return self.give_back(lease.clean()),
+                    Err(Failure::Refused(text)) if text.starts_with("NOPERM") => {
+                        return tokio::time::sleep(settings.connect_timeout).await;
+                    }
+                    // There is no such client.
+                    Err(Failure::Refused(_)) => return self.give_back(lease.clean()),
+                    Err(_) => {}
+                }
+            }
+            tokio::time::sleep(backoff.pause()).await;
+        }
+    }
+
     /// Takes a connection back, for the next session that needs one. One that turns out to be tainted
     /// is closed.
     pub fn give_back(&self, clean: Clean) {
@@ -141,7 +177,7 @@ impl Inner {
     }
 
     async fn open(&self, wanted: Wanted, permit: Permit) -> Result<Lease, Failure> {
-        let link = self.shared.connect(wanted.proto, wanted.db, &wanted.credential).await?;
+        let link = self.shared.connect(wanted.proto, wanted.db, &wanted.credential, false).await?;
         Ok(Lease::new(link, wanted, permit, Arc::clone(&self.shared)))
     }
 

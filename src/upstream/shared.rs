@@ -197,13 +197,15 @@ impl Shared {
         self.budget.idle(class)
     }
 
-    /// Connects, greets and selects. Names are resolved anew; the current server is kept while its
+    /// Connects, greets and selects; with `track` has the server tell of changes to what is read, if it
+    /// can. Names are resolved anew; the current server is kept while its
     /// name still has that address, and replaced for all workers when it has not.
     pub(super) async fn connect(
         &self,
         proto: Proto,
         db: u32,
         credential: &Credential,
+        track: bool,
     ) -> Result<Link, Failure> {
         let connecting = async {
             let (address, stream) = self.reach().await.map_err(|e| self.unreachable(&e))?;
@@ -211,7 +213,7 @@ impl Shared {
             let base = self.credential();
             let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let asks = *credential == base || known.is_none();
-            let greeting = Greeting { proto, db, credential, base: &base, known, asks };
+            let greeting = Greeting { proto, db, credential, base: &base, known, asks, track };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,

@@ -5,13 +5,17 @@
 
 mod binary;
 mod dir;
+mod flow;
 mod proxy;
+mod relay;
 mod server;
 mod talk;
 
 pub use binary::{Run, binary, signal};
 pub use dir::Dir;
+pub use flow::Flow;
 pub use proxy::{Proxy, config, transparent};
+pub use relay::{Fresh, Relay, Wire};
 pub use server::Server;
 pub use talk::{Place, Stream, Talk, frames};
 

@@ -67,6 +67,11 @@ impl Server {
         self.port
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A connection straight to it.
     pub fn connect(&self) -> Talk {
         Talk::connect(&self.place())

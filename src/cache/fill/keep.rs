@@ -39,7 +39,7 @@ impl Fill {
         let end = |nanos: Time| self.since.saturating_add(nanos).saturating_sub(MILLI);
         let expires =
             lives.map_or(Time::MAX, |ms| end(Time::try_from(ms).unwrap_or(0).saturating_mul(MILLI)));
-        let deadline = expires.min(end(part.kept.max_age));
+        let deadline = expires.min(end(part.kept.max_age.min(self.lane.longest())));
         if (!part.fits(value, ttl) && !flaws.has(Flaw::Ttl)) || lives == Some(0) || deadline <= now {
             return figures.killed_by_ttl.add();
         }
@@ -90,7 +90,7 @@ impl Part {
     /// Whether `value` can be the reply while `PTTL` says `ttl`: the key may have expired in between, of
     /// which nobody tells.
     fn fits(&self, value: &[u8], ttl: i64) -> bool {
-        if get().is_some_and(|get| get == self.row) {
+        if values_row() == Some(self.row) {
             // `MGET` has nothing for a key of another type as well, where `GET` has an error.
             (value == b"_\r\n") == (ttl == -2)
         } else {
@@ -99,8 +99,8 @@ impl Part {
     }
 }
 
-/// The number of `GET`, whose entries `MGET` shares.
-pub(super) fn get() -> Option<u16> {
+/// The number of the row whose entries `MGET` is made of: `GET`.
+pub fn values_row() -> Option<u16> {
     lookup(&Args::new(b"GET", &[Span { start: 0, end: 3 }])).map(number)
 }
 

@@ -17,11 +17,12 @@ use std::rc::Rc;
 use super::{Flaw, Lane, Query, Time, Trust, is_busy};
 use crate::command::{Cached, Command};
 use crate::resp::request::{Args, encode};
+pub use keep::values_row;
 use part::Part;
 use reply::{elements, integer};
 
 /// Has the server watch what the next command reads.
-pub const CACHING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n";
+const CACHING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n";
 /// Most keys, or fields, of one fill.
 const MOST: usize = 128;
 
@@ -103,7 +104,7 @@ impl Fill {
 
     /// Begins one for an `MGET`: an entry per key, but for keys that must not be kept.
     pub fn values(lane: &Rc<Lane>, args: &Args<'_>, now: Time) -> Option<Rc<Self>> {
-        let row = keep::get()?;
+        let row = values_row()?;
         if args.len() > MOST || !args.is_array() {
             return None;
         }
@@ -168,7 +169,7 @@ impl Fill {
 
     /// The reply to [`Self::before`].
     pub fn watched(&self, reply: &[u8]) {
-        if reply == b"+OK\r\n" { self.settle() } else { self.abandon() }
+        if reply == b"+OK\r\n" { self.settle() } else { self.refused(reply) }
     }
 
     /// The reply to the read.
@@ -179,7 +180,7 @@ impl Fill {
         }
         let (near, figures) = (self.lane.near(), self.lane.worker.figures());
         let most = near.settings.max_value.saturating_mul(self.elements as u64);
-        if reply.starts_with(b"-") || reply.starts_with(b"!") || reply.len() as u64 > most {
+        if matches!(reply.first(), Some(b'-' | b'!' | b'|')) || reply.len() as u64 > most {
             figures.unfit.add();
             self.abandon();
             return Heard::Enough;
@@ -246,9 +247,17 @@ impl Fill {
         };
         match (ttl, self.got.borrow_mut().ttls.get_mut(at)) {
             (Some(ttl), Some(place)) => *place = ttl,
-            _ => return self.abandon(),
+            _ => return self.refused(reply),
         }
         self.settle_at(now);
+    }
+
+    /// What a fill needs was not granted. A user who may not have it is not asked for again and again.
+    fn refused(&self, reply: &[u8]) {
+        if reply.starts_with(b"-NOPERM") {
+            self.lane.forbidden(&String::from_utf8_lossy(reply));
+        }
+        self.abandon();
     }
 
     /// Nothing of it is kept. A reply will not come, or is of no use.

@@ -54,6 +54,8 @@ pub struct Lane {
     /// Replies under way that others may join.
     pub(super) fills: RefCell<HashMap<u64, Weak<Fill>>>,
     before: Cell<Option<Before>>,
+    /// The last heartbeat did not vouch for it.
+    doubtful: Cell<bool>,
 }
 
 impl Drop for Lane {
@@ -64,9 +66,10 @@ impl Drop for Lane {
 }
 
 impl Lane {
-    /// A lane of `worker` without a connection.
-    pub fn new(worker: Rc<PerWorker>) -> Self {
-        let (number, state) = worker.near.enter(worker.index);
+    /// A lane of `worker` without a connection. `who`: a hash of the credential it acts as; 0: the one of
+    /// clients that bring none of their own.
+    pub fn new(worker: Rc<PerWorker>, who: u64) -> Self {
+        let (number, state) = worker.near.enter(worker.index, who);
         Self {
             worker,
             number,
@@ -80,6 +83,7 @@ impl Lane {
             sent: Cell::new(0),
             fills: RefCell::default(),
             before: Cell::new(None),
+            doubtful: Cell::new(false),
         }
     }
 
@@ -93,6 +97,23 @@ impl Lane {
     #[inline]
     pub fn epoch(&self) -> u64 {
         self.state.epoch()
+    }
+
+    /// Its user may not have what a fill needs, as the server says: nothing more is kept on this connection.
+    pub(super) fn forbidden(&self, reply: &str) {
+        self.trust.set(Trust::None);
+        let reason = reply.trim_start_matches('-').trim_end();
+        self.near().stands("off", format!("the lane's user may not ask for what keeping needs: {reason}"));
+    }
+
+    /// Everything fetched with its credential is void: it may no longer read what it could.
+    pub fn refused(&self) {
+        self.near().void_credential(self.state.who);
+    }
+
+    /// How long its entries may live for the sake of its credential's rights.
+    pub(super) fn longest(&self) -> Time {
+        if self.state.who == 0 { Time::MAX } else { self.near().longest_for_users() }
     }
 
     /// What its connection can be trusted with.
@@ -119,6 +140,7 @@ impl Lane {
         self.field_ttl.set(field_ttl);
         self.before.set(None);
         self.beating.set(None);
+        self.doubtful.set(false);
         self.fresh_until.set(if trust == Trust::Ttl { Time::MAX } else { 0 });
         let mode = match trust {
             Trust::None => "off",
@@ -147,9 +169,14 @@ impl Lane {
         self.worker.figures().lanes_lost.add();
     }
 
-    /// Everything it has fetched is void.
-    pub fn void(&self) {
+    /// Its server is not, or no longer, what a heartbeat has to find: everything it has fetched is void, and
+    /// nothing is given out until one does.
+    pub fn doubted(&self, reason: &str) {
         self.state.next_epoch();
+        self.fresh_until.set(0);
+        if !self.doubtful.replace(true) {
+            self.near().stands("off", reason.into());
+        }
     }
 
     /// The upstream says that a key has changed; `None`: all keys have.
@@ -197,6 +224,9 @@ impl Lane {
         if vouches && self.trust.get() == Trust::Tracked {
             let until = since.saturating_add(self.near().patience());
             self.fresh_until.set(self.fresh_until.get().max(until));
+            if self.doubtful.replace(false) {
+                self.near().stands("tracked", "the upstream is a master again".into());
+            }
         }
     }
 

@@ -27,7 +27,7 @@ fn a_hit_is_no_more_once_anything_it_rests_on_has_changed() {
         |lane| assert!(lane.near().write_begins(lane.near().stripe(b"k"))),
         |lane| lane.near().global_begins(),
         |lane| lane.near().flush(),
-        Lane::void,
+        |lane: &Lane| lane.doubted("a test"),
         |lane| lane.lost(0),
         |lane| assert_eq!(lane.near().fence_late(&lane.near().fence(&[], 0)), 1),
     ];

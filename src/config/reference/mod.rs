@@ -67,7 +67,8 @@ fn toml_value(field: Field, config: &mut Config) -> String {
         return format!("[{}]", items.join(", "));
     }
     let shown = field.show(config);
-    let number = !shown.is_empty() && shown.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = !shown.is_empty() && shown.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits || matches!(field, Field::Share(_));
     let truth = matches!(shown.as_str(), "true" | "false");
     let bare = !matches!(field, Field::Text(..) | Field::Path(_) | Field::PathOrNone(_)) && (number || truth);
     if bare { shown } else { toml_text(&shown) }

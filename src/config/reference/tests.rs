@@ -1,5 +1,8 @@
 use super::*;
-use crate::config::{Endpoint, Listen, LogFormat, OutputLimit, Profile, Sources, load};
+use crate::config::{
+    Cache, CacheMode, CachePattern, CachePolicy, Endpoint, Listen, LogFormat, OutputLimit, Profile, Sources,
+    load,
+};
 use std::time::Duration;
 
 /// `config` as a file: every key that has a default of its own, uncommented.
@@ -73,6 +76,25 @@ fn printing_and_reading_again_gives_the_same_configuration() {
     config.limits.large = 1 << 30;
     config.limits.reply_buffer = (1 << 30) + 1;
     config.limits.memory = u64::MAX;
+    config.cache = Cache {
+        mode: CacheMode::Ttl,
+        policy: CachePolicy::Lfu,
+        max_value: 1,
+        max_age: Duration::from_millis(1500),
+        admit_after: 0,
+        verify: 0.015_625,
+        scripts_declare_keys: true,
+        include: vec![
+            CachePattern { glob: "api:*".into(), max_age: Some(Duration::from_secs(90)), serve_stale: None },
+            CachePattern {
+                glob: "\"[a-z,]\\\\*".into(),
+                max_age: None,
+                serve_stale: Some(Duration::from_secs(1)),
+            },
+        ],
+        exclude: vec!["lock:*".into(), "a,b".into()],
+        ..config.cache
+    };
     config.log.format = LogFormat::Json;
     config.log.level = "info,nearside::upstream=debug".into();
     config.features.session_patterns = vec!["a,b:*".into(), "\u{7f}\n\"é".into()];

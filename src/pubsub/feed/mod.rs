@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::sleep;
 
 use super::book::Book;
-use super::{Shares, Subscriber, Topic};
+use super::{Barrier, Shares, Subscriber, Topic};
 use crate::command::Channels;
 use crate::resp::Proto;
 use crate::upstream::{Backoff, Class, Credential, Failure, Lease, Pool, Shared, Wanted};
@@ -31,6 +31,8 @@ pub struct Settings {
     pub reconnect_min: Duration,
     /// Longest pause before connecting again.
     pub reconnect_max: Duration,
+    /// What messages wait for.
+    pub barrier: Barrier,
 }
 
 /// What the feeds of a worker have in common.

@@ -10,7 +10,7 @@ use bytes::{Buf, BytesMut};
 use tokio::time::{Sleep, sleep};
 
 use super::Feed;
-use crate::pubsub::Subscriber;
+use crate::pubsub::{Pass, Subscriber};
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::upstream::{Failure, Lease, Shared, give_way};
 
@@ -31,6 +31,8 @@ struct Intake {
     scanner: ReplyScanner,
     /// A turn ended before everything read was handed over.
     left_over: bool,
+    /// What has been read waits for this.
+    waits: Option<Pass>,
     heard: Instant,
     checked: bool,
     used: Instant,
@@ -78,6 +80,7 @@ impl<S: Subscriber> Feed<S> {
             seen: 0,
             scanner: ReplyScanner::default(),
             left_over: false,
+            waits: None,
             heard: now,
             checked: false,
             used: now,
@@ -123,9 +126,19 @@ impl<S: Subscriber> Feed<S> {
     /// Writes, reads and hands over what there is, once. Answers whether anything moved.
     fn round(&self, cx: &mut Context<'_>, lease: &mut Lease, intake: &mut Intake) -> Result<bool, String> {
         let mut moved = self.write(cx, lease)?;
-        // What the last turn left comes before more.
-        if !intake.left_over {
-            moved |= self.read(cx, lease, intake)?;
+        if let Some(pass) = &intake.waits {
+            if pass(cx).is_pending() {
+                return Ok(moved);
+            }
+            intake.waits = None;
+        } else if !intake.left_over {
+            // What the last turn left comes before more.
+            let read = self.read(cx, lease, intake)?;
+            intake.waits = if read { (self.common.settings.barrier.0)() } else { None };
+            if intake.waits.is_some() {
+                return Ok(true);
+            }
+            moved |= read;
         }
         moved |= self.hand_over(intake)?;
         Ok(moved)

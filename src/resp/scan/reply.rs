@@ -40,18 +40,28 @@ pub struct ReplyScanner {
     at: At,
     /// Values still owed, the current one included.
     owed: u64,
+    /// The first byte has been seen.
+    inside: bool,
+    /// Pushes within replies are refused.
+    strict: bool,
 }
 
 impl Default for ReplyScanner {
     fn default() -> Self {
-        Self { at: At::Type, owed: 1 }
+        Self { at: At::Type, owed: 1, inside: false, strict: false }
     }
 }
 
 impl ReplyScanner {
+    /// One that refuses pushes within replies. Nobody could take them apart: Redis before 6.2.7 puts
+    /// invalidations there. (Where a client subscribes within a transaction they belong there.)
+    pub fn strict() -> Self {
+        Self { strict: true, ..Self::default() }
+    }
+
     /// Whether the next byte starts a reply.
     pub fn at_start(&self) -> bool {
-        self.at == At::Type && self.owed == 1
+        !self.inside
     }
 
     /// Bytes the reply needs at least beyond what was fed.
@@ -69,6 +79,10 @@ impl ReplyScanner {
                 At::Type => {
                     let kind = piece[i];
                     i += 1;
+                    if kind == b'>' && self.inside && self.strict {
+                        return Err(NotResp(kind));
+                    }
+                    self.inside = true;
                     self.at = match kind {
                         b'$' | b'*' | b'%' | b'~' | b'>' | b'|' | b'=' | b'!' => {
                             At::Length { kind, value: 0, negative: false, any: false }
@@ -158,7 +172,7 @@ impl ReplyScanner {
         self.at = At::Type;
         self.owed -= 1;
         if self.owed == 0 {
-            self.owed = 1;
+            (self.owed, self.inside) = (1, false);
             return true;
         }
         false
@@ -224,6 +238,14 @@ mod tests {
         let mut scanner = ReplyScanner::default();
         assert_eq!(scanner.feed(&deep), Ok(Fed::Partial));
         assert_eq!(scanner.feed(b":1\r\n"), Ok(Fed::Whole(4)));
+    }
+
+    #[test]
+    fn a_push_within_a_reply_is_refused_where_it_cannot_be() {
+        for bad in [&b"*2\r\n$1\r\na\r\n>2\r\n"[..], b"*1\r\n>1\r\n+x\r\n"] {
+            assert_eq!(ReplyScanner::strict().feed(bad), Err(NotResp(b'>')), "{bad:?}");
+            assert_eq!(ReplyScanner::default().feed(bad), Ok(Fed::Partial), "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! What lanes tell a client: answers, failures, the end of a turn.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::owed::STEP;
 use super::{After, Client, Later, Ticket, Waiting};
+use crate::cache::LaneState;
 use crate::resp::convert::convert;
 use crate::resp::reply;
+use crate::session::near::{LaneWatch, Mark};
 use crate::session::nod::{Nod, Settled};
 use crate::session::subscribed::correct;
 use crate::upstream::{Caller, Failure};
@@ -27,11 +30,26 @@ impl Client {
     #[cold]
     fn changed(&self, after: After, frame: &[u8]) -> Vec<u8> {
         match after {
-            After::Nothing | After::Transaction | After::Nod => frame.to_vec(),
+            After::Nothing | After::Transaction | After::Nod | After::Unknown => frame.to_vec(),
             After::Info => reply::with_section(frame, &(self.section.0)()),
             After::Receivers(extra) => correct::add(frame, extra.into()),
             After::Subscribers(kind) => correct::subscribers(frame, &self.shares, kind),
         }
+    }
+
+    /// A reply has come that tells of what nobody knows, or of what was sent behind `sent`: it and what
+    /// follows wait until every lane has heard of it, if there is any that could be behind.
+    #[cold]
+    pub(in crate::session) fn hold(&self, sent: Option<(Arc<LaneState>, u64)>) {
+        let Some(signal) = self.signals.hold(sent) else { return };
+        self.untold.borrow_mut().push(signal.clone());
+        self.out.borrow_mut().later.push_back(Later::Held(signal));
+        self.again.set(true);
+    }
+
+    /// The fence that was sent behind the request of unknown effect that is answered next.
+    pub(in crate::session) fn next_unknown(&self) -> Option<(Arc<LaneState>, u64)> {
+        self.unknowns.borrow_mut().pop_front().flatten()
     }
 
     /// A request that did not go to a lane has been answered; its reply is out.
@@ -56,6 +74,8 @@ impl Client {
 
 impl Caller for Client {
     type Ticket = Ticket;
+    type Mark = Mark;
+    type Watch = LaneWatch;
 
     #[inline]
     fn answered(&self, ticket: Ticket, frame: &[u8]) {
@@ -69,7 +89,10 @@ impl Caller for Client {
         if self.cut.get() || self.ending.get() {
             return;
         }
-        if ticket.after != After::Nothing {
+        if ticket.after == After::Unknown {
+            let sent = self.next_unknown();
+            self.hold(sent);
+        } else if ticket.after != After::Nothing {
             let changed = self.changed(ticket.after, frame);
             return self.deliver(|out| match ticket.conversion {
                 None => out.extend_from_slice(&changed),
@@ -90,6 +113,9 @@ impl Caller for Client {
             return self.parts_failed(ticket, failure);
         }
         self.done(ticket, 0);
+        if ticket.after == After::Unknown {
+            self.next_unknown();
+        }
         if ticket.after == After::Nod {
             return self.nodded(|nod, out| match failure {
                 // Whatever it is, it is no error.
@@ -124,11 +150,12 @@ impl Caller for Client {
     #[inline]
     fn flush(self: &Rc<Self>) {
         self.touched.set(false);
+        self.untold.borrow_mut().drain(..).for_each(|signal| signal.tell(self));
         self.speak_last();
         self.flush_now();
         let ready = match self.waiting.get() {
             // Nothing but what must be asked again.
-            Waiting::Nothing => self.again.get() && self.outstanding.get() == 0,
+            Waiting::Nothing => self.again.get() && self.outstanding.get() == 0 && !self.waits_for_lanes(),
             Waiting::Room => self.has_room() || self.outstanding.get() == 0,
             Waiting::Drained => self.outstanding.get() == 0,
         };

@@ -15,10 +15,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::near::{Signal, Signals};
 use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
 use super::{Section, Worker};
+use crate::cache::LaneState;
 use crate::command::{Channels, Command};
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
@@ -59,6 +61,8 @@ pub(super) enum After {
     Receivers(i32),
     /// It counts subscribers of channels of this kind; those that share a connection are added.
     Subscribers(Channels),
+    /// It tells of what nobody knows: it waits until every lane has heard of it.
+    Unknown,
 }
 
 /// What the session's task waits for.
@@ -72,13 +76,15 @@ enum Waiting {
     Drained,
 }
 
-/// What follows a reply that has to be asked for again.
+/// What has to wait, and what has come after it.
 #[derive(Debug)]
 enum Later {
     /// The request whose reply did not fit the lane.
     Again(Bytes),
     /// Replies that came after it.
     Replies(Vec<u8>),
+    /// What follows waits for this.
+    Held(Signal),
 }
 
 /// Bytes on their way to the client.
@@ -106,6 +112,11 @@ pub struct Client {
     pub(super) roster: Arc<Roster>,
     /// What waits for a reply on the lane, in order.
     nods: RefCell<VecDeque<Nod>>,
+    /// Fences sent behind requests of unknown effect that are on the lane, if one was.
+    unknowns: RefCell<VecDeque<Option<(Arc<LaneState>, u64)>>>,
+    signals: Rc<Signals>,
+    /// What holds its replies back and does not know yet whom to tell.
+    untold: RefCell<Vec<Signal>>,
     /// Transactions that are on the lane.
     pub(super) transactions: RefCell<VecDeque<Transaction>>,
     /// It has had its last reply: the connection ends once that is written.
@@ -125,7 +136,7 @@ pub struct Client {
     reserved: Cell<usize>,
     /// There was no more of it: the client is not read from until it has read some.
     starved: Cell<bool>,
-    /// A read waits to be asked again, and every reply after it waits behind.
+    /// Something waits (a read to be asked again, a reply for a fence), and every reply after it behind it.
     again: Cell<bool>,
     output_limit: Cell<OutputLimit>,
     outstanding: Cell<u32>,
@@ -157,6 +168,9 @@ impl Client {
             card,
             roster: Arc::clone(&worker.roster),
             nods: RefCell::default(),
+            unknowns: RefCell::default(),
+            signals: Rc::clone(&worker.keeper.signals),
+            untold: RefCell::default(),
             transactions: RefCell::default(),
             ending: Cell::new(false),
             peer,
@@ -235,6 +249,11 @@ impl Client {
     /// Replies on the lane will be the answers to this.
     pub(super) fn await_transaction(&self, transaction: Transaction) {
         self.transactions.borrow_mut().push_back(transaction);
+    }
+
+    /// A reply on the lane will be the answer to a request of unknown effect; behind it this fence was sent.
+    pub(super) fn await_unknown(&self, sent: Option<(Arc<LaneState>, u64)>) {
+        self.unknowns.borrow_mut().push_back(sent);
     }
 
     /// A reply on the lane will be the answer to this.

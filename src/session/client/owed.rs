@@ -146,15 +146,41 @@ impl Client {
             return None;
         }
         let out = &mut *self.out.borrow_mut();
-        loop {
-            let next = out.later.pop_front();
+        self.pass_later(out);
+        let again = out.later.pop_front_if(|next| matches!(next, Later::Again(_)));
+        self.again.set(!out.later.is_empty());
+        match again? {
+            Later::Again(request) => Some(request),
+            Later::Replies(_) | Later::Held(_) => None,
+        }
+    }
+
+    /// What has waited for lanes may go out, if it is at the front.
+    pub(in crate::session) fn release_held(&self) {
+        let out = &mut *self.out.borrow_mut();
+        // Anything else at the front has its own time.
+        if matches!(out.later.front(), Some(Later::Held(signal)) if signal.is_passed()) {
+            self.pass_later(out);
             self.again.set(!out.later.is_empty());
-            match next? {
-                Later::Again(request) => return Some(request),
-                Later::Replies(replies) => {
-                    out.behind -= replies.len();
-                    out.buf.extend_from_slice(&replies);
-                }
+        }
+    }
+
+    /// Whether it waits for lanes to be heard.
+    pub(in crate::session) fn waits_for_lanes(&self) -> bool {
+        matches!(self.out.borrow().later.front(), Some(Later::Held(signal)) if !signal.is_passed())
+    }
+
+    /// Replies that nothing stands before any more go out.
+    fn pass_later(&self, out: &mut Out) {
+        let passes = |next: &mut Later| match next {
+            Later::Again(_) => false,
+            Later::Replies(_) => true,
+            Later::Held(signal) => signal.is_passed(),
+        };
+        while let Some(next) = out.later.pop_front_if(passes) {
+            if let Later::Replies(replies) = next {
+                out.behind -= replies.len();
+                out.buf.extend_from_slice(&replies);
             }
         }
     }

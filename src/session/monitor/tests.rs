@@ -26,12 +26,19 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         check: second,
         reconnect_min: second,
         reconnect_max: second,
+        barrier: crate::pubsub::Barrier::default(),
     };
     let feeds = Feeds::new(Arc::clone(&shared), Rc::clone(&pool), Arc::default(), settings);
+    let near = crate::cache::Near::new(config.cache.clone(), config.cache_mode(), 1, 1);
+    let keeper = crate::session::Keeper::new(&Arc::new(near), &Arc::new(crate::session::Bells::new(1)), 0);
+    let kept = Rc::clone(&keeper.worker);
     Rc::new(Worker {
         index,
         roster: Arc::new(crate::session::Roster::new(1).0),
-        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch)),
+        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch), move |credential| {
+            Rc::new(crate::session::LaneWatch::new(&kept, credential, credential))
+        }),
+        keeper,
         pool,
         feeds,
         rules: Rules::new(config.enabled, &config.features),

@@ -23,13 +23,19 @@ impl Relay<'_> {
         match frame {
             Frame::Message(what, count) => self.message(what, count),
             Frame::Reply(reply) if self.held.opaque => self.opaque_reply(&reply.gathered),
-            Frame::Reply(reply) => match self.expect.pop_front() {
+            Frame::Reply(reply) => match self.next_expected() {
                 Some(expect) => self.answered(expect, reply),
                 // The client was refused what we took for granted: nothing can be matched any more.
                 None => self.turn(Turn::Opaque),
             },
         }
         self.ours();
+    }
+
+    /// What the reply that has just ended answers.
+    pub(super) fn next_expected(&mut self) -> Option<Expect> {
+        self.underway.answered();
+        self.expect.pop_front()
     }
 
     fn message(&mut self, what: Message, count: Option<u32>) {
@@ -43,7 +49,7 @@ impl Relay<'_> {
             let due = left.unwrap_or_else(|| self.held.subscribed.of(kind).max(1));
             *left = Some(due - 1);
             if due <= 1 {
-                self.expect.pop_front();
+                self.next_expected();
             }
         }
         self.held.subscribed.confirmed(kind, count);
@@ -69,6 +75,7 @@ impl Relay<'_> {
                 let words = words.clone();
                 self.client.append(|out| out.extend_from_slice(&words));
                 self.expect.clear();
+                self.underway.forget();
                 (self.closing, self.look_again) = (true, None);
                 return;
             }

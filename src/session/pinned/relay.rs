@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use super::replies::{Reading, Replies};
 use crate::net;
 use crate::resp::scan::request::Remainder;
+use crate::session::near::{Signal, Underway};
 use crate::session::state::{Expect, Held};
 use crate::session::{Client, Session, local};
 use crate::upstream::{Failure, Lease};
@@ -74,6 +75,10 @@ pub(super) struct Relay<'a> {
     pub(super) stuck: Rc<Cell<bool>>,
     /// An element that was popped for the client is still on its way to it.
     pub(super) popped: bool,
+    /// What is under way that concerns what is kept.
+    pub(super) underway: Underway,
+    /// What has been read waits until every lane has heard of it.
+    signal: Option<Signal>,
     /// A large request of which the rest is still to come.
     pub(super) streaming: Option<Remainder>,
     /// No further request is taken: the stay ends once everything is answered.
@@ -92,7 +97,10 @@ impl<'a> Relay<'a> {
         again: Option<Bytes>,
     ) -> Self {
         let client = Rc::clone(session.client());
+        let underway = Underway::new(&session.path.worker.keeper.worker);
         Self {
+            underway,
+            signal: None,
             session,
             client,
             lease: Some(lease),
@@ -123,6 +131,7 @@ impl<'a> Relay<'a> {
         let mut timer = pin!(sleep(limit));
         self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
+        self.forget_underway();
         let worker = &self.session.path.worker;
         if !worker.monitors.has(&self.client) {
             self.client.set_output_limit(worker.config.client_output_buffer_limit.normal);
@@ -217,6 +226,7 @@ impl<'a> Relay<'a> {
         let quiet =
             self.expect.is_empty() && self.to_upstream.is_empty() && self.replies.at_start() && !waits;
         quiet
+            && self.signal.is_none()
             && self.client.outstanding() == 0
             && self.streaming.is_none()
             && (!self.held.any() || self.closing)
@@ -252,6 +262,13 @@ impl<'a> Relay<'a> {
     }
 
     pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        if let Some(signal) = &self.signal {
+            if signal.poll(cx).is_pending() {
+                return Ok(false);
+            }
+            self.signal = None;
+            return self.pass_replies().map(|()| true);
+        }
         // Who has a limit, as a subscriber has, is not waited for: it is cut there, as Redis would.
         let cut_instead = self.held.listens() && self.client.has_output_limit();
         if !self.client.is_reading() && !cut_instead {
@@ -268,8 +285,33 @@ impl<'a> Relay<'a> {
             }
             Poll::Ready(Ok(0)) => Err(Stop::Upstream("closed by the upstream".into())),
             Poll::Ready(Err(error)) => Err(Stop::Upstream(error.to_string())),
-            Poll::Ready(Ok(_)) => self.pass_replies().map(|()| true),
+            Poll::Ready(Ok(_)) => {
+                self.underway.heard();
+                self.signal = self.hold();
+                if self.signal.is_some() { Ok(true) } else { self.pass_replies().map(|()| true) }
+            }
         }
+    }
+
+    /// What has just been read has to wait, if it may make others act on what lanes have not heard of yet.
+    fn hold(&self) -> Option<Signal> {
+        let tells = self.held.listens() || self.held.kept || self.underway.tells();
+        if tells { self.session.path.worker.keeper.signals.hold(None) } else { None }
+    }
+
+    /// The stay has ended, and replies may be missing. What the upstream tells nobody of is under way until
+    /// the connection is known to be closed there.
+    fn forget_underway(&mut self) {
+        let unannounced = self.underway.unannounced();
+        let id = self.lease.as_ref().map_or(0, |lease| lease.id);
+        if unannounced.is_empty() {
+            return;
+        }
+        let pool = Rc::clone(&self.session.path.worker.pool);
+        tokio::task::spawn_local(async move {
+            pool.see_closed(id).await;
+            drop(unannounced);
+        });
     }
 
     fn pass_replies(&mut self) -> Result<(), Stop> {

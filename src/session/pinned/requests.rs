@@ -48,7 +48,7 @@ impl Relay<'_> {
         while let Some(Expect::Ours(words)) = self.expect.front() {
             let words = words.clone();
             self.client.append(|out| out.extend_from_slice(&words));
-            self.expect.pop_front();
+            self.next_expected();
         }
     }
 
@@ -238,7 +238,11 @@ impl Relay<'_> {
             Turn::SilentReset => Some(Expect::UnheardReset),
             _ => None,
         };
+        let queues = matches!(turn, Turn::Expect(Expect::Queued | Expect::Blurring));
+        let is_exec = command.is_some_and(|command| command.route == Route::Pin(Pin::Exec));
+        let silent = matches!(turn, Turn::Silent);
         self.turn(turn);
+        self.note(command, (queues, is_exec, silent));
         match other {
             None => self.pass_on(),
             Some(request) => self.pass_on_as(&request),
@@ -248,6 +252,26 @@ impl Relay<'_> {
             self.expect.push_back(expect);
         }
         true
+    }
+
+    /// The request at the front goes to the upstream: the cache is told what it does.
+    fn note(&mut self, command: Option<&'static Command>, (queues, is_exec, silent): (bool, bool, bool)) {
+        let args = self.session.intake.args();
+        let owed = self.expect.len() + usize::from(silent);
+        match () {
+            () if self.held.opaque => self.underway.sent_unmatched(command),
+            () if queues => self.underway.queues(command, &args),
+            () if is_exec => self.underway.runs(owed),
+            () if silent => self.underway.sent_unheard(command, owed),
+            () => {
+                if command.is_some_and(|c| {
+                    matches!(c.route, Route::Pin(Pin::Discard) | Route::Session(Local::Reset))
+                }) {
+                    self.underway.discards();
+                }
+                self.underway.sent(command, &args, owed);
+            }
+        }
     }
 
     /// A large request that is not whole goes on as far as it is here; its rest follows in pieces.
@@ -269,6 +293,7 @@ impl Relay<'_> {
         }
         let args = self.session.intake.args_so_far();
         self.show(&args, false);
+        self.underway.sent_in_part(command, self.expect.len());
         self.client.count(command, args.bytes().len());
         self.taken += 1;
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));

@@ -34,6 +34,7 @@ impl Relay<'_> {
         let resets = route == Some(Route::Session(Local::Reset)) && self.session.intake.args().len() == 1;
         // It ends the connection in its turn.
         self.leaving |= route == Some(Route::Session(Local::Quit));
+        self.underway.sent_unmatched(command);
         // What concerns other clients still does so by our ids, and harms no connection of ours.
         match command.and_then(|command| self.reworded(command, &mut Turn::Silent)) {
             None => self.pass_on(),

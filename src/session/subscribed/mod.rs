@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 pub use listener::Listener;
 
+use super::near::Seen;
 use super::path::{Path, Verdict};
 use crate::command::{Channels, Command, Pin, Route};
 use crate::resp::Proto;
@@ -114,6 +115,7 @@ impl Path {
     /// A stay on a connection of its own is over: what it changed and the subscriptions need is put back.
     pub(super) fn back_from_own_connection(&mut self) {
         self.dedicated = None;
+        self.seen = Seen::Elsewhere;
         if let Some(member) = &self.member {
             member.speak(self.proto);
             member.0.show();

@@ -17,9 +17,14 @@ const KEEP: usize = 256 * 1024;
 /// One request in flight.
 #[derive(Debug)]
 struct Slot<C: Caller> {
+    /// Where it stands in the lane's order, counted from its first.
+    place: u64,
     /// `None`: nobody waits (any more); the reply is thrown away.
     caller: Option<Rc<C>>,
     ticket: C::Ticket,
+    /// Others who have the same reply.
+    joined: Vec<Joined<C>>,
+    mark: C::Mark,
     len: usize,
     since: Instant,
     /// Replies it gets before its last one.
@@ -29,7 +34,26 @@ struct Slot<C: Caller> {
     repeatable: bool,
     repeated: bool,
     /// It will get no reply, and its bytes are gone.
-    failed: Option<(Failure, Bytes)>,
+    failed: Option<Box<(Failure, Bytes)>>,
+}
+
+impl<C: Caller> Slot<C> {
+    /// Whether anybody waits for the reply.
+    fn is_awaited(&self) -> bool {
+        self.caller.is_some() || !self.joined.is_empty()
+    }
+
+    fn done(self) -> Done<C> {
+        Done { caller: self.caller, ticket: self.ticket, joined: self.joined, mark: self.mark }
+    }
+}
+
+/// Somebody who waits for the reply to a request that another has sent.
+#[derive(Debug)]
+pub(super) struct Joined<C: Caller> {
+    pub(super) caller: Rc<C>,
+    pub(super) ticket: C::Ticket,
+    since: Instant,
 }
 
 /// The end of one request: who asked, and what they asked.
@@ -37,6 +61,21 @@ struct Slot<C: Caller> {
 pub(super) struct Done<C: Caller> {
     pub(super) caller: Option<Rc<C>>,
     pub(super) ticket: C::Ticket,
+    pub(super) joined: Vec<Joined<C>>,
+    /// What rode with it; only with its last reply.
+    pub(super) mark: C::Mark,
+}
+
+impl<C: Caller> Done<C> {
+    fn of(caller: Option<Rc<C>>, ticket: C::Ticket) -> Self {
+        Self { caller, ticket, joined: Vec::new(), mark: C::Mark::default() }
+    }
+
+    /// Everybody who waits for the reply, who asked first.
+    pub(super) fn callers(self) -> impl Iterator<Item = (Rc<C>, C::Ticket)> {
+        let first = self.caller.map(|caller| (caller, self.ticket));
+        first.into_iter().chain(self.joined.into_iter().map(|joined| (joined.caller, joined.ticket)))
+    }
 }
 
 /// Requests in the order they were queued: first those on the wire, then those still to be written.
@@ -49,30 +88,43 @@ pub(super) struct Inflight<C: Caller> {
     written: usize,
     /// How many slots have failed; they wait for their turn.
     failed: usize,
+    /// The place of the next request.
+    next: u64,
+    /// One past the place of the last request that was answered.
+    answered: u64,
 }
 
 impl<C: Caller> Default for Inflight<C> {
     fn default() -> Self {
-        Self { slots: VecDeque::new(), bytes: BytesMut::new(), written: 0, failed: 0 }
+        Self { slots: VecDeque::new(), bytes: BytesMut::new(), written: 0, failed: 0, next: 0, answered: 0 }
     }
 }
 
 impl<C: Caller> Inflight<C> {
-    /// Queues `request`. `repeatable`: it may be sent again if a connection is lost after it was written.
+    /// Queues `request`; answers its place. `repeatable`: it may be sent again if a connection is lost
+    /// after it was written.
     #[inline]
     pub(super) fn push(
         &mut self,
-        caller: Option<Rc<C>>,
-        ticket: C::Ticket,
+        caller: Option<(Rc<C>, C::Ticket)>,
+        mark: C::Mark,
         request: &[u8],
         repeatable: bool,
         now: Instant,
-    ) {
+    ) -> u64 {
         self.bytes.extend_from_slice(request);
-        let len = request.len();
+        let (caller, ticket) = match caller {
+            Some((caller, ticket)) => (Some(caller), ticket),
+            None => (None, C::Ticket::default()),
+        };
+        let (len, place) = (request.len(), self.next);
+        self.next += 1;
         self.slots.push_back(Slot {
+            place,
             caller,
             ticket,
+            joined: Vec::new(),
+            mark,
             len,
             since: now,
             more: 0,
@@ -81,6 +133,27 @@ impl<C: Caller> Inflight<C> {
             repeated: false,
             failed: None,
         });
+        place
+    }
+
+    /// The place the next request will have.
+    pub(super) fn next_place(&self) -> u64 {
+        self.next
+    }
+
+    /// One past the place of the last request that was answered.
+    #[inline]
+    pub(super) fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    /// `caller` gets the reply to the read at `place` too; `false` if there is none to come.
+    pub(super) fn join(&mut self, place: u64, caller: &Rc<C>, ticket: C::Ticket, now: Instant) -> bool {
+        let at = self.slots.partition_point(|slot| slot.place < place);
+        let there = |slot: &&mut Slot<C>| slot.place == place && slot.repeatable && slot.failed.is_none();
+        let Some(slot) = self.slots.get_mut(at).filter(there) else { return false };
+        slot.joined.push(Joined { caller: Rc::clone(caller), ticket, since: now });
+        true
     }
 
     /// The request queued last gets so many replies before its last one. It must not be repeatable.
@@ -143,7 +216,10 @@ impl<C: Caller> Inflight<C> {
 
     /// Whether the next reply is a read's, and whoever asked has no memory for its `len` bytes now.
     pub(super) fn front_refuses(&self, len: usize) -> bool {
-        let refuses = |slot: &Slot<C>| slot.caller.as_ref().is_some_and(|caller| !caller.takes(len));
+        let refuses = |slot: &Slot<C>| {
+            let mut callers = slot.caller.iter().chain(slot.joined.iter().map(|joined| &joined.caller));
+            callers.any(|caller| !caller.takes(len))
+        };
         self.slots.front().is_some_and(|slot| slot.repeatable && refuses(slot))
     }
 
@@ -156,7 +232,7 @@ impl<C: Caller> Inflight<C> {
         }
         if front.more > 0 {
             (front.more, front.begun) = (front.more - 1, true);
-            return Some(Done { caller: front.caller.clone(), ticket: front.ticket });
+            return Some(Done::of(front.caller.clone(), front.ticket));
         }
         if front.len > self.written {
             return None;
@@ -167,7 +243,8 @@ impl<C: Caller> Inflight<C> {
         if self.bytes.is_empty() && self.bytes.capacity() > KEEP {
             self.bytes = BytesMut::new();
         }
-        Some(Done { caller: slot.caller, ticket: slot.ticket })
+        self.answered = slot.place + 1;
+        Some(slot.done())
     }
 
     /// The front request if it has failed: its turn has come.
@@ -177,15 +254,16 @@ impl<C: Caller> Inflight<C> {
             return None;
         }
         self.slots.front()?.failed.as_ref()?;
-        let slot = self.slots.pop_front()?;
+        let mut slot = self.slots.pop_front()?;
         self.failed -= 1;
-        let (failure, request) = slot.failed?;
-        Some((Done { caller: slot.caller, ticket: slot.ticket }, failure, request))
+        let (failure, request) = *slot.failed.take()?;
+        Some((slot.done(), failure, request))
     }
 
     /// When the oldest request was queued or written.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        self.slots.iter().find(|slot| slot.caller.is_some()).map(|slot| slot.since)
+        let slot = self.slots.iter().find(|slot| slot.is_awaited())?;
+        Some(if slot.caller.is_some() { slot.since } else { slot.joined.first()?.since })
     }
 
     /// When the front request was queued or written, if its reply can still come.
@@ -206,14 +284,19 @@ impl<C: Caller> Inflight<C> {
         let count = self.slots.iter().take_while(|s| now.saturating_duration_since(s.since) >= limit).count();
         for slot in self.slots.iter_mut().take(count) {
             let sent = at < self.written;
-            if let Some(caller) = slot.caller.take() {
+            let failure = || match &slot.failed {
+                Some(failed) => failed.0.clone(),
+                None if sent => Failure::TimedOut { after: limit },
+                None => unsent(),
+            };
+            let waited =
+                |joined: &mut Joined<C>| now.saturating_duration_since(joined.since) >= limit || !sent;
+            let joined = slot.joined.extract_if(.., waited).map(|joined| (joined.caller, joined.ticket));
+            for (caller, ticket) in
+                slot.caller.take().map(|caller| (caller, slot.ticket)).into_iter().chain(joined)
+            {
                 let request = Bytes::copy_from_slice(&self.bytes[at..at + slot.len]);
-                let failure = match &slot.failed {
-                    Some((failure, _)) => failure.clone(),
-                    None if sent => Failure::TimedOut { after: limit },
-                    None => unsent(),
-                };
-                late.push((Done { caller: Some(caller), ticket: slot.ticket }, failure, request));
+                late.push((Done::of(Some(caller), ticket), failure(), request));
             }
             at += slot.len;
             if sent {
@@ -245,21 +328,25 @@ impl<C: Caller> Inflight<C> {
         for (i, slot) in self.slots.iter().enumerate() {
             let request = &self.bytes[at..at + slot.len];
             at += slot.len;
-            if let Some(caller) = &slot.caller
-                && (i == 0 || !slot.repeatable || !innocent(request))
-            {
-                tied.push(Rc::as_ptr(caller));
+            if i == 0 || !slot.repeatable || !innocent(request) {
+                let joined = slot.joined.iter().map(|joined| &joined.caller);
+                tied.extend(slot.caller.iter().chain(joined).map(Rc::as_ptr));
             }
         }
         let (mut taken, mut at) = (Vec::new(), 0);
         for slot in &mut self.slots {
             let request = at..at + slot.len;
             at = request.end;
-            let free = slot.caller.as_ref().is_some_and(|caller| !tied.contains(&Rc::as_ptr(caller)));
-            if free && slot.failed.is_none() {
-                let done = Done { caller: slot.caller.take(), ticket: slot.ticket };
-                taken.push((done, Bytes::copy_from_slice(&self.bytes[request])));
+            if slot.failed.is_some() {
+                continue;
             }
+            let free = |caller: &Rc<C>| !tied.contains(&Rc::as_ptr(caller));
+            let first = slot.caller.take_if(|caller| free(caller)).map(|caller| (caller, slot.ticket));
+            let joined = slot.joined.extract_if(.., |joined| free(&joined.caller));
+            let moved = first.into_iter().chain(joined.map(|joined| (joined.caller, joined.ticket)));
+            taken.extend(moved.map(|(caller, ticket)| {
+                (Done::of(Some(caller), ticket), Bytes::copy_from_slice(&self.bytes[request.clone()]))
+            }));
         }
         taken
     }
@@ -269,7 +356,7 @@ impl<C: Caller> Inflight<C> {
     pub(super) fn lost(&mut self, reason: &str, resend: bool) {
         let written = std::mem::take(&mut self.written);
         self.fail(|slot, end| {
-            if slot.caller.is_none() {
+            if !slot.is_awaited() {
                 return Some(Failure::Lost { reason: reason.to_owned() });
             }
             // A request of which a byte is missing has not been executed.
@@ -292,7 +379,7 @@ impl<C: Caller> Inflight<C> {
             at += slot.len;
             begun
         });
-        written.into_iter().any(|slot| !slot.repeatable && slot.caller.is_some())
+        written.into_iter().any(|slot| !slot.repeatable && slot.is_awaited())
     }
 
     /// The connection is given up because the reply to the front request is too large for it: that one
@@ -304,7 +391,7 @@ impl<C: Caller> Inflight<C> {
         let mut front = true;
         self.fail(|slot, end| {
             let request = &all[end - slot.len..end];
-            let fails = slot.caller.is_none() || (slot.repeatable && (front || large(request)));
+            let fails = !slot.is_awaited() || (slot.repeatable && (front || large(request)));
             front = false;
             fails.then_some(Failure::TooLarge)
         });
@@ -330,7 +417,9 @@ impl<C: Caller> Inflight<C> {
             match judge(slot, end) {
                 None => self.bytes.extend_from_slice(&request),
                 Some(failure) => {
-                    (slot.len, slot.failed) = (0, Some((failure, request)));
+                    // What rode with it learns that no reply will come, before anybody else does.
+                    slot.mark = C::Mark::default();
+                    (slot.len, slot.failed) = (0, Some(Box::new((failure, request))));
                     self.failed += 1;
                 }
             }

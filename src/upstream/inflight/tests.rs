@@ -1,11 +1,27 @@
 use super::*;
+use crate::upstream::{Lane, Mark, ServerInfo, Watch};
 
 /// A caller that is only a name.
 #[derive(Debug)]
 struct Name;
 
+impl Mark<Name> for () {
+    fn replied(self, _: &[u8], _: &Lane<Name>) {}
+}
+
+impl Watch for () {
+    fn tracks(&self) -> bool {
+        false
+    }
+    fn opened(&self, _: &ServerInfo) {}
+    fn lost(&self) {}
+    fn pushed(&self, _: &[u8]) {}
+}
+
 impl Caller for Name {
     type Ticket = u32;
+    type Mark = ();
+    type Watch = ();
     fn answered(&self, _: u32, _: &[u8]) {}
     fn failed(&self, _: u32, _: &Failure, _: &[u8]) {}
     fn takes(&self, _: usize) -> bool {
@@ -21,7 +37,7 @@ fn queue(requests: &[(u32, &str, bool)]) -> (Inflight<Name>, Instant) {
     let (now, mut queue) = (Instant::now(), Inflight::default());
     let caller = Rc::new(Name);
     for (ticket, request, repeatable) in requests {
-        queue.push(Some(Rc::clone(&caller)), *ticket, request.as_bytes(), *repeatable, now);
+        queue.push(Some((Rc::clone(&caller), *ticket)), (), request.as_bytes(), *repeatable, now);
     }
     (queue, now)
 }
@@ -98,7 +114,7 @@ fn a_stuck_request_frees_those_behind_it_that_may_be_sent_again() {
         (4, &writer, "set", false),
         (5, &reader, "ping", true),
     ] {
-        q.push(Some(Rc::clone(caller)), ticket, request.as_bytes(), repeatable, now);
+        q.push(Some((Rc::clone(caller), ticket)), (), request.as_bytes(), repeatable, now);
     }
     q.wrote(19);
     let taken = q.take_innocent(|_| true);
@@ -116,7 +132,7 @@ fn a_timed_out_request_keeps_its_place_so_that_its_late_reply_is_nobody_elses() 
     let limit = Duration::from_secs(1);
     assert!(q.time_out(now, limit, || Failure::TooLarge).is_empty());
     let later = now + limit;
-    q.push(Some(Rc::new(Name)), 2, b"next", false, later);
+    q.push(Some((Rc::new(Name), 2)), (), b"next", false, later);
     q.wrote(4);
     let late = q.time_out(later, limit, || Failure::TooLarge);
     assert_eq!((late.len(), late[0].0.ticket, &late[0].2[..]), (1, 1, &b"slow"[..]));
@@ -131,7 +147,7 @@ fn what_an_upstream_does_not_take_is_forgotten_in_time_and_never_sent() {
     let (mut q, now) = queue(&[(1, "set", false), (2, "half", false), (3, "never", false)]);
     q.wrote(3 + 2);
     let limit = Duration::from_secs(1);
-    q.push(Some(Rc::new(Name)), 4, b"young", false, now + limit);
+    q.push(Some((Rc::new(Name), 4)), (), b"young", false, now + limit);
     let late = q.time_out(now + limit, limit, || Failure::TooLarge);
     let told: Vec<_> =
         late.iter().map(|(done, failure, _)| (done.ticket, *failure == Failure::TooLarge)).collect();
@@ -149,7 +165,7 @@ fn what_an_upstream_does_not_take_is_forgotten_in_time_and_never_sent() {
 fn waiting_for_a_connection_ends() {
     let (mut q, now) = queue(&[(1, "a", true)]);
     let limit = Duration::from_secs(1);
-    q.push(Some(Rc::new(Name)), 2, b"b", true, now + limit);
+    q.push(Some((Rc::new(Name), 2)), (), b"b", true, now + limit);
     q.give_up(now + limit, limit, &Failure::TooLarge);
     assert_eq!(q.settle().unwrap().0.ticket, 1);
     assert!(q.settle().is_none());
@@ -168,7 +184,7 @@ fn whatever_happens_every_request_ends_once_and_in_order() {
             match random.u8(0..10) {
                 0..=3 => {
                     let request = vec![b'x'; random.usize(1..9)];
-                    q.push(Some(Rc::clone(&caller)), pushed, &request, random.bool(), now);
+                    q.push(Some((Rc::clone(&caller), pushed)), (), &request, random.bool(), now);
                     pushed += 1;
                 }
                 4..=5 => q.wrote(random.usize(0..=q.unwritten().len())),
@@ -193,7 +209,7 @@ fn whatever_happens_every_request_ends_once_and_in_order() {
 fn parts(written: usize) -> Inflight<Name> {
     let (mut q, now) = queue(&[(1, "multi-get-exec", false)]);
     q.expect_more(2);
-    q.push(Some(Rc::new(Name)), 2, b"next", false, now);
+    q.push(Some((Rc::new(Name), 2)), (), b"next", false, now);
     q.wrote(written);
     q
 }

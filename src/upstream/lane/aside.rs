@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::replies::is_alike;
 use super::{Lane, Lanes};
 use crate::resp::Proto;
-use crate::upstream::{Caller, Failure};
+use crate::upstream::{Caller, Failure, Watch};
 
 /// How long a lane may be silent with work outstanding before it is suspected.
 const SUSPECT: Duration = Duration::from_millis(100);
@@ -39,8 +39,8 @@ impl<C: Caller> Lanes<C> {
             }
             let other = self.lane(lane.db, &lane.credential);
             for (done, request) in moved {
-                if let Some(caller) = done.caller {
-                    other.send(&caller, done.ticket, &request, true, 1, now);
+                for (caller, ticket) in done.callers() {
+                    other.send((&caller, ticket), C::Mark::default(), &request, true, 1, now);
                 }
             }
         }
@@ -59,7 +59,7 @@ impl<C: Caller> Lane<C> {
     /// at once, as they would be on their own connections.
     async fn check(self: Rc<Self>, heard: u64) {
         let since = Instant::now();
-        let asked = self.shared.connect(Proto::Resp3, self.db, &self.credential).await;
+        let asked = self.shared.connect(Proto::Resp3, self.db, &self.credential, false).await;
         // A server that takes its time with everybody is slow, not stuck: another lane would be no better.
         let prompt = since.elapsed() < SUSPECT;
         let alive = matches!(asked, Ok(_) | Err(Failure::Refused(_)));
@@ -67,6 +67,8 @@ impl<C: Caller> Lane<C> {
             tracing::warn!(db = self.db, waiting = self.queue.borrow().len(), "lane is stuck: set aside");
             self.aside.set(true);
             self.retired.set(true);
+            // Who comes from now on gets another lane: nothing of this one is given out any more.
+            self.watch.lost();
         }
         self.suspected.set(false);
     }

@@ -17,13 +17,33 @@ const FREE_CLOSE: Duration = Duration::from_secs(30);
 pub struct Lanes<C: Caller> {
     shared: Arc<Shared>,
     scratch: Rc<RefCell<BytesMut>>,
+    watch: NewWatch<C>,
     pub(super) open: RefCell<Vec<Rc<Lane<C>>>>,
 }
 
+/// Who watches a new lane.
+struct NewWatch<C: Caller>(Box<dyn Fn(&Credential) -> Rc<C::Watch>>);
+
+impl<C: Caller> std::fmt::Debug for NewWatch<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewWatch")
+    }
+}
+
 impl<C: Caller> Lanes<C> {
-    /// No lane yet. `scratch` is the worker's read buffer.
-    pub fn new(shared: Arc<Shared>, scratch: Rc<RefCell<BytesMut>>) -> Self {
-        Self { shared, scratch, open: RefCell::new(Vec::new()) }
+    /// No lane yet. `scratch` is the worker's read buffer; `watch` names who watches a new
+    /// lane that acts as a credential.
+    pub fn new(
+        shared: Arc<Shared>,
+        scratch: Rc<RefCell<BytesMut>>,
+        watch: impl Fn(&Credential) -> Rc<C::Watch> + 'static,
+    ) -> Self {
+        Self { shared, scratch, watch: NewWatch(Box::new(watch)), open: RefCell::new(Vec::new()) }
+    }
+
+    /// Shows every lane to `look`.
+    pub fn each(&self, mut look: impl FnMut(&Rc<Lane<C>>)) {
+        self.open.borrow().iter().for_each(|lane| look(lane));
     }
 
     /// The lane to `db` as `credential`. Opens no connection: the first request does. Must be called
@@ -31,14 +51,15 @@ impl<C: Caller> Lanes<C> {
     pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {
         let mut open = self.open.borrow_mut();
         let fits = |lane: &&Rc<Lane<C>>| {
-            let holds = lane.revoked.get().is_none() && lane.doubted.get().is_none();
+            // One that is set aside ends as soon as it is empty, listed or not: what came then was lost.
+            let holds = lane.revoked.get().is_none() && lane.doubted.get().is_none() && !lane.aside.get();
             lane.db == db && lane.credential == *credential && holds
         };
         if let Some(lane) = open.iter().find(fits) {
             return Rc::clone(lane);
         }
-        let lane =
-            Rc::new(Lane::new(Arc::clone(&self.shared), db, credential.clone(), Rc::clone(&self.scratch)));
+        let (shared, scratch) = (Arc::clone(&self.shared), Rc::clone(&self.scratch));
+        let lane = Rc::new(Lane::new(shared, db, credential.clone(), scratch, (self.watch.0)(credential)));
         open.push(Rc::clone(&lane));
         tokio::task::spawn_local(Rc::clone(&lane).run());
         lane

@@ -23,7 +23,7 @@ use tokio::time::sleep;
 use super::backoff::Backoff;
 use super::handshake::Link;
 use super::inflight::{Done, Inflight};
-use super::{Caller, Class, Credential, Failure, Permit, ServerInfo, Shared};
+use super::{Caller, Class, Credential, Failure, Permit, ServerInfo, Shared, Watch};
 use crate::resp::Proto;
 
 /// Who holds a lane that no session holds: the list, and the lane's task.
@@ -39,6 +39,7 @@ pub struct Lane<C: Caller> {
     db: u32,
     credential: Credential,
     queue: RefCell<Inflight<C>>,
+    watch: Rc<C::Watch>,
     scratch: Rc<RefCell<BytesMut>>,
     waker: RefCell<Option<Waker>>,
     signalled: Cell<bool>,
@@ -58,6 +59,8 @@ pub struct Lane<C: Caller> {
     down: RefCell<Option<Down>>,
     /// A reply is arriving that is too large to be waited for.
     clogged: Cell<bool>,
+    /// Which server its connection is, or was, to.
+    generation: Cell<u64>,
     /// Since when the server has hung up on a client's own credential: whether it still holds is to be
     /// found out.
     doubted: Cell<Option<Instant>>,
@@ -85,8 +88,15 @@ struct End {
 }
 
 impl<C: Caller> Lane<C> {
-    fn new(shared: Arc<Shared>, db: u32, credential: Credential, scratch: Rc<RefCell<BytesMut>>) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        db: u32,
+        credential: Credential,
+        scratch: Rc<RefCell<BytesMut>>,
+        watch: Rc<C::Watch>,
+    ) -> Self {
         Self {
+            watch,
             shared,
             db,
             credential,
@@ -104,31 +114,77 @@ impl<C: Caller> Lane<C> {
             info: RefCell::default(),
             down: RefCell::default(),
             clogged: Cell::new(false),
+            generation: Cell::new(0),
             doubted: Cell::new(None),
             revoked: Cell::new(None),
         }
     }
 
-    /// Queues a request; its replies, so many, or its failure, come to `caller`. Never waits.
-    /// `repeatable`: sending it twice does no harm, so it survives a lost connection.
+    /// Queues a request; its replies, so many, or its failure, come to `caller`, after `mark` has been told.
+    /// Never waits. `repeatable`: sending it twice does no harm, so it survives a lost connection. Answers
+    /// its place among all requests of the lane.
     #[inline]
     pub fn send(
         &self,
-        caller: &Rc<C>,
-        ticket: C::Ticket,
+        (caller, ticket): (&Rc<C>, C::Ticket),
+        mark: C::Mark,
         request: &[u8],
         repeatable: bool,
         replies: usize,
         now: Instant,
-    ) {
+    ) -> u64 {
         let mut queue = self.queue.borrow_mut();
-        queue.push(Some(Rc::clone(caller)), ticket, request, repeatable, now);
+        let place = queue.push(Some((Rc::clone(caller), ticket)), mark, request, repeatable, now);
         if replies > 1 {
             queue.expect_more(replies - 1);
         }
         drop(queue);
         self.sends.set(self.sends.get() + 1);
         self.signal();
+        place
+    }
+
+    /// Queues a request that no caller waits for; only `mark` is told of the reply. It is not sent again
+    /// on another connection.
+    pub fn ask(&self, mark: C::Mark, request: &[u8], now: Instant) -> u64 {
+        let place = self.queue.borrow_mut().push(None, mark, request, false, now);
+        self.signal();
+        place
+    }
+
+    /// `caller` gets the reply, or the failure, of the read at `place` as if it had sent it. `false`: there
+    /// is none to come, and nothing has happened.
+    pub fn join(&self, place: u64, caller: &Rc<C>, ticket: C::Ticket, now: Instant) -> bool {
+        self.queue.borrow_mut().join(place, caller, ticket, now)
+    }
+
+    /// The place the next request will have.
+    pub fn next_place(&self) -> u64 {
+        self.queue.borrow().next_place()
+    }
+
+    /// One past the place of the last request that was answered: whatever has a place from there on, and
+    /// everything the server did before, is still to come.
+    #[inline]
+    pub fn answered(&self) -> u64 {
+        self.queue.borrow().answered()
+    }
+
+    /// Who watches it.
+    #[inline]
+    pub fn watch(&self) -> &Rc<C::Watch> {
+        &self.watch
+    }
+
+    /// Whether its connection is to the server that is the current one.
+    #[inline]
+    pub fn is_current(&self) -> bool {
+        self.generation.get() == self.shared.generation()
+    }
+
+    /// Whether it cannot be reached: the last attempt to connect has failed.
+    pub fn is_down(&self) -> bool {
+        self.info.borrow().is_none() && self.down.borrow().is_some()
     }
 
     /// What the server said of itself, while there is a connection.
@@ -215,7 +271,9 @@ impl<C: Caller> Lane<C> {
     async fn connect(&self) -> Result<(Link, Permit), Failure> {
         // Whoever gives up meanwhile is told by the permit's own timeout that connections are short.
         let permit = self.shared.permit(Class::Lane).await?;
-        let link = self.while_waiting(self.shared.connect(Proto::Resp3, self.db, &self.credential)).await?;
+        let track = self.watch.tracks();
+        let attempt = self.shared.connect(Proto::Resp3, self.db, &self.credential, track);
+        let link = self.while_waiting(attempt).await?;
         Ok((link, permit))
     }
 
@@ -263,7 +321,9 @@ impl<C: Caller> Lane<C> {
 
     fn up(&self, link: &Link) {
         self.doubted.set(None);
+        self.generation.set(link.generation);
         *self.info.borrow_mut() = Some(Rc::clone(&link.info));
+        self.watch.opened(&link.info);
         if let Some(down) = self.down.borrow_mut().take() {
             tracing::info!(peer = %link.peer, db = self.db, after = ?down.since.elapsed(), "upstream lane is back");
         } else {
@@ -275,6 +335,7 @@ impl<C: Caller> Lane<C> {
 
     fn ended(&self, End { reason, ours }: &End) {
         *self.info.borrow_mut() = None;
+        self.watch.lost();
         let waiting = self.queue.borrow().len();
         if waiting > 0 && !ours {
             tracing::warn!(db = self.db, reason, waiting, "upstream lane lost");
@@ -307,23 +368,19 @@ impl<C: Caller> Lane<C> {
     /// Tells the callers at the front of the queue whose requests have failed.
     fn settle(&self) {
         let mut touched = Vec::new();
-        while let Some((Done { caller: Some(caller), ticket }, failure, request)) = self.next_settled() {
-            caller.failed(ticket, &failure, &request);
-            if caller.touched() {
-                touched.push(caller);
+        while let Some((done, failure, request)) = self.next_settled() {
+            for (caller, ticket) in done.callers() {
+                caller.failed(ticket, &failure, &request);
+                if caller.touched() {
+                    touched.push(caller);
+                }
             }
         }
         touched.iter().for_each(C::flush);
     }
 
-    /// The next failed request at the front that somebody waits for.
+    /// The next failed request at the front.
     fn next_settled(&self) -> Option<(Done<C>, Failure, bytes::Bytes)> {
-        let mut queue = self.queue.borrow_mut();
-        loop {
-            let settled = queue.settle()?;
-            if settled.0.caller.is_some() {
-                return Some(settled);
-            }
-        }
+        self.queue.borrow_mut().settle()
     }
 }

@@ -10,7 +10,7 @@ use crate::net::{self, ReadHalf};
 use crate::resp::request::Args;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::resp::scan::request::{Limits, RequestScanner};
-use crate::upstream::{Caller, Failure, Shared};
+use crate::upstream::{Caller, Failure, Mark, Shared, Watch};
 
 /// Reads per turn before others get theirs.
 const READS_PER_TURN: usize = 8;
@@ -21,6 +21,10 @@ const MAX_READ: usize = 256 * 1024;
 
 /// A reply from this size on is given only to a caller that has memory for it.
 const WEIGHTY: usize = 16 * 1024;
+
+/// Bytes of a push that is still not whole at which the connection is given up. The longest are names of
+/// keys, and what they say is said by the loss of the connection as well.
+const MOST_PUSH: usize = 16 * 1024 * 1024;
 
 /// What happens to the reply that is arriving.
 #[derive(Debug, Default)]
@@ -56,7 +60,7 @@ impl<C: Caller> Replies<C> {
             read,
             partial: BytesMut::new(),
             seen: 0,
-            scanner: ReplyScanner::default(),
+            scanner: ReplyScanner::strict(),
             fate: Fate::Gather,
             reserved: 0,
             touched: Vec::new(),
@@ -121,7 +125,13 @@ impl<C: Caller> Replies<C> {
         while seen < bytes.len() {
             match self.scanner.feed(&bytes[seen..]).map_err(|e| e.to_string())? {
                 Fed::Partial => {
-                    self.judge(bytes.len() - start, lane);
+                    let is_push = bytes[start] == b'>' && matches!(self.fate, Fate::Gather);
+                    if is_push && bytes.len() - start > MOST_PUSH {
+                        return Err("the upstream sent a push without an end".into());
+                    }
+                    if !is_push {
+                        self.judge(bytes.len() - start, lane);
+                    }
                     return Ok(start);
                 }
                 Fed::Whole(n) => {
@@ -137,6 +147,7 @@ impl<C: Caller> Replies<C> {
     #[inline]
     fn reply(&mut self, reply: &[u8], lane: &Lane<C>) -> Result<(), String> {
         if reply.first() == Some(&b'>') && matches!(self.fate, Fate::Gather) {
+            lane.watch.pushed(reply);
             return Ok(());
         }
         let fate = std::mem::take(&mut self.fate);
@@ -153,12 +164,17 @@ impl<C: Caller> Replies<C> {
             Fate::Gather => Vec::new(),
             Fate::Drain(_) => queue.front_request().to_vec(),
         };
-        let done = queue.answer().ok_or("the upstream sent a reply nobody asked for")?;
+        let mut done = queue.answer().ok_or("the upstream sent a reply nobody asked for")?;
         drop(queue);
-        if let Some(caller) = done.caller {
-            match fate {
-                Fate::Gather => caller.answered(done.ticket, reply),
-                Fate::Drain(failure) => caller.failed(done.ticket, &failure, &request),
+        let mark = std::mem::take(&mut done.mark);
+        match fate {
+            Fate::Gather => mark.replied(reply, lane),
+            Fate::Drain(_) => drop(mark),
+        }
+        for (caller, ticket) in done.callers() {
+            match &fate {
+                Fate::Gather => caller.answered(ticket, reply),
+                Fate::Drain(failure) => caller.failed(ticket, failure, &request),
             }
             if caller.touched() {
                 self.touched.push(caller);

@@ -141,8 +141,8 @@ impl<C: Caller> Lane<C> {
         };
         let late = self.queue.borrow_mut().time_out(now, limit, unsent);
         for (done, failure, request) in late {
-            if let Some(caller) = done.caller {
-                caller.failed(done.ticket, &failure, &request);
+            for (caller, ticket) in done.callers() {
+                caller.failed(ticket, &failure, &request);
                 caller.touched();
                 caller.flush();
             }
@@ -169,7 +169,7 @@ impl<C: Caller> Lane<C> {
                 // The last check is still unanswered, or so is what has timed out: leave it at that.
                 return Ok((limit / 2).min(serving.check_after));
             }
-            queue.push(None, C::Ticket::default(), PING, true, now);
+            queue.push(None, C::Mark::default(), PING, true, now);
             serving.spoke = now;
         }
         // Whatever is queued from now on is looked at when it is due, not when the next check is.

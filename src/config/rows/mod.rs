@@ -1,5 +1,9 @@
 //! The rows of the table, section by section. Only data.
 
+mod cache;
+
+pub(super) use cache::CACHE;
+
 use super::field::{Bare, Field, Part};
 use super::setting::{Setting, fixed, live};
 use super::texts::{appendfsync, log_level, maxmemory_policy, save_points};
@@ -279,8 +283,12 @@ pub(super) const LOG: &[Setting] = &[
 ];
 
 pub(super) const FEATURES: &[Setting] = &[
-    live("features.cache", Field::Bool(|c| &mut c.features.cache), "The near cache.")
-        .env(&["REDIS_CACHE_ENABLED"]),
+    live(
+        "features.cache",
+        Field::Bool(|c| &mut c.features.cache),
+        "The near cache; false is the same as cache.mode = \"off\".",
+    )
+    .env(&["REDIS_CACHE_ENABLED"]),
     live(
         "features.pubsub",
         Field::Bool(|c| &mut c.features.pubsub),

@@ -1,0 +1,81 @@
+//! The cache as sessions use it: what is answered from memory, what is sent so that it can be kept, and what
+//! has to wait for a lane to catch up.
+//!
+//! Owns: the cache's side of every request and reply ([`mark`], [`watch`]), signals and their fences
+//! ([`signals`]), and what a connection of one's own has under way ([`underway`]). Never: decides whether an
+//! entry is current; that is `cache`.
+
+mod clock;
+mod doing;
+mod mark;
+mod queued;
+mod read;
+mod rights;
+mod signals;
+mod underway;
+mod verify;
+mod watch;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Worker;
+use crate::cache::{Near, PerWorker};
+pub use mark::Mark;
+pub(super) use queued::Queued;
+pub(super) use read::Seen;
+pub(super) use signals::Signal;
+pub use signals::{Bells, Signals};
+pub(super) use underway::Underway;
+pub use watch::LaneWatch;
+
+/// One worker's part of the cache, as its sessions use it.
+#[derive(Debug)]
+pub struct Keeper {
+    /// The cache's own part.
+    pub worker: Rc<PerWorker>,
+    /// What waits for lanes.
+    pub signals: Rc<Signals>,
+}
+
+impl Keeper {
+    /// The part of worker `index`.
+    pub fn new(near: &Arc<Near>, bells: &Arc<Bells>, index: usize) -> Self {
+        let worker = Rc::new(PerWorker::new(Arc::clone(near), index));
+        let signals = Rc::new(Signals::new(Rc::clone(&worker), Arc::clone(bells)));
+        Self { worker, signals }
+    }
+
+    /// Whether anything may be kept at all.
+    #[inline]
+    pub(super) fn is_on(&self) -> bool {
+        self.worker.near.is_on()
+    }
+}
+
+/// Keeps `worker`'s lanes vouched for and its signals moving. Never ends.
+pub async fn tend(worker: Rc<Worker>) {
+    let near = Rc::clone(&worker.keeper.worker);
+    if !near.near.is_on() {
+        return;
+    }
+    let mut beat = interval((near.near.settings.max_staleness / 5).max(Duration::from_millis(1)));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let beats = async {
+        loop {
+            beat.tick().await;
+            let now = clock::now();
+            worker.lanes.each(|lane| lane.watch().beat(lane, now));
+        }
+    };
+    let rights = async {
+        // One is enough for all.
+        if worker.index == 0 {
+            rights::watch(Rc::clone(&worker)).await;
+        }
+    };
+    tokio::join!(beats, rights, Rc::clone(&worker.keeper.signals).run(&worker.lanes));
+}
