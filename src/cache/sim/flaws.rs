@@ -7,6 +7,8 @@ use super::world::World;
 
 fn plan(flaw: Flaw) -> Plan {
     let base = Plan::only(&[(Does::Set, 6)], &[(Outside::Set, 1), (Outside::Mset, 1)]);
+    // Frames come one by one, and late.
+    let slow = |plan| Plan { stalls: 150, stall: 8 * MILLI, keys: 1, sessions: 5, ..plan };
     match flaw {
         Flaw::HitFresh => Plan {
             troubles: vec![(Trouble::HalfOpen, 1)],
@@ -14,17 +16,25 @@ fn plan(flaw: Flaw) -> Plan {
             length: 200 * MILLI,
             ..Plan::only(&[], &[(Outside::Set, 1)])
         },
-        Flaw::FenceDeadline | Flaw::InstallEpoch | Flaw::Fence => Plan {
+        Flaw::FenceDeadline | Flaw::Fence => Plan {
             outside: 4 * MILLI,
             stalls: 60,
             stall: 40 * MILLI,
             ..Plan::only(&[], &[(Outside::Signal, 1)])
         },
+        Flaw::InstallEpoch => Plan {
+            outside: 4 * MILLI,
+            stall: 20 * MILLI,
+            ..slow(Plan::only(&[], &[(Outside::Signal, 4), (Outside::Flush, 1)]))
+        },
+        Flaw::LateStamp | Flaw::InstallStamp | Flaw::Join => {
+            slow(Plan::only(&[(Does::Set, 15), (Does::Exec, 5)], &[]))
+        }
         Flaw::NullPush | Flaw::HitEpoch => Plan::only(&[(Does::Set, 6)], &[(Outside::Flush, 1)]),
         Flaw::OwnSession => Plan { stalls: 80, ..Plan::only(&[(Does::Peek, 20)], &[(Outside::Set, 1)]) },
         Flaw::Together => Plan { yields: true, ..Plan::only(&[(Does::Mget, 200)], &[(Outside::Mset, 1)]) },
-        Flaw::LostEpoch => Plan { troubles: vec![(Trouble::Lane, 1)], trouble: 20 * MILLI, ..base },
-        Flaw::GlobalStart | Flaw::GlobalEnd | Flaw::GlobalMark => {
+        Flaw::LostEpoch => Plan { trouble: 20 * MILLI, ..base },
+        Flaw::HitWord | Flaw::InstallWord | Flaw::GlobalStart | Flaw::GlobalEnd | Flaw::GlobalMark => {
             Plan { dbs: 2, ..Plan::only(&[(Does::Swap, 6)], &[(Outside::Set, 1)]) }
         }
         Flaw::Ttl | Flaw::HitDeadline => {
@@ -40,7 +50,7 @@ fn survey() {
     for flaw in Flaw::ALL {
         let mut found = 0;
         let mut first = None;
-        for seed in 0..100 {
+        for seed in 0..150 {
             if let Err((why, _)) = World::new(seed, |_| plan(flaw), &[flaw], false).run() {
                 found += 1;
                 first.get_or_insert((seed, why));
@@ -50,6 +60,6 @@ fn survey() {
         for seed in 0..20 {
             bad += usize::from(World::new(seed, |_| plan(flaw), &[], false).run().is_err());
         }
-        eprintln!("{flaw:?}: {found}/100, {bad} {first:?}");
+        eprintln!("{flaw:?}: {found}/150, {bad} {first:?}");
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct Track {
 
 impl Track {
     pub(super) fn new(part: &Rc<PerWorker>, worker: usize, db: usize) -> Self {
-        let lane = Rc::new(Lane::new(Rc::clone(part)));
+        let lane = Rc::new(Lane::new(Rc::clone(part), 0));
         Self { worker, db, lane, wire: None, slots: VecDeque::new(), sent: 0, answered: 0, floor: 0 }
     }
 }
@@ -155,9 +155,14 @@ impl World {
                 {
                     self.enqueue(lane, &words(&ask), What::Fields(fill), false);
                 }
-                for whose in waiters {
-                    let (bytes, changed) = (bytes.clone(), Vec::new());
-                    self.answer(whose, Answer::Reply { bytes, at, changed });
+                // Whoever joined asked later than the first.
+                for (index, whose) in waiters.into_iter().enumerate() {
+                    let bytes = bytes.clone();
+                    let answer = match index {
+                        0 => Answer::Reply { bytes, at, changed: Vec::new() },
+                        _ => Answer::Joined { bytes, at },
+                    };
+                    self.answer(whose, answer);
                 }
             }
             What::Write(whose, marks) => {

@@ -58,10 +58,10 @@ impl World {
         let (db, key) = super::server::whose(reg);
         self.wires.after(later, Event::Reclaim(db, key));
         if self.acknowledged.contains(&state.since) {
-            self.raise(&[reg], at);
+            self.floors.ended[reg] = at;
         } else {
             let when = self.when[state.since as usize] + PATIENCE;
-            self.wires.at(when, Event::Floor(vec![reg], at));
+            self.wires.at(when, Event::Ended(reg, at));
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::check::{Floors, moment};
+use super::check::{Floors, How, moment};
 use super::foreign::Own;
 use super::kit::{Request, permit};
 use super::lanes::{What, Whose};
@@ -21,7 +21,16 @@ use crate::command;
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     Hit(Vec<u8>),
-    Reply { bytes: Vec<u8>, at: Moment, changed: Vec<Reg> },
+    Reply {
+        bytes: Vec<u8>,
+        at: Moment,
+        changed: Vec<Reg>,
+    },
+    /// The reply to somebody else's read, which was sent before.
+    Joined {
+        bytes: Vec<u8>,
+        at: Moment,
+    },
     Lost,
 }
 
@@ -261,9 +270,10 @@ impl World {
     /// The client is given an answer: held against the contract, and remembered for what comes later.
     fn give(&mut self, session: usize, first: &Pending) {
         let lane = self.lane_of(session, first.op.db);
-        let (hit, bytes, at, changed) = match first.answer.clone() {
-            Some(Answer::Hit(bytes)) => (true, bytes, None, Vec::new()),
-            Some(Answer::Reply { bytes, at, changed }) => (false, bytes, Some(at), changed),
+        let (how, bytes, at, changed) = match first.answer.clone() {
+            Some(Answer::Hit(bytes)) => (How::Memory, bytes, None, Vec::new()),
+            Some(Answer::Reply { bytes, at, changed }) => (How::Server, bytes, Some(at), changed),
+            Some(Answer::Joined { bytes, at }) => (How::Joined, bytes, Some(at), Vec::new()),
             _ => return self.say(|| format!("session {session}: {} failed", first.op.text)),
         };
         if at == Some(NO_MOMENT) {
@@ -272,17 +282,18 @@ impl World {
         }
         let shown = if matches!(first.op.kind, Kind::Read | Kind::Peek) {
             self.worth.reads += 1;
-            self.worth.hits += u64::from(hit);
+            self.worth.hits += u64::from(how == How::Memory);
             let seen = first.op.seen(&bytes);
-            let how = if hit { "from memory" } else { "from the server" };
-            self.say(|| format!("session {session}: {} is {seen:?} {how}", first.op.text));
-            let (floors, floor) = (&first.floors, self.sessions[session].floor);
-            match moment(&self.server, &seen, floors, floor, first.asked, at) {
+            self.say(|| format!("session {session}: {} is {seen:?}, {how:?}", first.op.text));
+            let (floors, session_floor) = (&first.floors, self.sessions[session].floor);
+            match moment(&self.server, &seen, floors, session_floor, (first.asked, how), at) {
                 Ok(shown) => {
                     self.reveal(session, first, shown);
                     shown
                 }
-                Err(why) => return self.fail(format!("session {session}, {} {how}: {why}", first.op.text)),
+                Err(why) => {
+                    return self.fail(format!("session {session}, {}, {how:?}: {why}", first.op.text));
+                }
             }
         } else {
             self.worth.writes += 1;
@@ -309,7 +320,9 @@ impl World {
     /// write that it sends later.
     fn reveal(&mut self, session: usize, first: &Pending, shown: Moment) {
         let seen = match &first.answer {
-            Some(Answer::Hit(bytes) | Answer::Reply { bytes, .. }) => first.op.seen(bytes),
+            Some(Answer::Hit(bytes) | Answer::Reply { bytes, .. } | Answer::Joined { bytes, .. }) => {
+                first.op.seen(bytes)
+            }
             _ => return,
         };
         let counted = seen.count.iter().flat_map(|(regs, _)| regs.iter());

@@ -26,6 +26,8 @@ pub(super) enum Event {
     Reclaim(usize, usize),
     /// From now on nobody may see anything older.
     Floor(Vec<Reg>, Moment),
+    /// From now on nobody may see what has come to its end then.
+    Ended(Reg, Moment),
     Beat(usize),
     /// A worker is told that a fence has been asked for.
     Wake(usize),

@@ -157,6 +157,7 @@ impl World {
                 self.spread();
             }
             Event::Floor(regs, at) => self.raise(&regs, at),
+            Event::Ended(reg, at) => self.floors.ended[reg] = self.floors.ended[reg].max(at),
             Event::Beat(lane) => self.beat(lane),
             Event::Wake(worker) => self.wake(worker),
             Event::Look(id) => self.look_at(id),
@@ -178,7 +179,7 @@ impl World {
             return;
         }
         self.inside = true;
-        for _ in 0..self.rng.u8(1..6) {
+        for _ in 0..self.rng.u8(1..if yields { 40 } else { 6 }) {
             let (tracks, sessions) = (&self.tracks, &self.sessions);
             let elsewhere = |owner: Owner| match owner {
                 Owner::Lane(lane) => yields || tracks[lane].worker != worker,
@@ -186,9 +187,12 @@ impl World {
                 Owner::Subscriber(other) => other != worker,
             };
             let next = self.wires.pop_if(|event, wires| match event {
-                Event::Up(_) | Event::Outside | Event::Expire(..) | Event::Reclaim(..) | Event::Floor(..) => {
-                    true
-                }
+                Event::Up(_)
+                | Event::Outside
+                | Event::Expire(..)
+                | Event::Reclaim(..)
+                | Event::Floor(..)
+                | Event::Ended(..) => true,
                 Event::Down(wire) => elsewhere(wires[*wire].owner),
                 Event::Turn(session) => sessions[*session].worker != worker,
                 _ => false,
