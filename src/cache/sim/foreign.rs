@@ -21,6 +21,10 @@ impl World {
         let wire = match self.sessions[session].wire {
             Some(wire) => wire,
             None => {
+                // Who opens a connection sees whether it leads to where the others do.
+                if self.tracks.iter().filter_map(|track| track.wire).any(|wire| self.server.is_behind(wire)) {
+                    self.move_all();
+                }
                 let peer = self.server.accept();
                 self.wires.open(peer, Owner::Session(session), op.db);
                 self.sessions[session].wire = Some(peer);

@@ -177,11 +177,12 @@ impl World {
     }
 
     /// The server is not the master any more: everything is void, and everybody moves to the new one.
-    fn move_all(&mut self) {
+    pub(super) fn move_all(&mut self) {
         self.say(|| "the master is another".into());
         self.near.flush();
         (0..self.tracks.len()).for_each(|lane| self.lose(lane));
         (0..self.sessions.len()).for_each(|session| self.lose_own(session));
+        (0..self.plan.workers).for_each(|worker| self.subscribe(worker));
     }
 
     pub(super) fn begin_writes(&mut self, names: &[&str]) -> Vec<(Stripe, bool)> {

@@ -42,7 +42,9 @@ impl World {
                 self.server.run(None, db, "LPUSH");
             } else {
                 let subscriber = self.subscribers[self.rng.usize(..self.subscribers.len())];
-                self.server.out.push((subscriber, Frame::Message(at)));
+                if !self.server.is_behind(subscriber) {
+                    self.server.out.push((subscriber, Frame::Message(at)));
+                }
             }
         }
         self.spread();

@@ -78,6 +78,8 @@ pub(super) struct Plan {
     /// In a thousand: how many messages are held up, and for how long at most.
     pub(super) stalls: u64,
     pub(super) stall: Time,
+    /// In a thousand: how many pushes are held up besides.
+    pub(super) late_pushes: u64,
     /// A read of several keys is interrupted by others of its own worker.
     pub(super) yields: bool,
     pub(super) does: Vec<(Does, u64)>,
@@ -102,6 +104,7 @@ impl Plan {
             trouble: rng.u64(40..400) * MILLI,
             stalls: rng.u64(0..40),
             stall: rng.u64(2..60) * MILLI,
+            late_pushes: rng.u64(0..40),
             yields: rng.bool(),
             does: vec![
                 (Does::Get, 100),
@@ -154,6 +157,7 @@ impl Plan {
             trouble: 1000 * MILLI,
             stalls: 40,
             stall: 12 * MILLI,
+            late_pushes: 0,
             yields: false,
             does: [&[(Does::Get, 50)], more].concat(),
             outsides: outsides.to_vec(),

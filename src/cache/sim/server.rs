@@ -155,6 +155,11 @@ impl Server {
         self.waiting.clear();
     }
 
+    /// Whether a connection leads to a former master.
+    pub(super) fn is_behind(&self, peer: usize) -> bool {
+        self.peers[peer].left_at.is_some()
+    }
+
     pub(super) fn is(&self, reg: Reg) -> State {
         let Some(at) = self.stands else { return self.history[reg][self.history[reg].len() - 1] };
         let state = self.history[reg][self.place(reg, at)];

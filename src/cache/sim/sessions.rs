@@ -193,7 +193,7 @@ impl World {
         let several = request.args().len() > 2 && matches!(op.text.as_bytes()[0], b'M' | b'E');
         let query = request.query(&lane);
         if may && several {
-            if let Some(bytes) = self.together(at, &request) {
+            if let Some(bytes) = self.together(whose.0, at, &request) {
                 self.worth.together += 1;
                 return self.answer(whose, Answer::Hit(bytes));
             }
@@ -226,8 +226,8 @@ impl World {
     }
 
     /// Several keys out of memory: all, and all current once the last has been looked at (I14).
-    fn together(&mut self, at: usize, request: &Request) -> Option<Vec<u8>> {
-        let (lane, worker) = (std::rc::Rc::clone(&self.tracks[at].lane), self.tracks[at].worker);
+    fn together(&mut self, session: usize, at: usize, request: &Request) -> Option<Vec<u8>> {
+        let lane = std::rc::Rc::clone(&self.tracks[at].lane);
         let args = request.args();
         let counts = args.is(0, "EXISTS");
         let one = Request::of(if counts { "EXISTS k" } else { "GET k" });
@@ -237,7 +237,7 @@ impl World {
             let query = Query::part(&self.near.hasher, lane.number, row, &args, key);
             all.push(lane.find(permit(), &query, self.wires.now)?);
             if key + 1 < args.len() {
-                self.others_go_on(worker);
+                self.others_go_on(session);
             }
         }
         let now = self.wires.now;

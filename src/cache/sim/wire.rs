@@ -135,6 +135,8 @@ impl Wires {
         }
         // What stands together mostly comes together.
         let delay = if rng.bool() { delay } else { 0 };
+        let is_late = matches!(frame, Frame::Push(_)) && rng.u64(..1000) < plan.late_pushes;
+        let delay = if is_late { delay + rng.u64(..plan.stall) } else { delay };
         at.last_down = at.last_down.max(now + delay.max(MILLI / 50));
         at.down.push_back(frame);
         let when = at.last_down;

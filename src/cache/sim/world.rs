@@ -103,9 +103,8 @@ impl World {
                 let beat = world.rng.u64(..BEAT);
                 world.wires.after(beat, Event::Beat(lane));
             }
-            let peer = world.server.accept();
-            world.wires.open(peer, Owner::Subscriber(worker), 0);
-            world.subscribers.push(peer);
+            world.subscribers.push(0);
+            world.subscribe(worker);
         }
         for session in 0..world.plan.sessions {
             let (worker, db) = (world.rng.usize(..world.plan.workers), world.rng.usize(..world.plan.dbs));
@@ -116,6 +115,12 @@ impl World {
         world.wires.after(world.plan.outside / 2, Event::Outside);
         world.wires.after(world.plan.trouble / 2, Event::Trouble);
         world
+    }
+
+    pub(super) fn subscribe(&mut self, worker: usize) {
+        let peer = self.server.accept();
+        self.wires.open(peer, Owner::Subscriber(worker), 0);
+        self.subscribers[worker] = peer;
     }
 
     /// Runs to the end, or until somebody was shown what nobody may see.
@@ -172,9 +177,10 @@ impl World {
         self.look_at_holds();
     }
 
-    /// While `worker` is in the middle of something, others go on.
-    pub(super) fn others_go_on(&mut self, worker: usize) {
-        let yields = self.plan.yields;
+    /// While a session is in the middle of something, others go on: of other workers, or (`yields`) of
+    /// its own as well.
+    pub(super) fn others_go_on(&mut self, session: usize) {
+        let (yields, worker) = (self.plan.yields, self.sessions[session].worker);
         if self.inside || self.rng.bool() {
             return;
         }
@@ -194,7 +200,8 @@ impl World {
                 | Event::Floor(..)
                 | Event::Ended(..) => true,
                 Event::Down(wire) => elsewhere(wires[*wire].owner),
-                Event::Turn(session) => sessions[*session].worker != worker,
+                Event::Turn(other) => *other != session && (yields || sessions[*other].worker != worker),
+                Event::Beat(_) => yields,
                 _ => false,
             });
             match next {
