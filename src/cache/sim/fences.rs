@@ -11,39 +11,65 @@ use super::wire::Event;
 use super::world::World;
 use super::{Fence, LaneState};
 
-/// Something that is told later.
+/// Something that may make clients act on what no lane has told them.
+pub(super) struct Signal {
+    /// Whose reply it is, and what that changed; `None`: a message.
+    pub(super) whose: Option<(Whose, Vec<Reg>)>,
+    /// What has been at the server when it was said.
+    pub(super) at: Moment,
+}
+
+/// Signals of one worker that came in one turn, and have not asked for a fence yet.
+#[derive(Default)]
+pub(super) struct Batch {
+    signals: Vec<Signal>,
+    sent: Vec<(Arc<LaneState>, u64)>,
+    /// One of them has no fence on its way.
+    any: bool,
+}
+
+/// Signals that wait for a fence.
 pub(super) struct Hold {
     id: u64,
     fence: Fence,
-    /// Whose reply it is; `None`: a message.
-    whose: Option<(Whose, Vec<Reg>)>,
-    at: Moment,
+    signals: Vec<Signal>,
     /// Somebody will look at it.
     due: bool,
 }
 
 impl World {
-    /// A signal that tells of `at` has come to `worker`.
-    pub(super) fn hold(
-        &mut self,
-        worker: usize,
-        whose: Option<(Whose, Vec<Reg>)>,
-        at: Moment,
-        sent: &[(Arc<LaneState>, u64)],
-    ) {
-        let fence = self.near.fence(sent, self.wires.now);
-        if fence.is_passed() {
-            return self.tell(whose, at);
+    /// A signal has come to `worker`. `sent`: a fence that was sent behind what brought it, on its lane.
+    pub(super) fn hold(&mut self, worker: usize, signal: Signal, sent: Option<(Arc<LaneState>, u64)>) {
+        if !self.near.is_live(self.wires.now) {
+            return self.tell(signal);
         }
+        self.worth.held += 1;
+        self.say(|| format!("worker {worker}: a signal of @{} is held", signal.at));
+        let batch = &mut self.batches[worker];
+        let first = batch.signals.is_empty();
+        batch.signals.push(signal);
+        match sent {
+            Some(sent) => batch.sent.push(sent),
+            None => batch.any = true,
+        }
+        if first {
+            let turn = self.soon(MILLI / 5);
+            self.wires.after(turn, Event::Seal(worker));
+        }
+    }
+
+    /// The worker's turn is over: one fence for all signals that came in it.
+    pub(super) fn seal(&mut self, worker: usize) {
+        let Batch { signals, sent, any } = std::mem::take(&mut self.batches[worker]);
+        let fence = self.near.fence(if any { &[] } else { &sent }, self.wires.now);
         self.next += 1;
         let id = self.next;
-        self.worth.held += 1;
-        self.say(|| format!("worker {worker}: signal {id} of @{at} is held"));
+        self.say(|| format!("worker {worker}: {} signals wait for fence {id}", signals.len()));
         for other in fence.workers().collect::<Vec<_>>() {
             let delay = if other == worker { 0 } else { self.soon(MILLI / 5) };
             self.wires.after(delay, Event::Wake(other));
         }
-        self.holds.push(Hold { id, fence, whose, at, due: false });
+        self.holds.push(Hold { id, fence, signals, due: false });
         self.wires.after(FENCE, Event::Deadline(id));
     }
 
@@ -75,22 +101,22 @@ impl World {
 
     pub(super) fn look_at(&mut self, id: u64) {
         if let Some(at) = self.holds.iter().position(|hold| hold.id == id) {
+            self.say(|| format!("fence {id} has been passed, or waited for long enough"));
             let hold = self.holds.swap_remove(at);
-            self.say(|| format!("signal {id} of @{} is told", hold.at));
-            self.tell(hold.whose, hold.at);
+            hold.signals.into_iter().for_each(|signal| self.tell(signal));
         }
     }
 
     pub(super) fn deadline(&mut self, id: u64) {
         if let Some(hold) = self.holds.iter().find(|hold| hold.id == id) {
             let late = self.near.fence_late(&hold.fence);
-            self.worth.late += 1;
-            self.say(|| format!("signal {id} has waited long enough: {late} lanes are void"));
+            self.worth.late += late as u64;
+            self.say(|| format!("fence {id} is late: {late} lanes are void"));
             self.look_at(id);
         }
     }
 
-    fn tell(&mut self, whose: Option<(Whose, Vec<Reg>)>, at: Moment) {
+    fn tell(&mut self, Signal { whose, at }: Signal) {
         match whose {
             Some((whose, changed)) => self.answer(whose, Answer::Reply { bytes: Vec::new(), at, changed }),
             None => self.floors.told = self.floors.told.max(at),

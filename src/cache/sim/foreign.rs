@@ -1,6 +1,7 @@
 //! A session's own connection: transactions, blocking commands, and what concerns all keys.
 
 use super::Stripe;
+use super::fences::Signal;
 use super::kit::MILLI;
 use super::ops::{Kind, Op};
 use super::server::Frame;
@@ -49,7 +50,7 @@ impl World {
         match own.kind {
             Kind::Signal => {
                 let worker = self.sessions[session].worker;
-                return self.hold(worker, Some((whose, changed)), at, &[]);
+                return self.hold(worker, Signal { whose: Some((whose, changed)), at }, None);
             }
             Kind::Global => self.near.global_ends(),
             _ => {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::fences::Signal;
 use super::kit::MILLI;
 use super::plan::BEAT;
 use super::server::{Frame, Moment, NAMES, NO_MOMENT, Reg};
@@ -171,7 +172,7 @@ impl World {
             }
             What::Script(whose, sent) => {
                 let worker = track.worker;
-                self.hold(worker, Some((whose, changed)), at, &[sent]);
+                self.hold(worker, Signal { whose: Some((whose, changed)), at }, Some(sent));
             }
         }
     }

@@ -31,7 +31,9 @@ pub(super) enum Event {
     Beat(usize),
     /// A worker is told that a fence has been asked for.
     Wake(usize),
-    /// A held signal is looked at once more.
+    /// A worker's turn is over.
+    Seal(usize),
+    /// Held signals are looked at once more.
     Look(u64),
     Deadline(u64),
     /// The proxy notices that a connection is gone.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 
 use super::check::Floors;
-use super::fences::Hold;
+use super::fences::{Batch, Hold, Signal};
 use super::kit::MILLI;
 use super::lanes::Track;
 use super::ops::Op;
@@ -18,24 +18,36 @@ use super::wire::{Event, Owner, Wires};
 use super::{Flaw, Near, PerWorker, Time, kit};
 use crate::config;
 
-/// What a run has been worth.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Worth {
-    pub(super) reads: u64,
-    pub(super) hits: u64,
-    pub(super) joins: u64,
-    pub(super) together: u64,
-    pub(super) writes: u64,
-    pub(super) held: u64,
-    pub(super) late: u64,
-    pub(super) lost: u64,
-    pub(super) orphans: u64,
-    pub(super) expired: u64,
-    pub(super) fills: u64,
-    pub(super) installs: u64,
-    pub(super) killed: u64,
-    pub(super) pushes: u64,
-    pub(super) flushes: u64,
+macro_rules! worth {
+    ($($name:ident,)+) => {
+        /// What a run has been worth.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub(super) struct Worth { $(pub(super) $name: u64,)+ }
+
+        impl Worth {
+            pub(super) fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+    };
+}
+
+worth! {
+    reads,
+    hits,
+    joins,
+    together,
+    writes,
+    held,
+    late,
+    lost,
+    orphans,
+    expired,
+    fills,
+    installs,
+    killed,
+    pushes,
+    flushes,
 }
 
 /// One run under way.
@@ -48,6 +60,7 @@ pub(super) struct World {
     pub(super) tracks: Vec<Track>,
     pub(super) sessions: Vec<Session>,
     pub(super) subscribers: Vec<usize>,
+    pub(super) batches: Vec<Batch>,
     pub(super) holds: Vec<Hold>,
     pub(super) next: u64,
     pub(super) floors: Floors,
@@ -82,6 +95,7 @@ impl World {
             tracks: Vec::new(),
             sessions: Vec::new(),
             subscribers: Vec::new(),
+            batches: (0..plan.workers).map(|_| Batch::default()).collect(),
             holds: Vec::new(),
             next: 0,
             floors: Floors::new(),
@@ -123,12 +137,22 @@ impl World {
         self.subscribers[worker] = peer;
     }
 
-    /// Runs to the end, or until somebody was shown what nobody may see.
-    pub(super) fn run(mut self) -> Result<Worth, (String, String)> {
+    /// The whole run in words.
+    pub(super) fn tale(mut self) -> String {
+        self.go();
+        self.log.unwrap_or_default()
+    }
+
+    fn go(&mut self) {
         while self.broken.is_none() && self.wires.now < self.plan.length {
             let Some(event) = self.wires.pop() else { break };
             self.step(event);
         }
+    }
+
+    /// Runs to the end, or until somebody was shown what nobody may see.
+    pub(super) fn run(mut self) -> Result<Worth, (String, String)> {
+        self.go();
         let names: Vec<&str> = super::super::Figures::NAMES.iter().map(|(name, _)| *name).collect();
         let totals = self.near.totals();
         let total = |wanted: &str| {
@@ -164,6 +188,7 @@ impl World {
             Event::Floor(regs, at) => self.raise(&regs, at),
             Event::Ended(reg, at) => self.floors.ended[reg] = self.floors.ended[reg].max(at),
             Event::Beat(lane) => self.beat(lane),
+            Event::Seal(worker) => self.seal(worker),
             Event::Wake(worker) => self.wake(worker),
             Event::Look(id) => self.look_at(id),
             Event::Deadline(id) => self.deadline(id),
@@ -269,7 +294,7 @@ impl World {
             Owner::Session(session) => self.own_brings(session, frame),
             Owner::Subscriber(worker) => {
                 if let Frame::Message(at) = frame {
-                    self.hold(worker, None, at, &[]);
+                    self.hold(worker, Signal { whose: None, at }, None);
                 }
             }
         }
