@@ -17,6 +17,8 @@ mod lane;
 mod near;
 mod patterns;
 mod query;
+#[cfg(test)]
+mod sim;
 mod sketch;
 mod stamp;
 mod store;
