@@ -17,6 +17,7 @@ mod lane;
 mod near;
 mod patterns;
 mod query;
+mod section;
 mod stamp;
 mod store;
 mod worker;

@@ -186,8 +186,10 @@ impl Near {
         totals
     }
 
-    /// How many entries there are, and what they weigh in bytes.
+    /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
+    /// put off; not for the request path.
     pub fn size(&self) -> (u64, u64) {
+        self.store.tidy();
         (self.store.len(), self.store.bytes())
     }
 
