@@ -144,14 +144,16 @@ fn worker(index: usize, common: &Common) -> Worker {
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
     let keeper = Keeper::new(&common.near, &common.bells, index);
-    let kept = Rc::clone(&keeper.worker);
+    let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
     let settings = feeds(config, keeper.signals.barrier());
     let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings);
     Worker {
         index,
         feeds,
         roster: Arc::clone(&common.roster),
-        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move || Rc::new(LaneWatch::new(&kept))),
+        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |credential| {
+            Rc::new(LaneWatch::new(&kept, credential, &base))
+        }),
         keeper,
         pool,
         rules: Rules::new(config.enabled, &config.features),

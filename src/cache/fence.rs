@@ -14,6 +14,8 @@ use super::Time;
 pub struct LaneState {
     /// Whose it is.
     pub worker: usize,
+    /// A hash of the credential it acts as; 0: the one of clients that bring none.
+    pub who: u64,
     /// Entries of another epoch are void.
     epoch: AtomicU64,
     /// No entry is current from then on.
@@ -27,9 +29,10 @@ pub struct LaneState {
 }
 
 impl LaneState {
-    pub(super) fn new(worker: usize) -> Self {
+    pub(super) fn new(worker: usize, who: u64) -> Self {
         Self {
             worker,
+            who,
             epoch: AtomicU64::new(1),
             live_until: AtomicU64::new(0),
             filling: AtomicU64::new(0),
@@ -150,14 +153,14 @@ mod tests {
     use super::*;
 
     fn live(worker: usize) -> Arc<LaneState> {
-        let lane = Arc::new(LaneState::new(worker));
+        let lane = Arc::new(LaneState::new(worker, 0));
         lane.live_until(100);
         lane
     }
 
     #[test]
     fn a_fence_waits_for_lanes_with_entries_or_replies_under_way_and_for_no_others() {
-        let (old, filling, idle) = (live(0), Arc::new(LaneState::new(1)), Arc::new(LaneState::new(2)));
+        let (old, filling, idle) = (live(0), Arc::new(LaneState::new(1, 0)), Arc::new(LaneState::new(2, 0)));
         filling.fill();
         let fence = Fence::of([&old, &filling, &idle].into_iter(), &[], 50);
         assert_eq!(fence.workers().collect::<Vec<_>>(), [0, 1]);

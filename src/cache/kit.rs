@@ -70,7 +70,7 @@ pub(super) fn lane() -> Rc<Lane> {
 }
 
 pub(super) fn lane_of(near: &Arc<Near>, worker: usize) -> Rc<Lane> {
-    let lane = Rc::new(Lane::new(Rc::new(PerWorker::new(Arc::clone(near), worker))));
+    let lane = Rc::new(Lane::new(Rc::new(PerWorker::new(Arc::clone(near), worker)), 0));
     lane.opened(Trust::Tracked, true, "a test".into());
     lane.beats(0);
     lane.beaten(0, true);

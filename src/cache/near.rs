@@ -1,6 +1,6 @@
 //! What all workers of one upstream share of the cache.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub struct Near {
     numbers: AtomicU32,
     figures: Vec<Figures>,
     standing: Mutex<Standing>,
+    /// Changes of users' rights are noticed.
+    watched: AtomicBool,
 }
 
 impl Near {
@@ -66,6 +68,7 @@ impl Near {
             numbers: AtomicU32::new(1),
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
             standing: Mutex::new(Standing { mode: "off", reason: reason.into() }),
+            watched: AtomicBool::new(false),
             settings,
             mode,
         }
@@ -148,9 +151,30 @@ impl Near {
         self.store.clear();
     }
 
-    /// Whether any lane could give out what is older than now.
+    /// Whether a signal has to wait: some lane could give out what is older than now.
     pub fn is_live(&self, now: Time) -> bool {
-        !self.flaws.has(Flaw::Fence) && self.lanes().iter().any(|lane| lane.is_live(now))
+        !self.flaws.has(Flaw::Fence) && self.has_live(now)
+    }
+
+    /// Whether anything is kept that could be given out, or is about to be.
+    pub fn has_live(&self, now: Time) -> bool {
+        self.lanes().iter().any(|lane| lane.is_live(now))
+    }
+
+    /// Everything is void that was fetched with this credential.
+    pub fn void_credential(&self, who: u64) {
+        self.lanes().iter().filter(|lane| lane.who == who).for_each(|lane| lane.next_epoch());
+    }
+
+    /// Whether a change of users' rights at the upstream would be noticed within `cache.acl_check`.
+    pub fn rights_are_watched(&self, are: bool) {
+        self.watched.store(are, Ordering::Relaxed);
+    }
+
+    /// How long an entry fetched by a user of its own may live besides: where nothing would tell that the
+    /// user's rights have changed, not longer than telling would have taken.
+    pub(super) fn longest_for_users(&self) -> Time {
+        if self.watched.load(Ordering::Relaxed) { Time::MAX } else { nanos(self.settings.acl_check) }
     }
 
     /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
@@ -208,8 +232,8 @@ impl Near {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing { mode, reason };
     }
 
-    pub(super) fn enter(&self, worker: usize) -> (u32, Arc<LaneState>) {
-        let state = Arc::new(LaneState::new(worker));
+    pub(super) fn enter(&self, worker: usize, who: u64) -> (u32, Arc<LaneState>) {
+        let state = Arc::new(LaneState::new(worker, who));
         self.lanes().push(Arc::clone(&state));
         (self.numbers.fetch_add(1, Ordering::Relaxed), state)
     }
@@ -267,7 +291,7 @@ mod tests {
     fn a_fence_of_too_many_lanes_gives_everything_up_instead() {
         let near = near(settings(), 1);
         let worker = std::rc::Rc::new(PerWorker::new(Arc::clone(&near), 0));
-        let lanes: Vec<Lane> = (0..MOST_FENCED).map(|_| Lane::new(std::rc::Rc::clone(&worker))).collect();
+        let lanes: Vec<Lane> = (0..MOST_FENCED).map(|_| Lane::new(std::rc::Rc::clone(&worker), 0)).collect();
         let word = near.word.load();
         assert!(near.fence(&[], 0).is_passed());
         assert_eq!(near.word.load(), word);

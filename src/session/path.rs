@@ -282,7 +282,7 @@ impl Path {
             }
             None => {
                 let (client, arrived) = (Rc::clone(&self.client), self.arrived);
-                self.lane().send((&client, ticket), Mark::None, args.bytes(), true, 1, arrived);
+                self.lane().send((&client, ticket), Mark::Read, args.bytes(), true, 1, arrived);
             }
         }
         Verdict::Done

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::task::coop::unconstrained;
 
 use super::fate::Fate;
@@ -163,6 +163,13 @@ impl Lease {
         }
         self.state = wanted.clone();
         Ok(())
+    }
+
+    /// Asks one thing; an error reply is a failure.
+    pub(super) async fn hear(&mut self, request: &[u8]) -> Result<Bytes, Failure> {
+        self.write.write_all(request).await.map_err(lost)?;
+        let reply = hear(&mut self.read, &mut BytesMut::new()).await?;
+        error_text(&reply).map_or(Ok(reply), |text| Err(Failure::Refused(text)))
     }
 
     pub(super) async fn exchange(&mut self, words: &[u8], replies: usize) -> Result<(), Failure> {

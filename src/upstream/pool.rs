@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::handover::Handover;
 use super::warm::Warm;
 use super::{Backoff, Class, Clean, Failure, Lease, Permit, Shared, Wanted};
@@ -82,6 +84,15 @@ impl Pool {
             self.give_back(lease.clean());
         }
         done
+    }
+
+    /// Asks the upstream on a control connection, as who brings no credential. For small replies.
+    pub async fn ask(&self, request: &[u8]) -> Result<Bytes, Failure> {
+        let wanted = Wanted { proto: Proto::Resp2, db: 0, credential: self.inner.shared.credential() };
+        let mut lease = self.take(Class::Control, &wanted).await?;
+        let reply = lease.hear(request).await?;
+        self.give_back(lease.clean());
+        Ok(reply)
     }
 
     /// Returns once the upstream says that its client `id`, whose connection is closed here, is gone: nothing

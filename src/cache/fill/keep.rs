@@ -39,7 +39,7 @@ impl Fill {
         let end = |nanos: Time| self.since.saturating_add(nanos).saturating_sub(MILLI);
         let expires =
             lives.map_or(Time::MAX, |ms| end(Time::try_from(ms).unwrap_or(0).saturating_mul(MILLI)));
-        let deadline = expires.min(end(part.kept.max_age));
+        let deadline = expires.min(end(part.kept.max_age.min(self.lane.longest())));
         if (!part.fits(value, ttl) && !flaws.has(Flaw::Ttl)) || lives == Some(0) || deadline <= now {
             return figures.killed_by_ttl.add();
         }

@@ -169,7 +169,7 @@ impl Fill {
 
     /// The reply to [`Self::before`].
     pub fn watched(&self, reply: &[u8]) {
-        if reply == b"+OK\r\n" { self.settle() } else { self.abandon() }
+        if reply == b"+OK\r\n" { self.settle() } else { self.refused(reply) }
     }
 
     /// The reply to the read.
@@ -247,9 +247,17 @@ impl Fill {
         };
         match (ttl, self.got.borrow_mut().ttls.get_mut(at)) {
             (Some(ttl), Some(place)) => *place = ttl,
-            _ => return self.abandon(),
+            _ => return self.refused(reply),
         }
         self.settle_at(now);
+    }
+
+    /// What a fill needs was not granted. A user who may not have it is not asked for again and again.
+    fn refused(&self, reply: &[u8]) {
+        if reply.starts_with(b"-NOPERM") {
+            self.lane.forbidden(&String::from_utf8_lossy(reply));
+        }
+        self.abandon();
     }
 
     /// Nothing of it is kept. A reply will not come, or is of no use.

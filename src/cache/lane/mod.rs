@@ -66,9 +66,10 @@ impl Drop for Lane {
 }
 
 impl Lane {
-    /// A lane of `worker` without a connection.
-    pub fn new(worker: Rc<PerWorker>) -> Self {
-        let (number, state) = worker.near.enter(worker.index);
+    /// A lane of `worker` without a connection. `who`: a hash of the credential it acts as; 0: the one of
+    /// clients that bring none of their own.
+    pub fn new(worker: Rc<PerWorker>, who: u64) -> Self {
+        let (number, state) = worker.near.enter(worker.index, who);
         Self {
             worker,
             number,
@@ -96,6 +97,23 @@ impl Lane {
     #[inline]
     pub fn epoch(&self) -> u64 {
         self.state.epoch()
+    }
+
+    /// Its user may not have what a fill needs, as the server says: nothing more is kept on this connection.
+    pub(super) fn forbidden(&self, reply: &str) {
+        self.trust.set(Trust::None);
+        let reason = reply.trim_start_matches('-').trim_end();
+        self.near().stands("off", format!("the lane's user may not ask for what keeping needs: {reason}"));
+    }
+
+    /// Everything fetched with its credential is void: it may no longer read what it could.
+    pub fn refused(&self) {
+        self.near().void_credential(self.state.who);
+    }
+
+    /// How long its entries may live for the sake of its credential's rights.
+    pub(super) fn longest(&self) -> Time {
+        if self.state.who == 0 { Time::MAX } else { self.near().longest_for_users() }
     }
 
     /// What its connection can be trusted with.

@@ -14,6 +14,8 @@ pub enum Mark {
     /// Nothing.
     #[default]
     None,
+    /// A read whose reply is not kept.
+    Read,
     /// A write of one key.
     Write(Written),
     /// Writes of several.
@@ -61,6 +63,7 @@ impl Filling {
         match self.part {
             Part::Watched => self.fill.watched(reply),
             Part::Value => {
+                refused(reply, lane);
                 if let Heard::Ask(request) = self.fill.value(reply) {
                     lane.ask(Self::mark(&self.fill, Part::Fields), &request, std::time::Instant::now());
                 }
@@ -68,6 +71,14 @@ impl Filling {
             Part::Fields => self.fill.fields(reply),
             Part::Ttl(at) => self.fill.ttl(at.into(), reply, clock::now()),
         }
+    }
+}
+
+/// A read that may not be read any more says that rights have been taken away.
+#[inline]
+fn refused(reply: &[u8], lane: &Lane<Client>) {
+    if reply.starts_with(b"-NOPERM") {
+        lane.watch().lane.refused();
     }
 }
 
@@ -132,6 +143,7 @@ impl upstream::Mark<Client> for Mark {
     fn replied(self, reply: &[u8], lane: &Lane<Client>) {
         match self {
             // They end here, by being dropped.
+            Self::Read => refused(reply, lane),
             Self::None | Self::Write(_) | Self::Writes(_) | Self::Global(_) => {}
             Self::Fill(filling) => filling.replied(reply, lane),
             Self::Beat(of, since) => super::watch::beaten(lane, &of, since, reply),

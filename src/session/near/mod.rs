@@ -10,6 +10,7 @@ mod doing;
 mod mark;
 mod queued;
 mod read;
+mod rights;
 mod signals;
 mod underway;
 mod verify;
@@ -70,5 +71,11 @@ pub async fn tend(worker: Rc<Worker>) {
             worker.lanes.each(|lane| lane.watch().beat(lane, now));
         }
     };
-    tokio::join!(beats, Rc::clone(&worker.keeper.signals).run(&worker.lanes));
+    let rights = async {
+        // One is enough for all.
+        if worker.index == 0 {
+            rights::watch(Rc::clone(&worker)).await;
+        }
+    };
+    tokio::join!(beats, rights, Rc::clone(&worker.keeper.signals).run(&worker.lanes));
 }

@@ -55,7 +55,9 @@ impl Path {
             return None;
         }
         let lane = Rc::clone(self.lane());
-        if lane.is_aside() || (!self.has_caught_up(&lane) && !flaws(self, Flaw::OwnSession)) {
+        // Writes go to the current server, and so must reads.
+        let moved = !lane.is_current() && !lane.is_down();
+        if moved || lane.is_aside() || (!self.has_caught_up(&lane) && !flaws(self, Flaw::OwnSession)) {
             return None;
         }
         let now = self.time();
@@ -195,7 +197,7 @@ impl Path {
         let now = self.time();
         kept.worker.figures().misses.add();
         lane.watch().beat(&lane, now);
-        if kept.trust() == Trust::None {
+        if kept.trust() == Trust::None || !lane.is_current() {
             return None;
         }
         let hasher = &kept.near().hasher;

@@ -11,7 +11,7 @@ use crate::cache::{self, PerWorker, Time, Trust};
 use crate::config::CacheMode;
 use crate::pubsub::bulks;
 use crate::session::Client;
-use crate::upstream::{self, Lane, ServerInfo, Tracking};
+use crate::upstream::{self, Credential, Lane, ServerInfo, Tracking};
 
 /// `HELLO` without arguments changes nothing, is allowed to everybody, is answered by a server that is busy,
 /// and says whether it is the master.
@@ -29,9 +29,15 @@ pub struct LaneWatch {
 }
 
 impl LaneWatch {
-    /// The ear on a new lane of `worker`.
-    pub fn new(worker: &Rc<PerWorker>) -> Self {
-        Self { lane: Rc::new(cache::Lane::new(Rc::clone(worker))), id: Cell::new(0) }
+    /// The ear on a new lane of `worker` that acts as `credential`; clients that bring none act as `base`.
+    pub fn new(worker: &Rc<PerWorker>, credential: &Credential, base: &Credential) -> Self {
+        let words = |of: &Credential| {
+            let password = of.password.as_ref().map_or("", |password| password.expose());
+            worker.near.hasher.entry(format!("{}\n{password}", of.user()).as_bytes())
+        };
+        let is_base = credential.username == base.username && credential.password == base.password;
+        let who = if is_base { 0 } else { words(credential).max(1) };
+        Self { lane: Rc::new(cache::Lane::new(Rc::clone(worker), who)), id: Cell::new(0) }
     }
 
     /// Sends a heartbeat, if one is called for.

@@ -59,6 +59,8 @@ pub struct Lane<C: Caller> {
     down: RefCell<Option<Down>>,
     /// A reply is arriving that is too large to be waited for.
     clogged: Cell<bool>,
+    /// Which server its connection is, or was, to.
+    generation: Cell<u64>,
     /// Since when the server has hung up on a client's own credential: whether it still holds is to be
     /// found out.
     doubted: Cell<Option<Instant>>,
@@ -112,6 +114,7 @@ impl<C: Caller> Lane<C> {
             info: RefCell::default(),
             down: RefCell::default(),
             clogged: Cell::new(false),
+            generation: Cell::new(0),
             doubted: Cell::new(None),
             revoked: Cell::new(None),
         }
@@ -171,6 +174,12 @@ impl<C: Caller> Lane<C> {
     #[inline]
     pub fn watch(&self) -> &Rc<C::Watch> {
         &self.watch
+    }
+
+    /// Whether its connection is to the server that is the current one.
+    #[inline]
+    pub fn is_current(&self) -> bool {
+        self.generation.get() == self.shared.generation()
     }
 
     /// Whether it cannot be reached: the last attempt to connect has failed.
@@ -312,6 +321,7 @@ impl<C: Caller> Lane<C> {
 
     fn up(&self, link: &Link) {
         self.doubted.set(None);
+        self.generation.set(link.generation);
         *self.info.borrow_mut() = Some(Rc::clone(&link.info));
         self.watch.opened(&link.info);
         if let Some(down) = self.down.borrow_mut().take() {
