@@ -151,8 +151,8 @@ fn worker(index: usize, common: &Common) -> Worker {
         index,
         feeds,
         roster: Arc::clone(&common.roster),
-        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |credential| {
-            Rc::new(LaneWatch::new(&kept, credential, &base))
+        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
+            Rc::new(LaneWatch::new(&kept, db, credential, &base))
         }),
         keeper,
         pool,

@@ -20,6 +20,7 @@ mod query;
 mod section;
 mod stamp;
 mod store;
+mod survey;
 mod worker;
 
 use std::time::Duration;
@@ -32,10 +33,12 @@ pub use flaws::{Flaw, Flaws};
 pub use hash::Hasher;
 pub use lane::{Lane, Trust};
 pub use near::{Near, Standing};
-pub use patterns::{Kept, Patterns};
+pub use patterns::{Kept, Patterns, Rule};
 pub use query::Query;
+pub use section::Value;
 pub use stamp::{Stamps, Stripe, Word, is_busy};
 pub use store::{Front, Policy, Store};
+pub use survey::{Shown, Survey, Void};
 pub use worker::PerWorker;
 
 /// A moment: nanoseconds of a clock that does not stop while the machine is suspended.

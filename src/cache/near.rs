@@ -232,17 +232,17 @@ impl Near {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing { mode, reason };
     }
 
-    pub(super) fn enter(&self, worker: usize, who: u64) -> (u32, Arc<LaneState>) {
-        let state = Arc::new(LaneState::new(worker, who));
+    pub(super) fn enter(&self, worker: usize, who: u64) -> Arc<LaneState> {
+        let state = Arc::new(LaneState::new(self.numbers.fetch_add(1, Ordering::Relaxed), worker, who));
         self.lanes().push(Arc::clone(&state));
-        (self.numbers.fetch_add(1, Ordering::Relaxed), state)
+        state
     }
 
     pub(super) fn leave(&self, state: &Arc<LaneState>) {
         self.lanes().retain(|other| !Arc::ptr_eq(other, state));
     }
 
-    fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
+    pub(super) fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

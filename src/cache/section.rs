@@ -1,8 +1,29 @@
-//! What `INFO` says of the cache.
+//! The cache's figures, for `INFO` and `NEARSIDE CACHE STATS`.
 
-use std::fmt::Write;
+use std::fmt::{Display, Formatter, Write};
 
 use super::{Figures, Near};
+
+/// What a figure's value is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Words.
+    Text(String),
+    /// A number.
+    Count(u64),
+    /// A share, 0 to 1.
+    Share(f64),
+}
+
+impl Display for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Count(count) => count.fmt(f),
+            Self::Share(share) => write!(f, "{share:.4}"),
+        }
+    }
+}
 
 impl Near {
     /// The share of reads, of those that could have been, that the upstream never heard of: answered from
@@ -18,25 +39,31 @@ impl Near {
         if all > 0.0 { spared / all } else { 0.0 }
     }
 
-    /// Lines for the `# Nearside` section of `INFO`.
-    pub fn section(&self) -> String {
+    /// Everything there is to say of the cache as a whole, by name.
+    pub fn summary(&self) -> Vec<(&'static str, Value)> {
         let (standing, (entries, bytes)) = (self.standing(), self.size());
         // What an upstream has said may stand in it, and a line is a line.
         let reason = standing.reason.replace(char::is_control, " ");
-        let mut out = String::new();
-        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+        let mut all = vec![
+            ("mode", Value::Text(standing.mode.into())),
+            ("mode_reason", Value::Text(reason)),
+            ("memory_budget", Value::Count(self.settings.memory)),
+            ("memory_used", Value::Count(bytes)),
+            ("entries", Value::Count(entries)),
+            ("lanes", Value::Count(self.lanes().len() as u64)),
+            ("hit_ratio", Value::Share(self.hit_ratio())),
+        ];
+        let figures = Figures::NAMES.iter().zip(self.totals());
+        all.extend(figures.map(|((name, _), value)| (*name, Value::Count(value))));
+        all
+    }
+
+    /// Lines for the `# Nearside` section of `INFO`.
+    pub fn section(&self) -> String {
+        self.summary().iter().fold(String::new(), |mut out, (name, value)| {
             let _ = write!(out, "nearside_cache_{name}:{value}\r\n");
-        };
-        line("mode", &standing.mode);
-        line("mode_reason", &reason);
-        line("memory_budget", &self.settings.memory);
-        line("memory_used", &bytes);
-        line("entries", &entries);
-        line("hit_ratio", &format_args!("{:.4}", self.hit_ratio()));
-        for ((name, _), value) in Figures::NAMES.iter().zip(self.totals()) {
-            line(name, &value);
-        }
-        out
+            out
+        })
     }
 }
 

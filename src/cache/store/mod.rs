@@ -46,6 +46,14 @@ impl Store {
     pub fn for_each(&self, mut show: impl FnMut(&Arc<Entry>)) {
         self.entries.iter().for_each(|(_, e)| show(&e));
     }
+    /// The entry kept under this hash, if there is one.
+    pub fn get(&self, hash: u64) -> Option<Arc<Entry>> {
+        self.entries.get(&hash)
+    }
+    /// Every entry, in no order; what comes and goes meanwhile may be missed. Not counted as reads.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Entry>> + '_ {
+        self.entries.iter().map(|(_, entry)| entry)
+    }
     pub fn tidy(&self) {
         self.entries.run_pending_tasks();
     }
