@@ -15,6 +15,8 @@ use ask::Ask;
 use shape::Shape;
 pub(super) use walk::run;
 
+/// What a client is told that has to say who it is first.
+pub(super) const NOAUTH: &[u8] = b"-NOAUTH Authentication required.\r\n";
 /// What is answered to anybody who may send commands at all, as `INFO` is.
 const HELP: &[&str] = &[
     "NEARSIDE <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",

@@ -125,8 +125,9 @@ impl Relay<'_> {
         let (path, args) = (&mut self.session.path, self.session.intake.args());
         // Where nobody knew whether the client may ask, this connection has found out.
         let let_in = path.is_let_in() || self.lease.as_ref().is_some_and(Lease::is_greeted);
-        if path.must_authenticate() || (nearside::is_private(&args) && !let_in) {
-            return None;
+        if path.must_authenticate() || !let_in {
+            // The server looks at the name first, which it does not know.
+            return nearside::is_private(&args).then_some(Bytes::from_static(nearside::NOAUTH));
         }
         nearside::answer(path, &args).map(Bytes::from)
     }
