@@ -210,8 +210,10 @@ impl Near {
         totals
     }
 
-    /// How many entries there are, and what they weigh in bytes.
+    /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
+    /// put off; not for the request path.
     pub fn size(&self) -> (u64, u64) {
+        self.store.tidy();
         (self.store.len(), self.store.bytes())
     }
 
@@ -240,17 +242,17 @@ impl Near {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing { mode, reason };
     }
 
-    pub(super) fn enter(&self, worker: usize, who: u64) -> (u32, Arc<LaneState>) {
-        let state = Arc::new(LaneState::new(worker, who));
+    pub(super) fn enter(&self, worker: usize, who: u64) -> Arc<LaneState> {
+        let state = Arc::new(LaneState::new(self.numbers.fetch_add(1, Ordering::Relaxed), worker, who));
         self.lanes().push(Arc::clone(&state));
-        (self.numbers.fetch_add(1, Ordering::Relaxed), state)
+        state
     }
 
     pub(super) fn leave(&self, state: &Arc<LaneState>) {
         self.lanes().retain(|other| !Arc::ptr_eq(other, state));
     }
 
-    fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
+    pub(super) fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -103,6 +103,11 @@ impl Store {
         let _ = self.entries.iter().all(|(_, entry)| show(&entry));
     }
 
+    /// Every entry, in no order; what comes and goes meanwhile may be missed. Not counted as reads.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Entry>> + '_ {
+        self.entries.iter().map(|(_, entry)| entry)
+    }
+
     /// Does some of what has been put off: entries that are over leave, and counts are right. To be called
     /// now and then; a busy store does it by itself.
     pub fn tidy(&self) {
