@@ -17,8 +17,13 @@ mod lane;
 mod near;
 mod patterns;
 mod query;
+mod section;
+#[cfg(test)]
+mod sim;
+mod sketch;
 mod stamp;
 mod store;
+mod survey;
 mod worker;
 
 use std::time::Duration;
@@ -31,10 +36,13 @@ pub use flaws::{Flaw, Flaws};
 pub use hash::Hasher;
 pub use lane::{Lane, Trust};
 pub use near::{Near, Standing};
-pub use patterns::{Kept, Patterns};
+pub use patterns::{Kept, Patterns, Rule};
 pub use query::Query;
+pub use section::Value;
+pub use sketch::Sketch;
 pub use stamp::{Stamps, Stripe, Word, is_busy};
 pub use store::{Front, Policy, Store};
+pub use survey::{Shown, Survey, Void};
 pub use worker::PerWorker;
 
 /// A moment: nanoseconds of a clock that does not stop while the machine is suspended.

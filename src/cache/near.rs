@@ -210,14 +210,26 @@ impl Near {
         totals
     }
 
-    /// How many entries there are, and what they weigh in bytes.
+    /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
+    /// put off; not for the request path.
     pub fn size(&self) -> (u64, u64) {
+        self.store.tidy();
         (self.store.len(), self.store.bytes())
     }
 
-    /// Shows every entry, current or not, to `look`.
-    pub fn for_each(&self, look: impl FnMut(&Arc<super::Entry>)) {
-        self.store.for_each(look);
+    /// Shows entries, current or not, to `look`, until it has seen enough (`false`).
+    pub fn show(&self, look: impl FnMut(&Arc<super::Entry>) -> bool) {
+        self.store.show(look);
+    }
+
+    /// Frees what is over. To be called now and then.
+    pub fn tidy(&self) {
+        self.store.tidy();
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.figures.len()
     }
 
     /// Whether there is a cache, and why (not).
@@ -230,17 +242,17 @@ impl Near {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing { mode, reason };
     }
 
-    pub(super) fn enter(&self, worker: usize, who: u64) -> (u32, Arc<LaneState>) {
-        let state = Arc::new(LaneState::new(worker, who));
+    pub(super) fn enter(&self, worker: usize, who: u64) -> Arc<LaneState> {
+        let state = Arc::new(LaneState::new(self.numbers.fetch_add(1, Ordering::Relaxed), worker, who));
         self.lanes().push(Arc::clone(&state));
-        (self.numbers.fetch_add(1, Ordering::Relaxed), state)
+        state
     }
 
     pub(super) fn leave(&self, state: &Arc<LaneState>) {
         self.lanes().retain(|other| !Arc::ptr_eq(other, state));
     }
 
-    fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
+    pub(super) fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
