@@ -143,13 +143,17 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// Asks all `lanes` that are live, but for those in `sent`, where the fence of that number is on its
-    /// way already.
+    /// Asks all `lanes` that are live, but for the one in `sent`, where fences of these numbers are on their
+    /// way already. Of several lanes none is spared: a fence was sent behind what its own lane brought, and
+    /// may have been answered before what came by another.
     pub(super) fn of<'a>(
         lanes: impl Iterator<Item = &'a Arc<LaneState>>,
         sent: &[(Arc<LaneState>, u64)],
         now: Time,
     ) -> Self {
+        let alone =
+            sent.first().is_none_or(|(first, _)| sent.iter().all(|(lane, _)| Arc::ptr_eq(lane, first)));
+        let sent = if alone { sent } else { &[] };
         let waits = lanes.filter(|lane| lane.is_live(now)).map(|lane| {
             let sent = sent.iter().filter(|(other, _)| Arc::ptr_eq(other, lane)).map(|(_, number)| *number);
             // The epoch first: one that rises afterwards counts as an answer.
@@ -205,6 +209,28 @@ mod tests {
         assert!(first.is_passed() && !second.is_passed());
         lane.pass(2);
         assert!(second.is_passed());
+    }
+
+    #[test]
+    fn a_fence_that_is_on_its_way_spares_its_lane_for_what_came_by_that_lane_alone() {
+        let (one, two) = (live(0), live(0));
+        let lanes = || [&one, &two].into_iter();
+        let sent = [(Arc::clone(&one), one.ask()), (Arc::clone(&one), one.ask())];
+        let same = Fence::of(lanes(), &sent, 0);
+        assert_eq!((one.asked(), two.asked()), (2, 1));
+        one.pass(1);
+        two.pass(1);
+        assert!(!same.is_passed());
+        one.pass(2);
+        assert!(same.is_passed());
+        // Two scripts on two lanes, answered in one turn: neither's fence covers the other.
+        let sent = [(Arc::clone(&one), one.ask()), (Arc::clone(&two), two.ask())];
+        let both = Fence::of(lanes(), &sent, 0);
+        sent.iter().for_each(|(lane, number)| lane.pass(*number));
+        assert!(!both.is_passed());
+        one.pass(one.asked());
+        two.pass(two.asked());
+        assert!(both.is_passed());
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod near;
 mod patterns;
 mod query;
 mod section;
+#[cfg(test)]
+mod sim;
 mod sketch;
 mod stamp;
 mod store;

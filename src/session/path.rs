@@ -272,6 +272,7 @@ impl Path {
             (Proto::Resp2, None) => return self.pin(),
             (Proto::Resp2, how) => how,
         };
+        let in_turn = self.client.outstanding() > 0 || self.client.has_later();
         if let Some(verdict) = self.from_memory(permit, command, args, conversion) {
             return verdict;
         }
@@ -282,7 +283,7 @@ impl Path {
             return wait;
         }
         let ticket = self.ticket(args.bytes(), conversion, After::Nothing);
-        match self.fill(command, args) {
+        match self.fill(command, args, in_turn) {
             Some(fill) => {
                 let lane = Rc::clone(self.lane());
                 self.send_fill(&lane, &fill, ticket, args.bytes());

@@ -274,6 +274,14 @@ impl Lane {
         found == Some(true)
     }
 
+    /// Whether the reply to `query` is kept, or under way to be: fetching it for keeps once more is of no
+    /// use.
+    pub fn has(&self, query: &Query<'_>, now: Time) -> bool {
+        let current = |entry: &Arc<Entry>| entry.answers(query) && self.holds(entry, now);
+        self.worker.front.borrow_mut().look(query.hash, current) == Some(true)
+            || self.joinable(query, now).is_some()
+    }
+
     /// The entry for `query`, if it is current.
     pub fn find(&self, _proof: Permit, query: &Query<'_>, now: Time) -> Option<Arc<Entry>> {
         self.wanted.set(now);

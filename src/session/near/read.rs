@@ -186,12 +186,14 @@ impl Path {
         }
     }
 
-    /// A read is about to be sent: what has to be sent with it if its reply is to be kept.
+    /// A read is about to be sent: what has to be sent with it if its reply is to be kept. `in_turn`: only
+    /// because something before it is unanswered, so it may well be kept already.
     #[inline]
     pub(in crate::session) fn fill(
         &mut self,
         command: &'static Command,
         args: &Args<'_>,
+        in_turn: bool,
     ) -> Option<Rc<Fill>> {
         if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
             return None;
@@ -209,14 +211,20 @@ impl Path {
         match command.cached {
             Cached::Values => {
                 let row = cache::values_row()?;
-                let hash = |at| Query::part(hasher, kept.number, row, args, at).hash;
+                let part = |at| Query::part(hasher, kept.number, row, args, at);
+                if in_turn && (1..args.len()).all(|at| kept.has(&part(at), now)) {
+                    return None;
+                }
                 // All are counted; all are hot, or none of them is kept.
-                let cold = (1..args.len()).filter(|at| !kept.worker.admits(hash(*at), now)).count();
+                let cold = (1..args.len()).filter(|at| !kept.worker.admits(part(*at).hash, now)).count();
                 if cold > 0 { None } else { Fill::values(kept, args, now) }
             }
             Cached::Count if args.len() != 2 => None,
             _ => {
                 let query = Query::whole(hasher, kept.number, command, args)?;
+                if in_turn && kept.has(&query, now) {
+                    return None;
+                }
                 kept.worker
                     .admits(query.hash, now)
                     .then(|| Fill::one(kept, &query, command, args, now))

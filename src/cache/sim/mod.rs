@@ -1,0 +1,24 @@
+//! The cache's core under a simulation: a server, connections that deliver when they like, workers with
+//! lanes, sessions and strangers, all in virtual time and out of one seed.
+//!
+//! The core is the real one; what the session layer does with it (which call comes before which) is
+//! written once more here, in [`lanes`], [`sessions`] and [`fences`]. Every reply that a session is given
+//! is held against the server's own history ([`check`]). One seed is one run, to the letter:
+//! `NEARSIDE_SEED=n cargo test cache::sim::one` tells it step by step.
+
+mod check;
+mod fences;
+mod flaws;
+mod foreign;
+mod lanes;
+mod ops;
+mod outside;
+mod plan;
+mod runs;
+mod server;
+mod sessions;
+mod wire;
+mod world;
+
+use super::kit;
+use super::{Fence, Fill, Flaw, Lane, LaneState, Near, PerWorker, Query, Stripe, Time, Trust};
