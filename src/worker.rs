@@ -145,7 +145,7 @@ fn worker(index: usize, common: &Common) -> Worker {
     let shares = Arc::clone(&common.shares);
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
-    let settings = feeds(config, keeper.signals.barrier());
+    let settings = feeds(config, keeper.barrier());
     Worker {
         index,
         feeds: Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings),

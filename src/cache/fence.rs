@@ -123,7 +123,8 @@ impl Fence {
         sent: &[(Arc<LaneState>, u64)],
         now: Time,
     ) -> Self {
-        let alone = sent.first().is_none_or(|(first, _)| sent.iter().all(|(lane, _)| Arc::ptr_eq(lane, first)));
+        let alone =
+            sent.first().is_none_or(|(first, _)| sent.iter().all(|(lane, _)| Arc::ptr_eq(lane, first)));
         let sent = if alone { sent } else { &[] };
         let waits = lanes.filter(|lane| lane.is_live(now)).map(|lane| {
             let sent = sent.iter().filter(|(other, _)| Arc::ptr_eq(other, lane)).map(|(_, number)| *number);

@@ -19,6 +19,7 @@ mod patterns;
 mod query;
 #[cfg(test)]
 mod sim;
+mod sketch;
 mod stamp;
 mod store;
 mod worker;
@@ -35,6 +36,7 @@ pub use lane::{Lane, Trust};
 pub use near::{Near, Standing};
 pub use patterns::{Kept, Patterns};
 pub use query::Query;
+pub use sketch::Sketch;
 pub use stamp::{Stamps, Stripe, Word, is_busy};
 pub use store::{Front, Policy, Store};
 pub use worker::PerWorker;

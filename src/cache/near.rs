@@ -215,9 +215,19 @@ impl Near {
         (self.store.len(), self.store.bytes())
     }
 
-    /// Shows every entry, current or not, to `look`.
-    pub fn for_each(&self, look: impl FnMut(&Arc<super::Entry>)) {
-        self.store.for_each(look);
+    /// Shows entries, current or not, to `look`, until it has seen enough (`false`).
+    pub fn show(&self, look: impl FnMut(&Arc<super::Entry>) -> bool) {
+        self.store.show(look);
+    }
+
+    /// Frees what is over. To be called now and then.
+    pub fn tidy(&self) {
+        self.store.tidy();
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.figures.len()
     }
 
     /// Whether there is a cache, and why (not).

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use super::{Entry, Figures, Front, Near, Store, Time};
+use super::{Entry, Figures, Front, Near, Sketch, Store, Time, nanos};
 
 /// One worker's part of the cache.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub struct PerWorker {
     /// Its number.
     pub index: usize,
     pub(super) front: RefCell<Front>,
+    sketch: RefCell<Sketch>,
     /// Hits since the last one that was compared, times the share that is.
     unverified: Cell<f64>,
 }
@@ -21,7 +22,15 @@ impl PerWorker {
     /// The part of worker `index`.
     pub fn new(near: Arc<Near>, index: usize) -> Self {
         let store: Arc<Store> = Arc::clone(&near.store);
-        Self { near, index, front: RefCell::new(Front::new(store)), unverified: Cell::new(0.0) }
+        let front_bytes = store.front_bytes(near.workers());
+        let sketch = Sketch::new(nanos(near.settings.admit_window), near.settings.admit_after);
+        Self {
+            near,
+            index,
+            front: RefCell::new(Front::new(store, front_bytes)),
+            sketch: RefCell::new(sketch),
+            unverified: Cell::new(0.0),
+        }
     }
 
     /// What it counts.
@@ -36,8 +45,9 @@ impl PerWorker {
     }
 
     /// Whether the read with that hash, which was not answered from memory, is hot enough to be kept.
-    pub fn admits(&self, _hash: u64, _now: Time) -> bool {
-        true
+    #[inline]
+    pub fn admits(&self, hash: u64, now: Time) -> bool {
+        self.sketch.borrow_mut().admits(hash, now)
     }
 
     /// Whether this hit is one of those that are compared with the upstream.

@@ -34,9 +34,7 @@ fn plan(flaw: Flaw) -> Plan {
         }
         Flaw::NullPush | Flaw::HitEpoch => Plan::only(&[(Does::Set, 6)], &[(Outside::Flush, 1)]),
         Flaw::OwnSession => Plan { stalls: 80, ..Plan::only(&[(Does::Peek, 20)], &[(Outside::Set, 1)]) },
-        Flaw::Together => {
-            Plan { yields: true, ..Plan::only(&[(Does::Mget, 200)], &[(Outside::Mset, 1)]) }
-        }
+        Flaw::Together => Plan { yields: true, ..Plan::only(&[(Does::Mget, 200)], &[(Outside::Mset, 1)]) },
         Flaw::LostEpoch => Plan { trouble: 20 * MILLI, ..base },
         Flaw::HitWord | Flaw::InstallWord | Flaw::GlobalStart | Flaw::GlobalEnd => {
             Plan { dbs: 2, ..Plan::only(&[(Does::Swap, 6)], &[(Outside::Set, 1)]) }
@@ -111,7 +109,10 @@ fn the_beginning_and_the_end_of_a_global_command_are_missed_together() {
     for flaw in SPARED {
         let plan = plan(flaw);
         for seed in 0..20 {
-            assert!(World::new(seed, |_| plan.clone(), &[flaw], false).run().is_ok(), "{flaw:?}, seed {seed}");
+            assert!(
+                World::new(seed, |_| plan.clone(), &[flaw], false).run().is_ok(),
+                "{flaw:?}, seed {seed}"
+            );
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum Mark {
 
 /// Which reply of a fill it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(super) enum Part {
     /// To what has the server watch the key.
     Watched,
     /// To the read.

@@ -24,13 +24,18 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Worker;
 use crate::cache::{Near, PerWorker};
+use crate::pubsub::Barrier;
 pub use mark::Mark;
 pub(super) use queued::Queued;
 pub(super) use read::Seen;
+pub use signals::Bells;
 pub(super) use signals::Signal;
-pub use signals::{Bells, Signals};
+pub(super) use signals::Signals;
 pub(super) use underway::Underway;
 pub use watch::LaneWatch;
+
+/// How often the store is asked to free what is over.
+const TIDY: Duration = Duration::from_secs(1);
 
 /// One worker's part of the cache, as its sessions use it.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ pub struct Keeper {
     /// The cache's own part.
     pub worker: Rc<PerWorker>,
     /// What waits for lanes.
-    pub signals: Rc<Signals>,
+    pub(super) signals: Rc<Signals>,
 }
 
 impl Keeper {
@@ -47,6 +52,11 @@ impl Keeper {
         let worker = Rc::new(PerWorker::new(Arc::clone(near), index));
         let signals = Rc::new(Signals::new(Rc::clone(&worker), Arc::clone(bells)));
         Self { worker, signals }
+    }
+
+    /// What messages on shared connections wait for.
+    pub fn barrier(&self) -> Barrier {
+        self.signals.barrier()
     }
 
     /// Whether anything may be kept at all.
@@ -71,11 +81,19 @@ pub async fn tend(worker: Rc<Worker>) {
             worker.lanes.each(|lane| lane.watch().beat(lane, now));
         }
     };
+    let tidies = async {
+        let mut tick = interval(TIDY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while worker.index == 0 {
+            tick.tick().await;
+            near.near.tidy();
+        }
+    };
     let rights = async {
         // One is enough for all.
         if worker.index == 0 {
             rights::watch(Rc::clone(&worker)).await;
         }
     };
-    tokio::join!(beats, rights, Rc::clone(&worker.keeper.signals).run(&worker.lanes));
+    tokio::join!(beats, tidies, rights, Rc::clone(&worker.keeper.signals).run(&worker.lanes));
 }

@@ -147,7 +147,7 @@ impl Signals {
     }
 
     /// What messages on shared connections wait for.
-    pub fn barrier(self: &Rc<Self>) -> Barrier {
+    pub(super) fn barrier(self: &Rc<Self>) -> Barrier {
         let signals = Rc::clone(self);
         Barrier(Rc::new(move || {
             let signal = signals.hold(None)?;
