@@ -175,6 +175,8 @@ impl<'a> Relay<'a> {
                     return Poll::Ready(Err(Stop::Client));
                 }
             }
+            // Who reads a reply may rely on it: others are to see it before.
+            self.mirror();
             if self.client.poll_flush(cx).is_err() || self.client.is_cut() {
                 return Poll::Ready(Err(Stop::Client));
             }
@@ -193,7 +195,6 @@ impl<'a> Relay<'a> {
             }
             let monitors = &self.session.path.worker.monitors;
             self.client.patient.set(self.blocked() || self.held.listens() || monitors.has(&self.client));
-            self.mirror();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
