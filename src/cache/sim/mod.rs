@@ -7,6 +7,7 @@
 //! `NEARSIDE_SEED=n cargo test cache::sim::one` tells it step by step.
 
 mod check;
+mod commands;
 mod fences;
 mod flaws;
 mod foreign;
