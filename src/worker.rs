@@ -142,16 +142,17 @@ fn worker(index: usize, common: &Common) -> Worker {
     let (stats, upstream, says) =
         (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
-    let shares = Arc::clone(&common.shares);
+    let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
     let settings = feeds(config, keeper.barrier());
+    let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings);
     Worker {
         index,
-        feeds: Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings),
+        feeds,
         roster: Arc::clone(&common.roster),
-        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |credential| {
-            Rc::new(LaneWatch::new(&kept, credential, &base))
+        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
+            Rc::new(LaneWatch::new(&kept, db, credential, &base))
         }),
         keeper,
         pool,
@@ -163,7 +164,9 @@ fn worker(index: usize, common: &Common) -> Worker {
         nonce: Arc::clone(&common.nonce),
         monitors: Feed::new(&common.monitors, index, config),
         info: Section(Rc::new(move || {
-            section(&stats, &says, upstream.connections(), &upstream.lending) + &shares.section()
+            section(&stats, &says, upstream.connections(), &upstream.lending)
+                + &shares.section()
+                + &near.section()
         })),
         shared: Arc::clone(shared),
         config: Arc::clone(config),

@@ -97,6 +97,20 @@ impl Entry {
         &self.bytes[..self.split as usize]
     }
 
+    /// The arguments one by one, the key's name first.
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.args();
+        std::iter::from_fn(move || {
+            // The line end before its length, the length, the word; the last may lack its own.
+            let head = rest.strip_prefix(b"\r\n").unwrap_or(rest).strip_prefix(b"$")?;
+            let end = head.iter().position(|byte| *byte == b'\r')?;
+            let len: usize = std::str::from_utf8(&head[..end]).ok()?.parse().ok()?;
+            let word = head.get(end + 2..)?.get(..len)?;
+            rest = head.get(end + 2 + len..).unwrap_or_default();
+            Some(word)
+        })
+    }
+
     /// The reply (RESP3).
     #[inline]
     pub fn reply(&self) -> &[u8] {
@@ -142,6 +156,14 @@ mod tests {
         let part = Query::part(&lane.near().hasher, lane.number, query.row, &mget.args(), 2);
         assert!(entry(&get, &query).answers(&part));
         assert_eq!(part.name, b"k");
+    }
+
+    #[test]
+    fn its_words_are_those_of_the_request_behind_the_commands_name() {
+        let (lane, request) = (lane(), Request::new(&[b"HMGET", b"h\r\n$1", b"", b"f"]));
+        let words: Vec<Vec<u8>> =
+            entry(&request, &request.query(&lane)).words().map(<[u8]>::to_vec).collect();
+        assert_eq!(words, [&b"h\r\n$1"[..], b"", b"f"]);
     }
 
     #[test]

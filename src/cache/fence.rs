@@ -4,14 +4,16 @@
 //! may overtake them. Who is about to pass on such a signal asks every lane for a fence, a request
 //! enqueued after the signal was received: once that is answered, so is every invalidation before it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::Time;
 
 /// What other workers may know of a lane, and do to it.
 #[derive(Debug)]
 pub struct LaneState {
+    /// Its number, which its entries carry.
+    pub number: u32,
     /// Whose it is.
     pub worker: usize,
     /// A hash of the credential it acts as; 0: the one of clients that bring none.
@@ -22,6 +24,10 @@ pub struct LaneState {
     live_until: AtomicU64,
     /// Replies under way that may become entries.
     filling: AtomicU64,
+    /// What it can be trusted with ends then, unless a heartbeat is answered; only to be shown.
+    fresh_until: AtomicU64,
+    /// The database and user it serves; only to be shown.
+    serves: OnceLock<(u32, Box<str>)>,
     /// How many fences have been asked for.
     asked: AtomicU64,
     /// How many of them, the first ones, have been answered.
@@ -29,13 +35,16 @@ pub struct LaneState {
 }
 
 impl LaneState {
-    pub(super) fn new(worker: usize, who: u64) -> Self {
+    pub(super) fn new(number: u32, worker: usize, who: u64) -> Self {
         Self {
+            number,
             worker,
             who,
             epoch: AtomicU64::new(1),
             live_until: AtomicU64::new(0),
             filling: AtomicU64::new(0),
+            fresh_until: AtomicU64::new(0),
+            serves: OnceLock::new(),
             asked: AtomicU64::new(0),
             passed: AtomicU64::new(0),
         }
@@ -76,6 +85,25 @@ impl LaneState {
     pub(super) fn is_live(&self, now: Time) -> bool {
         // In this order: what is filled is live before it ceases to be under way.
         self.filling.load(Ordering::SeqCst) > 0 || self.live_until.load(Ordering::SeqCst) > now
+    }
+
+    /// Says until when it is vouched for.
+    pub(super) fn fresh_until(&self, until: Time) {
+        self.fresh_until.store(until, Ordering::Relaxed);
+    }
+
+    /// Whether it has lately been vouched for. What decides is what the lane itself knows.
+    pub fn is_fresh(&self, now: Time) -> bool {
+        now < self.fresh_until.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn serves(&self, db: u32, user: &str) {
+        let _ = self.serves.set((db, user.into()));
+    }
+
+    /// The database it reads, and the user it acts as.
+    pub fn served(&self) -> (u32, &str) {
+        self.serves.get().map_or((0, ""), |(db, user)| (*db, user))
     }
 
     /// Asks for a fence; answers its number.
@@ -157,14 +185,15 @@ mod tests {
     use super::*;
 
     fn live(worker: usize) -> Arc<LaneState> {
-        let lane = Arc::new(LaneState::new(worker, 0));
+        let lane = Arc::new(LaneState::new(0, worker, 0));
         lane.live_until(100);
         lane
     }
 
     #[test]
     fn a_fence_waits_for_lanes_with_entries_or_replies_under_way_and_for_no_others() {
-        let (old, filling, idle) = (live(0), Arc::new(LaneState::new(1, 0)), Arc::new(LaneState::new(2, 0)));
+        let (old, filling, idle) =
+            (live(0), Arc::new(LaneState::new(1, 1, 0)), Arc::new(LaneState::new(2, 2, 0)));
         filling.fill();
         let fence = Fence::of([&old, &filling, &idle].into_iter(), &[], 50);
         assert_eq!(fence.workers().collect::<Vec<_>>(), [0, 1]);

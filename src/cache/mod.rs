@@ -11,17 +11,20 @@ mod figures;
 mod fill;
 mod flaws;
 mod hash;
+mod hot;
 #[cfg(test)]
 mod kit;
 mod lane;
 mod near;
 mod patterns;
 mod query;
+mod section;
 #[cfg(test)]
 mod sim;
 mod sketch;
 mod stamp;
 mod store;
+mod survey;
 mod worker;
 
 use std::time::Duration;
@@ -32,13 +35,16 @@ pub use figures::{Counter, Figures};
 pub use fill::{Fill, Heard, values_row};
 pub use flaws::{Flaw, Flaws};
 pub use hash::Hasher;
+pub use hot::{Hot, HotKey};
 pub use lane::{Lane, Trust};
 pub use near::{Near, Standing};
-pub use patterns::{Kept, Patterns};
+pub use patterns::{Kept, Patterns, Rule};
 pub use query::Query;
+pub use section::Value;
 pub use sketch::Sketch;
 pub use stamp::{Stamps, Stripe, Word, is_busy};
 pub use store::{Front, Policy, Store};
+pub use survey::{Shown, Survey, Void};
 pub use worker::PerWorker;
 
 /// A moment: nanoseconds of a clock that does not stop while the machine is suspended.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Fence, Figures, Flaw, Flaws, Hasher, LaneState, Patterns, Stamps, Store, Stripe, Time, Word, nanos,
+    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Stamps, Store, Stripe, Time, Word,
+    nanos,
 };
 use crate::config::{self, CacheMode, CachePolicy};
 
@@ -42,6 +43,7 @@ pub struct Near {
     lanes: Mutex<Vec<Arc<LaneState>>>,
     numbers: AtomicU32,
     figures: Vec<Figures>,
+    hot: Vec<Mutex<Hot>>,
     standing: Mutex<Standing>,
     /// Changes of users' rights are noticed.
     watched: AtomicBool,
@@ -67,6 +69,7 @@ impl Near {
             lanes: Mutex::default(),
             numbers: AtomicU32::new(1),
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
+            hot: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
             standing: Mutex::new(Standing { mode: "off", reason: reason.into() }),
             watched: AtomicBool::new(false),
             settings,
@@ -210,14 +213,22 @@ impl Near {
         totals
     }
 
-    /// How many entries there are, and what they weigh in bytes.
-    pub fn size(&self) -> (u64, u64) {
-        (self.store.len(), self.store.bytes())
+    /// What worker `index` reads most. The lock is held for a moment only.
+    pub(super) fn hot(&self, index: usize) -> std::sync::MutexGuard<'_, Hot> {
+        self.hot[index % self.hot.len()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows entries, current or not, to `look`, until it has seen enough (`false`).
-    pub fn show(&self, look: impl FnMut(&Arc<super::Entry>) -> bool) {
-        self.store.show(look);
+    /// The `count` keys all workers together read most.
+    pub fn hot_keys(&self, now: Time, count: usize) -> Vec<HotKey> {
+        let all: Vec<_> = (0..self.hot.len()).map(|index| self.hot(index)).collect();
+        Hot::merged(all.iter().map(|hot| &**hot), f64::from(super::worker::SAMPLE), now, count)
+    }
+
+    /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
+    /// put off; not for the request path.
+    pub fn size(&self) -> (u64, u64) {
+        self.store.tidy();
+        (self.store.len(), self.store.bytes())
     }
 
     /// Frees what is over. To be called now and then.
@@ -240,17 +251,17 @@ impl Near {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing { mode, reason };
     }
 
-    pub(super) fn enter(&self, worker: usize, who: u64) -> (u32, Arc<LaneState>) {
-        let state = Arc::new(LaneState::new(worker, who));
+    pub(super) fn enter(&self, worker: usize, who: u64) -> Arc<LaneState> {
+        let state = Arc::new(LaneState::new(self.numbers.fetch_add(1, Ordering::Relaxed), worker, who));
         self.lanes().push(Arc::clone(&state));
-        (self.numbers.fetch_add(1, Ordering::Relaxed), state)
+        state
     }
 
     pub(super) fn leave(&self, state: &Arc<LaneState>) {
         self.lanes().retain(|other| !Arc::ptr_eq(other, state));
     }
 
-    fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
+    pub(super) fn lanes(&self) -> std::sync::MutexGuard<'_, Vec<Arc<LaneState>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

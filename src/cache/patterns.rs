@@ -15,6 +15,19 @@ pub struct Kept {
     pub stale_for: Time,
 }
 
+/// Which setting decides whether a key is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule<'p> {
+    /// None: every key is.
+    Every,
+    /// This pattern of `cache.include`.
+    Included(&'p str),
+    /// No pattern of `cache.include` fits: it is not.
+    NotIncluded,
+    /// This pattern of `cache.exclude`: it is not.
+    Excluded(&'p str),
+}
+
 /// The settings `cache.include` and `cache.exclude`.
 #[derive(Clone, Debug)]
 pub struct Patterns {
@@ -45,6 +58,20 @@ impl Patterns {
         }
         self.include.iter().find(|(glob, _)| matches(glob.as_bytes(), name)).map(|(_, kept)| *kept)
     }
+
+    /// Which setting decides on the key `name`.
+    pub fn rule(&self, name: &[u8]) -> Rule<'_> {
+        let fits = |glob: &&String| matches(glob.as_bytes(), name);
+        if let Some(glob) = self.exclude.iter().find(fits) {
+            return Rule::Excluded(glob);
+        }
+        let included = self.include.iter().map(|(glob, _)| glob).find(fits);
+        match included {
+            Some(glob) => Rule::Included(glob),
+            None if self.include.is_empty() => Rule::Every,
+            None => Rule::NotIncluded,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -69,12 +96,23 @@ mod tests {
         assert_eq!(age(b"api:other"), Some(40));
         assert_eq!(age(b"api:notion:secret"), None);
         assert_eq!(age(b"session:1"), None);
+        let names: [&[u8]; 4] = [b"api:notion:1", b"api:other", b"api:notion:secret", b"session:1"];
+        assert_eq!(
+            names.map(|name| patterns.rule(name)),
+            [
+                Rule::Included("api:notion:*"),
+                Rule::Included("api:*"),
+                Rule::Excluded("*:secret"),
+                Rule::NotIncluded
+            ]
+        );
     }
 
     #[test]
     fn without_patterns_every_key_is_kept() {
         let patterns = Patterns::new(&config::Cache::default(), Duration::MAX);
         assert_eq!(patterns.kept(b"x").map(|kept| kept.stale_for), Some(0));
+        assert_eq!(patterns.rule(b"x"), Rule::Every);
     }
 
     #[test]

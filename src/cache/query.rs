@@ -33,6 +33,17 @@ impl<'a> Query<'a> {
         Self::new(hasher, lane, row, args.get(at), args.piece(at))
     }
 
+    /// The read of the key `name` by the command numbered `row` without further arguments; `tail` is how
+    /// the name stands on the wire ([`Self::tail_of`]).
+    pub fn bare(hasher: &Hasher, lane: u32, row: u16, name: &'a [u8], tail: &'a [u8]) -> Self {
+        Self::new(hasher, lane, row, name, tail)
+    }
+
+    /// How a command's only argument stands on the wire, as clients send it.
+    pub fn tail_of(name: &[u8]) -> Vec<u8> {
+        [format!("\r\n${}\r\n", name.len()).as_bytes(), name, b"\r\n"].concat()
+    }
+
     #[inline]
     fn new(hasher: &Hasher, lane: u32, row: u16, name: &'a [u8], tail: &'a [u8]) -> Self {
         let place = u64::from(lane) << 16 | u64::from(row);

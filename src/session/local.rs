@@ -1,7 +1,7 @@
 //! The commands a session answers itself, and the words it has for failures.
 
-use super::hello;
 use super::path::Path;
+use super::{hello, nearside};
 use crate::command::{Command, Family, Local};
 use crate::config::Secret;
 use crate::resp::reply;
@@ -30,7 +30,8 @@ pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<V
             path.reset();
             Some(b"+RESET\r\n".to_vec())
         }
-        Local::Nearside => nearside(path, args),
+        Local::Nearside if nearside::is_private(args) && !path.is_let_in() => None,
+        Local::Nearside => nearside::answer(path, args),
         _ => None,
     }
 }
@@ -106,41 +107,6 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), String> {
 /// Whether this `NEARSIDE MONITOR` is one.
 pub(super) fn is_monitor_upstream(args: &Args<'_>) -> bool {
     args.len() == 3 && args.is(2, "UPSTREAM")
-}
-
-/// Appends the error for a `NEARSIDE` that is none.
-pub(super) fn unknown_nearside(out: &mut Vec<u8>) {
-    let text = "ERR Unknown subcommand or wrong number of arguments for 'NEARSIDE'. Try NEARSIDE HELP.";
-    reply::error(text, out);
-}
-
-fn nearside(path: &Path, args: &Args<'_>) -> Option<Vec<u8>> {
-    Some(match args.len() {
-        // A proxy that hears its own question has itself for an upstream.
-        3 if args.is(1, "PROBE") && args.get(2) == path.worker.nonce.as_bytes() => b"+LOOP\r\n".to_vec(),
-        // Somebody else's question is passed on: the loop may be longer than one.
-        3 if args.is(1, "PROBE") => return None,
-        2 if args.is(1, "INFO") => encoded(|out| reply::text(path.proto, &(path.worker.info.0)(), out)),
-        2 if args.is(1, "HELP") => help(),
-        _ => encoded(unknown_nearside),
-    })
-}
-
-fn help() -> Vec<u8> {
-    let lines = [
-        "NEARSIDE <subcommand>. Subcommands are:",
-        "INFO",
-        "    What this proxy says of itself.",
-        "MONITOR UPSTREAM",
-        "    What the upstream's MONITOR shows; MONITOR shows what clients send to this proxy.",
-        "HELP",
-        "    Print this help.",
-    ];
-    let mut out = format!("*{}\r\n", lines.len()).into_bytes();
-    for line in lines {
-        out.extend_from_slice(format!("+{line}\r\n").as_bytes());
-    }
-    out
 }
 
 fn error(text: &str) -> Vec<u8> {

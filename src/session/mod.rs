@@ -11,6 +11,7 @@ mod intake;
 mod local;
 mod monitor;
 mod near;
+mod nearside;
 mod nod;
 mod path;
 mod pinned;
@@ -94,6 +95,8 @@ impl std::fmt::Debug for Section {
 enum Next {
     /// The request at the front needs a connection of its own.
     Pin,
+    /// The request at the front takes a walk over the cache.
+    Walk,
     /// Another client names this one to the upstream.
     Hold,
     /// This read must be asked again on a connection of its own.
@@ -142,6 +145,10 @@ impl Session {
         loop {
             match std::future::poll_fn(|cx| self.poll(cx)).await {
                 Next::Pin => Box::pin(pinned::run(&mut self, None)).await,
+                Next::Walk => {
+                    Box::pin(nearside::run(&mut self)).await;
+                    continue;
+                }
                 Next::Hold => Box::pin(pinned::hold(&mut self)).await,
                 Next::Again(request) => Box::pin(pinned::run(&mut self, Some(request))).await,
                 Next::Close => return,
@@ -224,6 +231,7 @@ impl Session {
                     return Poll::Pending;
                 }
                 Ok(Verdict::Large | Verdict::Pin | Verdict::Transaction) => return Poll::Ready(Next::Pin),
+                Ok(Verdict::Walk) => return Poll::Ready(Next::Walk),
                 Ok(Verdict::Close) => self.ended = true,
                 Err(error) => self.refuse(error),
             }

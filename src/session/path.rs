@@ -9,7 +9,7 @@ use super::client::{After, Client, Ticket};
 use super::near::{Mark, Seen};
 use super::nod::{self, Asked};
 use super::subscribed::{Membership, correct};
-use super::{Worker, local, monitor};
+use super::{Worker, local, monitor, nearside};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
 use crate::policy::Permit;
@@ -31,6 +31,8 @@ pub(super) enum Verdict {
     Drained,
     /// Not taken: it needs a connection of its own, and nothing is in flight.
     Pin,
+    /// Not taken: its answer takes a walk over the cache, and nothing is in flight.
+    Walk,
     /// Not taken: it opens a transaction, which may have arrived whole.
     Transaction,
     /// Not taken, and not whole: it is large, and passed on in pieces on a connection of its own.
@@ -105,6 +107,11 @@ impl Path {
                 Some(info) => info.hello.is_empty(),
                 None => self.worker.shared.wants_password(&self.credential),
             }
+    }
+
+    /// Whether the upstream is known to let this client in. Where nobody knows, it has to be asked.
+    pub(super) fn is_let_in(&mut self) -> bool {
+        self.credential.password.is_some() || self.lane().watch().was_greeted()
     }
 
     /// Back to what a client is when it connects (`RESET`).
@@ -231,7 +238,7 @@ impl Path {
             Route::Lane if command.cached != Cached::No => self.read(command, args, permit),
             Route::Lane | Route::Container => self.on_lane(command, args, After::Nothing),
             Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, After::Nothing),
-            Route::Info if local::is_ours_alone(args) => {
+            Route::Info if local::is_ours_alone(args) && !self.must_authenticate() => {
                 let section = (self.worker.info.0)();
                 self.here(|path, out| reply::text(path.proto, &section, out))
             }
@@ -247,7 +254,7 @@ impl Path {
             },
             Route::Refused => self.here(|_, out| local::refused(command.name, out)),
             Route::Pin(Pin::MonitorUpstream) if !local::is_monitor_upstream(args) => {
-                self.here(|_, out| local::unknown_nearside(out))
+                self.session(Local::Nearside, args)
             }
             Route::Pin(Pin::Multi) if !self.worker.monitors.any() && self.member.is_none() => {
                 if args.len() == 1 { Verdict::Transaction } else { self.pin() }
@@ -265,6 +272,7 @@ impl Path {
             (Proto::Resp2, None) => return self.pin(),
             (Proto::Resp2, how) => how,
         };
+        let in_turn = self.client.outstanding() > 0 || self.client.has_later();
         if let Some(verdict) = self.from_memory(permit, command, args, conversion) {
             return verdict;
         }
@@ -275,7 +283,7 @@ impl Path {
             return wait;
         }
         let ticket = self.ticket(args.bytes(), conversion, After::Nothing);
-        match self.fill(command, args) {
+        match self.fill(command, args, in_turn) {
             Some(fill) => {
                 let lane = Rc::clone(self.lane());
                 self.send_fill(&lane, &fill, ticket, args.bytes());
@@ -377,6 +385,10 @@ impl Path {
     fn session(&mut self, which: Local, args: &Args<'_>) -> Verdict {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
+        }
+        let walks = which == Local::Nearside && nearside::takes_a_walk(args);
+        if walks && !self.must_authenticate() && self.is_let_in() {
+            return Verdict::Walk;
         }
         match local::answer(self, which, args) {
             None => Verdict::Pin,

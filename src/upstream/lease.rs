@@ -116,7 +116,7 @@ impl Lease {
     }
 
     /// Whether the server took its greeting, and does not want a password first.
-    pub(super) fn is_greeted(&self) -> bool {
+    pub fn is_greeted(&self) -> bool {
         !self.info.hello.is_empty()
     }
 

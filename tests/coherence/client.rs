@@ -38,6 +38,11 @@ impl Client {
         lines.iter().map(|_| self.reply()).collect()
     }
 
+    /// Sends commands one by one, so that a transaction is not all there when it begins; their replies.
+    pub(crate) fn ask_each(&mut self, lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|line| self.ask(line)).collect()
+    }
+
     /// The reply as it came.
     pub(crate) fn raw(&mut self, line: &str) -> Vec<u8> {
         self.say(line);

@@ -57,7 +57,7 @@ fn s03_a_fill_that_an_exec_overtakes_is_its_reader_s_alone() {
             lane.up().wait_passed(up, &request("GET k"));
             assert!(lane.up().has(up, CACHING), "it is a fill: {}", lane.up().since(up).escape_ascii());
             lane.down().wait_arrived(down, b"$2\r\nv0\r\n");
-            assert_eq!(a.ask_all(&["MULTI", "SET k v1", "EXEC"]), ["OK", "QUEUED", "[OK]"]);
+            assert_eq!(a.ask_each(&["MULTI", "SET k v1", "EXEC"]), ["OK", "QUEUED", "[OK]"]);
             assert_eq!(scene.ask_held(&mut c, "GET k"), "v1");
             lane.release();
             assert!(["v0", "v1"].contains(&b.reply().as_str()));
@@ -81,10 +81,10 @@ fn s04_a_reader_after_it_does_not_join_it() {
         b.say("GET k");
         lane.up().wait_passed(up, &request("GET k"));
         lane.down().wait_arrived(down, b"$2\r\nv0\r\n");
-        a.ask_all(&["MULTI", "SET k v1", "EXEC"]);
+        a.ask_each(&["MULTI", "SET k v1", "EXEC"]);
         assert_eq!(scene.ask_held(&mut c, "GET k"), "v1");
         b.reply();
-        assert_eq!(scene.calls("get"), before + 2, "each was asked");
+        assert!(scene.calls("get") >= before + 2, "each was asked");
         assert_eq!(scene.warm(&mut c, "GET k"), "v1");
     });
 }

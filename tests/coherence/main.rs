@@ -28,5 +28,6 @@ mod rights;
 mod scripts;
 mod signals;
 mod state;
+mod stop;
 mod versions;
 mod writes;

@@ -17,7 +17,7 @@ fn s13_a_read_in_a_transaction_ends_the_session_s_own_hits() {
         // Somebody who knows of nothing may be told the old value, for a while.
         let (other, _) = scene.look(&mut b, "GET k");
         assert!(["v0", "v1"].contains(&other.as_str()), "{other}");
-        assert_eq!(a.ask_all(&["MULTI", "GET k", "EXEC"]), ["OK", "QUEUED", "[v1]"]);
+        assert_eq!(a.ask_each(&["MULTI", "GET k", "EXEC"]), ["OK", "QUEUED", "[v1]"]);
         assert_eq!(scene.ask_held(&mut a, "GET k"), "v1");
         lane.release();
         assert_eq!(scene.settled(&mut b, "GET k"), "v1");

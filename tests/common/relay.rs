@@ -123,10 +123,14 @@ impl Relay {
     /// The connection that carries what `session` says now. It must be in plain state.
     pub fn wire_of(&self, session: &mut Talk) -> Wire {
         let mark = format!("mark-{:016x}", fastrand::u64(..));
+        let before: Vec<_> = self.wires().into_iter().map(|wire| (wire.up().arrived(), wire)).collect();
         let reply = session.ask(&["ECHO", &mark]);
         assert!(reply.windows(mark.len()).any(|part| part == mark.as_bytes()), "{}", reply.escape_ascii());
         eventually("the wire of a session", || {
-            self.wires().into_iter().find(|wire| wire.up().has(0, mark.as_bytes()))
+            self.wires().into_iter().find(|wire| {
+                let from = before.iter().find(|(_, known)| known.is(wire)).map_or(0, |(at, _)| *at);
+                wire.up().has(from, mark.as_bytes())
+            })
         })
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct Script {
     pub(crate) direct: Vec<String>,
     pub(crate) reset: Vec<String>,
     pub(crate) no_reset: bool,
+    /// The command that the server behind Nearside is asked less often.
+    pub(crate) spares: Option<String>,
     /// What holds for all of its conversations.
     pub(crate) ways: Ways,
     pub(crate) conversations: Vec<Conversation>,
@@ -78,6 +80,7 @@ impl Script {
             ("direct", _) => self.direct = rest.to_vec(),
             ("reset", _) => self.reset = rest.to_vec(),
             ("no-reset", []) => self.no_reset = true,
+            ("spares", [command]) => self.spares = Some(command.clone()),
             _ => panic!("no such setting: @{name}"),
         }
     }

@@ -69,10 +69,10 @@ impl Lane {
     /// A lane of `worker` without a connection. `who`: a hash of the credential it acts as; 0: the one of
     /// clients that bring none of their own.
     pub fn new(worker: Rc<PerWorker>, who: u64) -> Self {
-        let (number, state) = worker.near.enter(worker.index, who);
+        let state = worker.near.enter(worker.index, who);
         Self {
             worker,
-            number,
+            number: state.number,
             state,
             trust: Cell::default(),
             field_ttl: Cell::new(false),
@@ -85,6 +85,11 @@ impl Lane {
             before: Cell::new(None),
             doubtful: Cell::new(false),
         }
+    }
+
+    /// The database it reads and the user it acts as, for those who look at it.
+    pub fn serves(&self, db: u32, user: &str) {
+        self.state.serves(db, user);
     }
 
     /// The part all workers share.
@@ -141,7 +146,7 @@ impl Lane {
         self.before.set(None);
         self.beating.set(None);
         self.doubtful.set(false);
-        self.fresh_until.set(if trust == Trust::Ttl { Time::MAX } else { 0 });
+        self.vouch(if trust == Trust::Ttl { Time::MAX } else { 0 });
         let mode = match trust {
             Trust::None => "off",
             Trust::Tracked => "tracked",
@@ -154,7 +159,8 @@ impl Lane {
     /// and so is what is under way. To be called before anybody is told.
     pub fn lost(&self, now: Time) {
         let had = self.trust.replace(Trust::None);
-        let fresh = self.fresh_until.replace(0);
+        let fresh = self.fresh_until.get();
+        self.vouch(0);
         if had == Trust::Tracked && fresh > 0 {
             self.before.set(Some(Before { epoch: self.epoch(), at: now }));
         }
@@ -173,7 +179,7 @@ impl Lane {
     /// nothing is given out until one does.
     pub fn doubted(&self, reason: &str) {
         self.state.next_epoch();
-        self.fresh_until.set(0);
+        self.vouch(0);
         if !self.doubtful.replace(true) {
             self.near().stands("off", reason.into());
         }
@@ -196,6 +202,11 @@ impl Lane {
                 }
             }
         }
+    }
+
+    fn vouch(&self, until: Time) {
+        self.fresh_until.set(until);
+        self.state.fresh_until(until);
     }
 
     /// Whether a heartbeat has vouched for it.
@@ -223,7 +234,7 @@ impl Lane {
         self.worker.figures().heartbeats.add();
         if vouches && self.trust.get() == Trust::Tracked {
             let until = since.saturating_add(self.near().patience());
-            self.fresh_until.set(self.fresh_until.get().max(until));
+            self.vouch(self.fresh_until.get().max(until));
             if self.doubtful.replace(false) {
                 self.near().stands("tracked", "the upstream is a master again".into());
             }
@@ -261,6 +272,14 @@ impl Lane {
             hit
         });
         found == Some(true)
+    }
+
+    /// Whether the reply to `query` is kept, or under way to be: fetching it for keeps once more is of no
+    /// use.
+    pub fn has(&self, query: &Query<'_>, now: Time) -> bool {
+        let current = |entry: &Arc<Entry>| entry.answers(query) && self.holds(entry, now);
+        self.worker.front.borrow_mut().look(query.hash, current) == Some(true)
+            || self.joinable(query, now).is_some()
     }
 
     /// The entry for `query`, if it is current.

@@ -57,7 +57,7 @@ impl Front {
         let way = self.hashes[place].iter().position(|other| *other == hash);
         if let Some(entry) = way.and_then(|way| self.entries[place][way].as_ref()) {
             self.looks = self.looks.wrapping_add(1);
-            if self.looks % TOLD == 0 {
+            if self.looks.is_multiple_of(TOLD) {
                 self.store.tell(hash);
             }
             return Some(look(entry));
@@ -70,7 +70,7 @@ impl Front {
         let entry = self.store.get(hash)?;
         let result = look(&entry);
         self.misses = self.misses.wrapping_add(1);
-        if self.held < self.hashes.len() * WAYS / 2 || self.misses % TAKEN == 0 {
+        if self.held < self.hashes.len() * WAYS / 2 || self.misses.is_multiple_of(TAKEN) {
             self.take(entry);
         }
         Some(result)

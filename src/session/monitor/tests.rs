@@ -35,8 +35,8 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
     Rc::new(Worker {
         index,
         roster: Arc::new(crate::session::Roster::new(1).0),
-        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch), move |credential| {
-            Rc::new(crate::session::LaneWatch::new(&kept, credential, credential))
+        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch), move |db, credential| {
+            Rc::new(crate::session::LaneWatch::new(&kept, db, credential, credential))
         }),
         keeper,
         pool,

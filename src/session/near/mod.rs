@@ -25,6 +25,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Worker;
 use crate::cache::{Near, PerWorker};
 use crate::pubsub::Barrier;
+pub(super) use clock::now;
 pub use mark::Mark;
 pub(super) use queued::Queued;
 pub(super) use read::Seen;
@@ -77,7 +78,7 @@ pub async fn tend(worker: Rc<Worker>) {
     let beats = async {
         loop {
             beat.tick().await;
-            let now = clock::now();
+            let now = now();
             worker.lanes.each(|lane| lane.watch().beat(lane, now));
         }
     };

@@ -68,11 +68,13 @@ impl Path {
         let query = Query::whole(&self.worker.keeper.worker.near.hasher, kept.number, command, args)?;
         if self.give(how, |give| kept.look(permit, &query, now, give)) {
             kept.worker.figures().hits.add();
+            kept.worker.reads(query.name, true, now);
             self.verify(permit, &lane, &query, args, now);
             return Some(Verdict::Done);
         }
         if lane.is_down() && self.give(how, |give| kept.look_stale(permit, &query, now, give)) {
             kept.worker.figures().stale_served.add();
+            kept.worker.reads(query.name, true, now);
             return Some(Verdict::Done);
         }
         self.join(&lane, &kept, &query, args, how, now)
@@ -145,6 +147,7 @@ impl Path {
             }
         });
         kept.worker.figures().hits.add();
+        (1..args.len()).for_each(|at| kept.worker.reads(args.get(at), true, now));
         Some(Verdict::Done)
     }
 
@@ -166,6 +169,7 @@ impl Path {
         }
         self.client.sent(weight);
         kept.worker.figures().joins.add();
+        kept.worker.reads(query.name, true, now);
         Some(Verdict::Done)
     }
 
@@ -182,12 +186,14 @@ impl Path {
         }
     }
 
-    /// A read is about to be sent: what has to be sent with it if its reply is to be kept.
+    /// A read is about to be sent: what has to be sent with it if its reply is to be kept. `in_turn`: only
+    /// because something before it is unanswered, so it may well be kept already.
     #[inline]
     pub(in crate::session) fn fill(
         &mut self,
         command: &'static Command,
         args: &Args<'_>,
+        in_turn: bool,
     ) -> Option<Rc<Fill>> {
         if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
             return None;
@@ -196,6 +202,7 @@ impl Path {
         let kept = &lane.watch().lane;
         let now = self.time();
         kept.worker.figures().misses.add();
+        command.keys(args).for_each(|name| kept.worker.reads(name, false, now));
         lane.watch().beat(&lane, now);
         if kept.trust() == Trust::None || !lane.is_current() {
             return None;
@@ -204,14 +211,20 @@ impl Path {
         match command.cached {
             Cached::Values => {
                 let row = cache::values_row()?;
-                let hash = |at| Query::part(hasher, kept.number, row, args, at).hash;
+                let part = |at| Query::part(hasher, kept.number, row, args, at);
+                if in_turn && (1..args.len()).all(|at| kept.has(&part(at), now)) {
+                    return None;
+                }
                 // All are counted; all are hot, or none of them is kept.
-                let cold = (1..args.len()).filter(|at| !kept.worker.admits(hash(*at), now)).count();
+                let cold = (1..args.len()).filter(|at| !kept.worker.admits(part(*at).hash, now)).count();
                 if cold > 0 { None } else { Fill::values(kept, args, now) }
             }
             Cached::Count if args.len() != 2 => None,
             _ => {
                 let query = Query::whole(hasher, kept.number, command, args)?;
+                if in_turn && kept.has(&query, now) {
+                    return None;
+                }
                 kept.worker
                     .admits(query.hash, now)
                     .then(|| Fill::one(kept, &query, command, args, now))

@@ -82,16 +82,16 @@ impl Batch {
 
 /// A signal that is held back.
 #[derive(Clone, Debug)]
-pub struct Signal(Rc<Batch>);
+pub(in crate::session) struct Signal(Rc<Batch>);
 
 impl Signal {
     /// Whether it may be passed on.
-    pub fn is_passed(&self) -> bool {
+    pub(in crate::session) fn is_passed(&self) -> bool {
         self.0.passed.get()
     }
 
     /// Ready when it may be.
-    pub fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(in crate::session) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
         if self.is_passed() {
             return Poll::Ready(());
         }
@@ -112,7 +112,7 @@ impl Signal {
 
 /// A worker's signals.
 #[derive(Debug)]
-pub struct Signals {
+pub(in crate::session) struct Signals {
     worker: Rc<PerWorker>,
     bells: Arc<Bells>,
     open: RefCell<Option<Rc<Batch>>>,
@@ -122,13 +122,13 @@ pub struct Signals {
 
 impl Signals {
     /// Those of `worker`.
-    pub fn new(worker: Rc<PerWorker>, bells: Arc<Bells>) -> Self {
+    pub(super) fn new(worker: Rc<PerWorker>, bells: Arc<Bells>) -> Self {
         Self { worker, bells, open: RefCell::default(), stirred: Notify::new() }
     }
 
     /// A signal has come that must not be passed on yet; `None`: it may, nothing is kept that could be
     /// older. `sent`: a fence that was sent behind what brought it, on the same lane.
-    pub fn hold(&self, sent: Option<(Arc<LaneState>, u64)>) -> Option<Signal> {
+    pub(in crate::session) fn hold(&self, sent: Option<(Arc<LaneState>, u64)>) -> Option<Signal> {
         let near = &self.worker.near;
         if !near.is_on() || !near.is_live(clock::now()) {
             return None;
@@ -162,7 +162,7 @@ impl Signals {
     }
 
     /// Seals batches, sends the fences that other workers ask of `lanes`, and lets signals go. Never ends.
-    pub async fn run(self: Rc<Self>, lanes: &Lanes<Client>) {
+    pub(super) async fn run(self: Rc<Self>, lanes: &Lanes<Client>) {
         let mut under_way: Vec<(Rc<Batch>, Fence, Instant)> = Vec::new();
         let bell = self.bells.of(self.worker.index);
         loop {

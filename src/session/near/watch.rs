@@ -23,21 +23,31 @@ const INVALIDATE: &[u8] = b">2\r\n$10\r\ninvalidate\r\n";
 /// The cache's ear on one lane.
 #[derive(Debug)]
 pub struct LaneWatch {
-    pub(super) lane: Rc<cache::Lane>,
+    pub(in crate::session) lane: Rc<cache::Lane>,
     /// The server's id of the connection.
     id: Cell<i64>,
+    /// The last connection was let in.
+    greeted: Cell<bool>,
 }
 
 impl LaneWatch {
-    /// The ear on a new lane of `worker` that acts as `credential`; clients that bring none act as `base`.
-    pub fn new(worker: &Rc<PerWorker>, credential: &Credential, base: &Credential) -> Self {
+    /// The ear on a new lane of `worker` to `db` that acts as `credential`; clients that bring none act as
+    /// `base`.
+    pub fn new(worker: &Rc<PerWorker>, db: u32, credential: &Credential, base: &Credential) -> Self {
         let words = |of: &Credential| {
             let password = of.password.as_ref().map_or("", |password| password.expose());
             worker.near.hasher.entry(format!("{}\n{password}", of.user()).as_bytes())
         };
         let is_base = credential.username == base.username && credential.password == base.password;
         let who = if is_base { 0 } else { words(credential).max(1) };
-        Self { lane: Rc::new(cache::Lane::new(Rc::clone(worker), who)), id: Cell::new(0) }
+        let lane = Rc::new(cache::Lane::new(Rc::clone(worker), who));
+        lane.serves(db, credential.user());
+        Self { lane, id: Cell::new(0), greeted: Cell::new(false) }
+    }
+
+    /// Whether its credential, or none, was good enough for the server the last time.
+    pub(in crate::session) fn was_greeted(&self) -> bool {
+        self.greeted.get()
     }
 
     /// Sends a heartbeat, if one is called for.
@@ -74,6 +84,7 @@ impl upstream::Watch for LaneWatch {
 
     fn opened(&self, info: &ServerInfo) {
         self.id.set(info.id());
+        self.greeted.set(!info.hello.is_empty());
         let (trust, why) = self.trust(info);
         let [major, minor, _] = info.version();
         let field_ttl = if info.is_valkey() { major >= 9 } else { (major, minor) >= (7, 4) };

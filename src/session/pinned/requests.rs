@@ -124,9 +124,9 @@ impl Relay<'_> {
                 if local::is_monitor_upstream(&args) {
                     return self.monitor_upstream();
                 }
-                let mut out = Vec::new();
-                local::unknown_nearside(&mut out);
-                return self.answer_here(out.into());
+                if let Some(answer) = self.answer_of_nearside() {
+                    return self.answer_here(answer);
+                }
             }
             Some(Route::Session(Local::Quit)) => {
                 self.closing = true;

@@ -7,8 +7,9 @@ use super::requests::{HARMLESS, UNQUEUEABLE, words};
 use crate::command::{Command, Local, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
-use crate::session::local;
+use crate::session::nearside;
 use crate::session::state::{Expect, Turn};
+use crate::upstream::Lease;
 
 impl Relay<'_> {
     pub(super) fn turn(&mut self, turn: Turn) {
@@ -121,8 +122,14 @@ impl Relay<'_> {
 
     /// What `NEARSIDE` answers to the request at the front; `None`: the upstream may know more.
     pub(super) fn answer_of_nearside(&mut self) -> Option<Bytes> {
-        let session = &mut *self.session;
-        local::answer(&mut session.path, Local::Nearside, &session.intake.args()).map(Bytes::from)
+        let (path, args) = (&mut self.session.path, self.session.intake.args());
+        // Where nobody knew whether the client may ask, this connection has found out.
+        let let_in = path.is_let_in() || self.lease.as_ref().is_some_and(Lease::is_greeted);
+        if path.must_authenticate() || !let_in {
+            // The server looks at the name first, which it does not know.
+            return nearside::is_private(&args).then_some(Bytes::from_static(nearside::NOAUTH));
+        }
+        nearside::answer(path, &args).map(Bytes::from)
     }
 
     pub(super) fn answer_here(&mut self, answer: Bytes) -> bool {

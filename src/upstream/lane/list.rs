@@ -22,7 +22,7 @@ pub struct Lanes<C: Caller> {
 }
 
 /// Who watches a new lane.
-struct NewWatch<C: Caller>(Box<dyn Fn(&Credential) -> Rc<C::Watch>>);
+struct NewWatch<C: Caller>(Box<dyn Fn(u32, &Credential) -> Rc<C::Watch>>);
 
 impl<C: Caller> std::fmt::Debug for NewWatch<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -32,11 +32,11 @@ impl<C: Caller> std::fmt::Debug for NewWatch<C> {
 
 impl<C: Caller> Lanes<C> {
     /// No lane yet. `scratch` is the worker's read buffer; `watch` names who watches a new
-    /// lane that acts as a credential.
+    /// lane to a database that acts as a credential.
     pub fn new(
         shared: Arc<Shared>,
         scratch: Rc<RefCell<BytesMut>>,
-        watch: impl Fn(&Credential) -> Rc<C::Watch> + 'static,
+        watch: impl Fn(u32, &Credential) -> Rc<C::Watch> + 'static,
     ) -> Self {
         Self { shared, scratch, watch: NewWatch(Box::new(watch)), open: RefCell::new(Vec::new()) }
     }
@@ -59,7 +59,8 @@ impl<C: Caller> Lanes<C> {
             return Rc::clone(lane);
         }
         let (shared, scratch) = (Arc::clone(&self.shared), Rc::clone(&self.scratch));
-        let lane = Rc::new(Lane::new(shared, db, credential.clone(), scratch, (self.watch.0)(credential)));
+        let lane =
+            Rc::new(Lane::new(shared, db, credential.clone(), scratch, (self.watch.0)(db, credential)));
         open.push(Rc::clone(&lane));
         tokio::task::spawn_local(Rc::clone(&lane).run());
         lane
