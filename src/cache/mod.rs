@@ -11,6 +11,7 @@ mod figures;
 mod fill;
 mod flaws;
 mod hash;
+mod hot;
 #[cfg(test)]
 mod kit;
 mod lane;
@@ -34,6 +35,7 @@ pub use figures::{Counter, Figures};
 pub use fill::{Fill, Heard, values_row};
 pub use flaws::{Flaw, Flaws};
 pub use hash::Hasher;
+pub use hot::{Hot, HotKey};
 pub use lane::{Lane, Trust};
 pub use near::{Near, Standing};
 pub use patterns::{Kept, Patterns, Rule};

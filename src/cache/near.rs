@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Fence, Figures, Flaw, Flaws, Hasher, LaneState, Patterns, Stamps, Store, Stripe, Time, Word, nanos,
+    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Stamps, Store, Stripe, Time, Word,
+    nanos,
 };
 use crate::config::{self, CacheMode, CachePolicy};
 
@@ -42,6 +43,7 @@ pub struct Near {
     lanes: Mutex<Vec<Arc<LaneState>>>,
     numbers: AtomicU32,
     figures: Vec<Figures>,
+    hot: Vec<Mutex<Hot>>,
     standing: Mutex<Standing>,
     /// Changes of users' rights are noticed.
     watched: AtomicBool,
@@ -57,16 +59,18 @@ impl Near {
             CachePolicy::Lfu => super::Policy::Lfu,
         };
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
+        let patterns = Patterns::new(&settings, longest);
         Self {
+            store: Arc::new(Store::new(settings.memory, policy, patterns.oldest())),
+            patterns,
             stamps: Stamps::new(words),
             word: Word::default(),
-            patterns: Patterns::new(&settings, longest),
             flaws: Flaws::default(),
             hasher: Hasher::new(seed),
-            store: Arc::new(Store::new(settings.memory, policy, settings.max_age)),
             lanes: Mutex::default(),
             numbers: AtomicU32::new(1),
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
+            hot: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
             standing: Mutex::new(Standing { mode: "off", reason: reason.into() }),
             watched: AtomicBool::new(false),
             settings,
@@ -210,16 +214,22 @@ impl Near {
         totals
     }
 
+    /// What worker `index` reads most. The lock is held for a moment only.
+    pub(super) fn hot(&self, index: usize) -> std::sync::MutexGuard<'_, Hot> {
+        self.hot[index % self.hot.len()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The `count` keys all workers together read most.
+    pub fn hot_keys(&self, now: Time, count: usize) -> Vec<HotKey> {
+        let all: Vec<_> = (0..self.hot.len()).map(|index| self.hot(index)).collect();
+        Hot::merged(all.iter().map(|hot| &**hot), f64::from(super::worker::SAMPLE), now, count)
+    }
+
     /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
     /// put off; not for the request path.
     pub fn size(&self) -> (u64, u64) {
         self.store.tidy();
         (self.store.len(), self.store.bytes())
-    }
-
-    /// Shows entries, current or not, to `look`, until it has seen enough (`false`).
-    pub fn show(&self, look: impl FnMut(&Arc<super::Entry>) -> bool) {
-        self.store.show(look);
     }
 
     /// Frees what is over. To be called now and then.

@@ -28,6 +28,9 @@ use run::{Length, run};
 /// A server's run in `make test`.
 const SHORT: Duration = Duration::from_secs(6);
 
+/// From here on a run must have seen enough of everything.
+const LONG: Duration = Duration::from_secs(600);
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
@@ -44,6 +47,9 @@ fn soak(name: &str, program: Option<String>) {
     let text = summary.text(name, &length);
     eprintln!("{text}");
     assert!(summary.found.is_empty(), "{text}");
+    if long.is_some_and(|long| long >= LONG) {
+        assert!(summary.too_little().is_empty(), "{name}: {:#?}", summary.too_little());
+    }
 }
 
 #[test]
@@ -59,4 +65,33 @@ fn valkey9() {
 #[test]
 fn redis8() {
     soak("redis8", std::env::var("NEARSIDE_REDIS8_SERVER").ok());
+}
+
+/// Each invariant switched off in turn: a run that does not notice is no test of it.
+#[cfg(feature = "flaws")]
+#[test]
+fn mutations() {
+    use nearside::cache::Flaw;
+
+    let Some(seconds) = number("NEARSIDE_MUTATION_SECONDS") else { return };
+    let only = std::env::var("NEARSIDE_MUTATION").ok();
+    let mut unnoticed = Vec::new();
+    for flaw in Flaw::ALL {
+        if only.as_ref().is_some_and(|only| *only != format!("{flaw:?}")) {
+            continue;
+        }
+        let length = Length {
+            total: Duration::from_secs(seconds),
+            round: Duration::from_secs(2),
+            seed: number("NEARSIDE_SEED").unwrap_or_else(|| fastrand::u64(..1 << 40)),
+        };
+        let begun = std::time::Instant::now();
+        let summary = run("redis-server", length, &|near| near.proxy.handle().near().flaws.switch(flaw));
+        eprintln!("{flaw:?}: {} in {:.1?}, seed {}", summary.found.len(), begun.elapsed(), length.seed);
+        eprintln!("  {}", summary.found.get(1).map_or("", String::as_str));
+        if summary.found.is_empty() {
+            unnoticed.push(flaw);
+        }
+    }
+    assert!(unnoticed.is_empty(), "switched off, and not noticed: {unnoticed:?}");
 }

@@ -20,8 +20,7 @@ pub(crate) fn plain(world: &World<'_>, spot: Spot, who: u64) {
     let reads = if spot == Spot::Direct { What::Aside } else { What::Read };
     let mut session = Session::new(world, spot, random.bool(), reads);
     while !world.stopped() {
-        // Sometimes many sessions read the same a few times: it is kept then, and hit.
-        let favourite = read_target(world, &mut random);
+        let favourite = favourite(world);
         for _ in 0..batch(&mut random) {
             match random.u8(..100) {
                 0..50 => {
@@ -37,6 +36,13 @@ pub(crate) fn plain(world: &World<'_>, spot: Spot, who: u64) {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
     }
+}
+
+/// What everybody reads just now.
+fn favourite(world: &World<'_>) -> u32 {
+    let fashion = world.fashion();
+    let mut random = fastrand::Rng::with_seed(fashion);
+    read_target(world, &mut random)
 }
 
 fn read_target(world: &World<'_>, random: &mut fastrand::Rng) -> u32 {
@@ -66,7 +72,8 @@ pub(crate) fn read(session: &mut Session<'_>, register: u32, random: &mut fastra
 /// Adds something that counts up, and perhaps a read of what was counted.
 fn count(session: &mut Session<'_>, random: &mut fastrand::Rng) {
     let world = session.world;
-    let Some(counter) = world.registers.counter(random) else { return };
+    let favourite = Some(favourite(world)).filter(|it| world.registers.is_counter(*it) && random.bool());
+    let Some(counter) = favourite.or_else(|| world.registers.counter(random)) else { return };
     let key = world.registers.key(counter, 0);
     // What a script returns is not converted: with RESP2 it runs on another connection.
     match random.u8(..10) {

@@ -16,6 +16,9 @@ const READERS: u64 = 3;
 /// Threads that write what has one writer.
 const WRITERS: u32 = 3;
 
+/// Hits for certain, within 10 ms of the acknowledgement.
+pub(crate) const SOON: &str = "quick reads soon after a write acknowledged on another worker";
+
 /// What came of a round.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -75,7 +78,7 @@ pub(crate) fn judge(world: World<'_>) -> Outcome {
         outcome.ops += u64::try_from(history.ops.len()).unwrap_or(0);
         count(&history, &mut counts);
         let Verdict { violations, soon } = sweep(&history, &rules);
-        *counts.entry("quick reads soon after a write acknowledged on another worker").or_default() += soon;
+        *counts.entry(SOON).or_default() += soon;
         let more = violations.len().saturating_sub(3);
         let key = Registers::key_of(&tag, register, 0);
         let key = String::from_utf8_lossy(&key).into_owned();

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use nearside::cache::Figures;
+
 use crate::common::{Server, Talk};
-use crate::round::{Outcome, judge, play};
+use crate::round::{Outcome, SOON, judge, play};
 use crate::session::SCRIPTS;
 use crate::wire::Clock;
 use crate::world::{Counts, Kind, Near, Plan, Setup, World};
@@ -12,7 +14,7 @@ use crate::world::{Counts, Kind, Near, Plan, Setup, World};
 /// Rounds with the same Nearsides.
 const ROUNDS: u64 = 6;
 /// Violations after which a run stops.
-const ENOUGH: usize = 12;
+const ENOUGH: usize = 1;
 
 /// How long, and with which seed.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +31,7 @@ pub(crate) struct Summary {
     pub(crate) rounds: u64,
     pub(crate) counts: Counts,
     /// What the Nearsides count.
-    pub(crate) figures: std::collections::BTreeMap<String, u64>,
+    pub(crate) figures: Counts,
     pub(crate) found: Vec<String>,
 }
 
@@ -54,9 +56,7 @@ pub(crate) fn run(program: &str, length: Length, prepare: &dyn Fn(&Near)) -> Sum
                 break;
             }
         }
-        nears
-            .iter()
-            .for_each(|near| summary.ask(&near.proxy.connect().ask_text(&["NEARSIDE", "CACHE", "STATS"])));
+        nears.iter().for_each(|near| summary.ask(near.proxy.handle().near()));
     }
     summary
 }
@@ -120,14 +120,29 @@ impl Summary {
         self.found.extend(outcome.found.into_iter().take(ENOUGH));
     }
 
-    /// Adds what a Nearside says of its cache.
-    fn ask(&mut self, text: &str) {
-        for line in text.lines() {
-            let Some((name, value)) = line.split_once(':') else { continue };
-            if let Ok(value) = value.trim().parse::<u64>() {
-                *self.figures.entry(name.trim().to_owned()).or_default() += value;
-            }
+    /// Adds what a Nearside counted.
+    fn ask(&mut self, near: &nearside::cache::Near) {
+        for ((name, _), value) in Figures::NAMES.iter().zip(near.totals()) {
+            *self.figures.entry(name).or_default() += value;
         }
+    }
+
+    /// What there was too little of for a long run to say anything.
+    pub(crate) fn too_little(&self) -> Vec<String> {
+        let figure = |name: &str| self.figures.get(name).copied().unwrap_or(0);
+        let soon = self.counts.get(SOON).copied().unwrap_or(0);
+        let reads = figure("hits") + figure("misses") + figure("joins");
+        let least = [
+            ("operations", self.ops, 10_000_000),
+            ("hits per 100 reads", figure("hits") * 100 / reads.max(1), 30),
+            ("invalidations", figure("invalidations"), 10_000),
+            ("joins", figure("joins"), 1_000),
+            ("fences", figure("fences"), 10_000),
+            ("lanes lost", figure("lanes_lost"), 1_000),
+            (SOON, soon, 1_000),
+        ];
+        let few = least.iter().filter(|(_, count, least)| count < least);
+        few.map(|(name, count, least)| format!("{name}: {count}, not {least}")).collect()
     }
 
     /// All of it, for people.

@@ -177,14 +177,14 @@ impl<'a> World<'a> {
         plan: &'a Plan,
         scripts: &'a [String],
     ) -> Self {
-        let counters = if plan.kind.vanishing() { 0 } else { 48 };
+        let counters = if plan.kind.vanishing() { 0 } else { 24 };
         Self {
             clock,
             server: path(&server.place()),
             nears,
             setup,
             plan,
-            registers: Registers::new(format!("r{}", plan.number), counters, 32, 16),
+            registers: Registers::new(format!("r{}", plan.number), counters, 16, 8),
             scripts,
             stopped: AtomicBool::new(false),
             writing: RwLock::default(),
@@ -199,6 +199,12 @@ impl<'a> World<'a> {
     pub(crate) fn random(&self, who: u64) -> fastrand::Rng {
         let seed = self.setup.seed.wrapping_mul(0x9e37_79b9).wrapping_add(self.plan.number);
         fastrand::Rng::with_seed(seed.wrapping_mul(0x2545_f491).wrapping_add(who))
+    }
+
+    /// A number that is everybody's for some milliseconds: what it chooses is read and written by many at
+    /// the same time.
+    pub(crate) fn fashion(&self) -> u64 {
+        fastrand::Rng::with_seed(self.clock.now() / 40_000_000).u64(..)
     }
 
     pub(crate) fn stopped(&self) -> bool {

@@ -20,7 +20,10 @@ pub(crate) fn write(world: &World<'_>, first: u32, step: u32, who: u64) {
         spots.into_iter().map(|spot| Session::new(world, spot, random.bool(), What::Aside)).collect();
     let slots: Vec<u32> = (first..world.registers.slots()).step_by(step as usize).collect();
     while !world.stopped() {
-        let slot = slots[random.usize(..slots.len())];
+        let slot = match random.u8(..3) {
+            0 => slots[usize::try_from(world.fashion()).unwrap_or(0) % slots.len()],
+            _ => slots[random.usize(..slots.len())],
+        };
         let at = random.usize(..sessions.len());
         {
             let _writing = world.writing.read();

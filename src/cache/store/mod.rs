@@ -98,11 +98,6 @@ impl Store {
         self.entries.weighted_size()
     }
 
-    /// Shows entries to `show`, in no order, until it has seen enough (`false`). Not counted as reads.
-    pub fn show(&self, mut show: impl FnMut(&Arc<Entry>) -> bool) {
-        let _ = self.entries.iter().all(|(_, entry)| show(&entry));
-    }
-
     /// Every entry, in no order; what comes and goes meanwhile may be missed. Not counted as reads.
     pub fn iter(&self) -> impl Iterator<Item = Arc<Entry>> + '_ {
         self.entries.iter().map(|(_, entry)| entry)

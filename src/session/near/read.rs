@@ -68,11 +68,13 @@ impl Path {
         let query = Query::whole(&self.worker.keeper.worker.near.hasher, kept.number, command, args)?;
         if self.give(how, |give| kept.look(permit, &query, now, give)) {
             kept.worker.figures().hits.add();
+            kept.worker.reads(query.name, true, now);
             self.verify(permit, &lane, &query, args, now);
             return Some(Verdict::Done);
         }
         if lane.is_down() && self.give(how, |give| kept.look_stale(permit, &query, now, give)) {
             kept.worker.figures().stale_served.add();
+            kept.worker.reads(query.name, true, now);
             return Some(Verdict::Done);
         }
         self.join(&lane, &kept, &query, args, how, now)
@@ -145,6 +147,7 @@ impl Path {
             }
         });
         kept.worker.figures().hits.add();
+        (1..args.len()).for_each(|at| kept.worker.reads(args.get(at), true, now));
         Some(Verdict::Done)
     }
 
@@ -166,6 +169,7 @@ impl Path {
         }
         self.client.sent(weight);
         kept.worker.figures().joins.add();
+        kept.worker.reads(query.name, true, now);
         Some(Verdict::Done)
     }
 
@@ -198,6 +202,7 @@ impl Path {
         let kept = &lane.watch().lane;
         let now = self.time();
         kept.worker.figures().misses.add();
+        command.keys(args).for_each(|name| kept.worker.reads(name, false, now));
         lane.watch().beat(&lane, now);
         if kept.trust() == Trust::None || !lane.is_current() {
             return None;

@@ -294,27 +294,6 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// What has just been read has to wait, if it may make others act on what lanes have not heard of yet.
-    fn hold(&self) -> Option<Signal> {
-        let tells = self.held.listens() || self.held.kept || self.underway.tells();
-        if tells { self.session.path.worker.keeper.signals.hold(None) } else { None }
-    }
-
-    /// The stay has ended, and replies may be missing. What the upstream tells nobody of is under way until
-    /// the connection is known to be closed there.
-    fn forget_underway(&mut self) {
-        let unannounced = self.underway.unannounced();
-        let id = self.lease.as_ref().map_or(0, |lease| lease.id);
-        if unannounced.is_empty() {
-            return;
-        }
-        let pool = Rc::clone(&self.session.path.worker.pool);
-        tokio::task::spawn_local(async move {
-            pool.see_closed(id).await;
-            drop(unannounced);
-        });
-    }
-
     fn pass_replies(&mut self) -> Result<(), Stop> {
         self.turn = None;
         let bytes = std::mem::take(&mut self.from_upstream);
