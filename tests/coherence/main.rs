@@ -17,6 +17,7 @@ mod stats;
 
 mod bytes;
 mod changes;
+mod edges;
 mod expiry;
 mod fills;
 mod globals;

@@ -10,7 +10,10 @@ use crate::stats::calls;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Lane,
+    /// All of it in one packet.
     Exec,
+    /// Command by command.
+    Stepwise,
     Script,
     External,
 }
@@ -35,6 +38,9 @@ fn write(scene: &Scene, a: &mut Client, readers: &mut [Client], way: Way, write:
         Way::Exec => {
             a.ask_all(&["MULTI", write, "EXEC"]);
         }
+        Way::Stepwise => {
+            a.ask_each(&["MULTI", write, "EXEC"]);
+        }
         Way::Script => {
             let words = ["EVAL", "return redis.pcall(unpack(ARGV))", "0"];
             a.0.ask(&words.into_iter().chain(write.split(' ')).collect::<Vec<_>>());
@@ -49,7 +55,7 @@ fn write(scene: &Scene, a: &mut Client, readers: &mut [Client], way: Way, write:
 fn by(way: Way) {
     both(|scene| {
         let (mut direct, mut readers) = (scene.direct(), scene.seats());
-        let mut writers = [scene.seat(0), scene.seat(1)];
+        let mut writers = [scene.seat(0), scene.seat3(1)];
         for (turn, (setup, change)) in CHANGES.iter().enumerate() {
             direct.ask("FLUSHDB");
             for line in setup.split(';').filter(|line| !line.is_empty()) {
@@ -85,6 +91,11 @@ fn s25_after_a_write_on_the_lane_every_read_is_what_the_server_says() {
 #[test]
 fn s25_after_a_write_in_a_transaction_every_read_is_what_the_server_says() {
     by(Way::Exec);
+}
+
+#[test]
+fn s25_after_a_write_in_a_transaction_begun_earlier_every_read_is_what_the_server_says() {
+    by(Way::Stepwise);
 }
 
 #[test]
