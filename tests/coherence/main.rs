@@ -18,6 +18,7 @@ mod stats;
 mod bytes;
 mod changes;
 mod edges;
+mod elsewhere;
 mod expiry;
 mod fills;
 mod globals;
