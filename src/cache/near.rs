@@ -59,13 +59,14 @@ impl Near {
             CachePolicy::Lfu => super::Policy::Lfu,
         };
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
+        let patterns = Patterns::new(&settings, longest);
         Self {
+            store: Arc::new(Store::new(settings.memory, policy, patterns.oldest())),
+            patterns,
             stamps: Stamps::new(words),
             word: Word::default(),
-            patterns: Patterns::new(&settings, longest),
             flaws: Flaws::default(),
             hasher: Hasher::new(seed),
-            store: Arc::new(Store::new(settings.memory, policy, settings.max_age)),
             lanes: Mutex::default(),
             numbers: AtomicU32::new(1),
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
