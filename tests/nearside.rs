@@ -184,6 +184,26 @@ fn explain_says_why_an_entry_is_not_current() {
 }
 
 #[test]
+fn explain_knows_of_what_is_in_flight() {
+    let (server, proxy) = scene(|config| config.workers = 2);
+    let (mut direct, mut talk) = (server.connect(), proxy.connect());
+    let (mut writer, mut flusher) = (proxy.connect(), proxy.connect());
+    warm(&mut talk, "GET k");
+    let flags =
+        |talk: &mut Talk| (explain(talk, "k", "write_in_flight"), explain(talk, "k", "global_in_flight"));
+    assert_eq!(flags(&mut talk), (":0".into(), ":0".into()));
+    direct.ask(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    writer.say(&["SET", "k", "v"]);
+    eventually("the write is in flight", || (flags(&mut talk).0 == ":1").then_some(()));
+    assert!(explain(&mut talk, "k", "next_get").starts_with("sent to the upstream: "));
+    flusher.say(&["FLUSHALL"]);
+    eventually("so is the flush", || (flags(&mut talk).1 == ":1").then_some(()));
+    direct.ask(&["CLIENT", "UNPAUSE"]);
+    assert_eq!((writer.reply(), flusher.reply()), (b"+OK\r\n".to_vec(), b"+OK\r\n".to_vec()));
+    assert_eq!(flags(&mut talk), (":0".into(), ":0".into()));
+}
+
+#[test]
 fn a_key_is_kept_once_it_has_missed_often_enough() {
     let (_server, proxy) = scene(|config| config.cache.admit_after = 3);
     let mut talk = proxy.connect();

@@ -63,12 +63,12 @@ impl Near {
         };
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
         Self {
+            store: Arc::new(Store::new(settings.memory, policy)),
+            patterns: Patterns::new(&settings, longest),
             stamps: Stamps::new(words),
             word: Word::default(),
-            patterns: Patterns::new(&settings, longest),
             flaws: Flaws::default(),
             hasher: Hasher::new(seed),
-            store: Arc::new(Store::new(settings.memory, policy)),
             lanes: Mutex::default(),
             numbers: AtomicU32::new(1),
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),

@@ -51,9 +51,11 @@ fn run_with(
         let proxy = (!is_direct).then(|| Proxy::start_unix(config));
         let place = proxy.as_ref().map_or_else(|| behind.place(), |proxy| proxy.place().clone());
         let other = Side { script, place, server: behind.place(), is_direct: proxy.is_none() };
-        for conversation in script.conversations.iter().filter(|conversation| suits(conversation, kind)) {
+        let suits = |it: &&Conversation| suits(it, kind) && !(cached && it.ways.uncached);
+        for conversation in script.conversations.iter().filter(suits) {
             for (resp, sending) in ways(kind, file, conversation, seed) {
-                let steps = steps(conversation, resp, if cached { AGAIN } else { 0 });
+                let steps =
+                    steps(conversation, resp, if cached && !conversation.ways.once { AGAIN } else { 0 });
                 let (direct, through) = thread::scope(|scope| {
                     let direct = scope.spawn(|| one.hold(&steps, resp, sending));
                     let through = other.hold(&steps, resp, sending);

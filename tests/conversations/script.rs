@@ -34,6 +34,10 @@ pub(crate) struct Ways {
     pub(crate) as_is: bool,
     /// Not in a pipeline.
     pub(crate) stepwise: bool,
+    /// Only where nothing is kept: what the cache asks the server for shows.
+    pub(crate) uncached: bool,
+    /// What may be kept is not read again: somebody sees each request.
+    pub(crate) once: bool,
     /// Only with these kinds of server; empty for all.
     pub(crate) only: Vec<String>,
 }
@@ -65,6 +69,8 @@ impl Script {
         match (name.as_str(), rest) {
             ("as-is", []) => ways.as_is = true,
             ("stepwise", []) => ways.stepwise = true,
+            ("uncached", []) => ways.uncached = true,
+            ("once", []) => ways.once = true,
             ("only", [_, ..]) => ways.only = rest.to_vec(),
             _ => self.setting_of_file(name, rest),
         }

@@ -65,7 +65,7 @@ impl World {
         self.next += 1;
         let id = self.next;
         self.say(|| format!("worker {worker}: {} signals wait for fence {id}", signals.len()));
-        for other in fence.workers().collect::<Vec<_>>() {
+        for other in fence.workers() {
             let delay = if other == worker { 0 } else { self.soon(MILLI / 5) };
             self.wires.after(delay, Event::Wake(other));
         }

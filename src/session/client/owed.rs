@@ -155,23 +155,8 @@ impl Client {
         }
     }
 
-    /// What has waited for lanes may go out, if it is at the front.
-    pub(in crate::session) fn release_held(&self) {
-        let out = &mut *self.out.borrow_mut();
-        // Anything else at the front has its own time.
-        if matches!(out.later.front(), Some(Later::Held(signal)) if signal.is_passed()) {
-            self.pass_later(out);
-            self.again.set(!out.later.is_empty());
-        }
-    }
-
-    /// Whether it waits for lanes to be heard.
-    pub(in crate::session) fn waits_for_lanes(&self) -> bool {
-        matches!(self.out.borrow().later.front(), Some(Later::Held(signal)) if !signal.is_passed())
-    }
-
     /// Replies that nothing stands before any more go out.
-    fn pass_later(&self, out: &mut Out) {
+    pub(super) fn pass_later(&self, out: &mut Out) {
         let passes = |next: &mut Later| match next {
             Later::Again(_) => false,
             Later::Replies(_) => true,
