@@ -23,7 +23,7 @@ impl Path {
             (Proto::Resp2, how) => how,
         };
         let in_turn = self.client.outstanding() > 0 || self.client.has_later();
-        if let Some(verdict) = self.from_memory(permit, command, args, conversion) {
+        if let Some(verdict) = self.remembered(permit, command, args, conversion) {
             return verdict;
         }
         if self.worker.shared.is_large(args) {
