@@ -71,6 +71,27 @@ fn s03_a_fill_that_an_exec_overtakes_is_its_reader_s_alone() {
 }
 
 #[test]
+fn s03b_nor_is_it_kept_where_the_push_is_still_on_its_way() {
+    both(|scene| {
+        let [mut a, mut b, mut d] = [1, 0, 0].map(|seat| scene.seat(seat));
+        for _ in 0..5 {
+            scene.e("SET k v0");
+            scene.settle(&mut b);
+            let lane = scene.lane(&mut b);
+            let down = lane.down().arrived();
+            lane.down().hold();
+            b.say("GET k");
+            lane.down().wait_arrived(down, b"$2\r\nv0\r\n");
+            assert_eq!(a.ask_each(&["MULTI", "SET k v1", "EXEC"]), ["OK", "QUEUED", "[OK]"]);
+            lane.down().hold_before(b">2\r\n$10\r\ninvalidate\r\n");
+            assert_eq!(b.reply(), "v0");
+            assert_eq!(scene.ask_held(&mut d, "GET k"), "v1");
+            scene.relay.release();
+        }
+    });
+}
+
+#[test]
 fn s04_a_reader_after_it_does_not_join_it() {
     both(|scene| {
         let [mut a, mut b, mut c] = [1, 0, 0].map(|seat| scene.seat(seat));

@@ -286,15 +286,9 @@ impl Path {
         let worker = &self.worker.keeper.worker;
         let Some(first) = keys.next() else { return Mark::None };
         let first = Written::begin(worker, first);
-        match (keys.next(), first) {
-            (None, Some(first)) => Mark::Write(first),
-            (None, None) => Mark::None,
-            (Some(second), first) => {
-                let others =
-                    std::iter::once(second).chain(keys).filter_map(|key| Written::begin(worker, key));
-                Mark::Writes(first.into_iter().chain(others).collect())
-            }
-        }
+        let Some(second) = keys.next() else { return Mark::Write(first) };
+        let others = std::iter::once(second).chain(keys).map(|key| Written::begin(worker, key));
+        Mark::Writes(std::iter::once(first).chain(others).collect())
     }
 
     /// Something nobody knows the effect of has been sent: its reply will wait for a fence, which goes out
