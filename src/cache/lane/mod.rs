@@ -271,6 +271,7 @@ impl Lane {
     #[inline]
     pub fn look(&self, _proof: Permit, query: &Query<'_>, now: Time, give: impl FnOnce(&[u8])) -> bool {
         self.wanted.set(now);
+        self.worker.looks();
         let found = self.worker.front.borrow_mut().look(query.hash, |entry| {
             let hit = entry.answers(query) && self.holds(entry, now);
             if hit {
