@@ -62,10 +62,9 @@ impl Near {
             CachePolicy::Lfu => super::Policy::Lfu,
         };
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
-        let patterns = Patterns::new(&settings, longest);
         Self {
             store: Arc::new(Store::new(settings.memory, policy)),
-            patterns,
+            patterns: Patterns::new(&settings, longest),
             stamps: Stamps::new(words),
             word: Word::default(),
             flaws: Flaws::default(),

@@ -21,15 +21,15 @@ pub struct PerWorker {
     pub index: usize,
     pub(super) front: RefCell<Front>,
     sketch: RefCell<Sketch>,
+    /// Which reads are counted for the hot keys.
+    sample: RefCell<Sample>,
     /// Looks since the last judgement, and the hits, and joins, there had been by then.
     looks: Cell<u32>,
     had: Cell<u64>,
-    /// Reads that are not looked for before the next one that is, while looking does not pay.
+    /// Reads that are not looked for before the next one that is, while looking does not pay, and what those
+    /// gaps are drawn from: reads may come in a rhythm.
     passed_by: Cell<Option<u32>>,
-    /// What those numbers are drawn from: reads may come in a rhythm.
     gaps: RefCell<fastrand::Rng>,
-    /// Which reads are counted for the hot keys.
-    sample: RefCell<Sample>,
     /// Hits since the last one that was compared, times the share that is.
     unverified: Cell<f64>,
 }
@@ -45,11 +45,11 @@ impl PerWorker {
             index,
             front: RefCell::new(Front::new(store, front_bytes)),
             sketch: RefCell::new(sketch),
+            sample: RefCell::new(Sample::new(index as u64)),
             looks: Cell::new(0),
             had: Cell::new(0),
             passed_by: Cell::new(None),
             gaps: RefCell::new(fastrand::Rng::with_seed(index as u64)),
-            sample: RefCell::new(Sample::new(index as u64)),
             unverified: Cell::new(0.0),
         }
     }
