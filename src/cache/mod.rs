@@ -30,7 +30,7 @@ mod worker;
 use std::time::Duration;
 
 pub use entry::{Entry, Origin};
-pub use fence::{Fence, LaneState};
+pub use fence::{Fence, LaneState, Sent};
 pub use figures::{Counter, Figures};
 pub use fill::{Fill, Heard, values_row};
 pub use flaws::{Flaw, Flaws};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Stamps, Store, Stripe, Time, Word,
-    nanos,
+    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Sent, Stamps, Store, Stripe, Time,
+    Word, nanos,
 };
 use crate::config::{self, CacheMode, CachePolicy};
 
@@ -183,7 +183,7 @@ impl Near {
 
     /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
     /// their way already and say as much.
-    pub fn fence(&self, sent: &[(Arc<LaneState>, u64)], now: Time) -> Fence {
+    pub fn fence(&self, sent: &[Sent], now: Time) -> Fence {
         if self.flaws.has(Flaw::Fence) {
             return Fence::default();
         }

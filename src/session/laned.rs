@@ -23,7 +23,8 @@ impl Path {
             (Proto::Resp2, how) => how,
         };
         let in_turn = self.client.outstanding() > 0 || self.client.has_later();
-        if let Some(verdict) = self.from_memory(permit, command, args, conversion) {
+        let tries = self.tries();
+        if tries && let Some(verdict) = self.remembered(permit, command, args, conversion) {
             return verdict;
         }
         if self.worker.shared.is_large(args) {
@@ -33,7 +34,7 @@ impl Path {
             return wait;
         }
         let ticket = self.ticket(args.bytes(), conversion, After::Nothing);
-        match self.fill(command, args, in_turn) {
+        match self.fill(command, args, tries, in_turn) {
             Some(fill) => {
                 let lane = Rc::clone(self.lane());
                 self.send_fill(&lane, &fill, ticket, args.bytes());

@@ -12,7 +12,7 @@ use crate::world::{Counts, Left, Spot, World};
 use crate::{faults, readers, tellers, writers};
 
 /// Sessions on each worker that mostly read.
-const READERS: u64 = 3;
+const READERS: u64 = 2;
 /// Threads that write what has one writer.
 const WRITERS: u32 = 3;
 
@@ -40,6 +40,10 @@ pub(crate) fn play(world: &World<'_>) {
             for _ in 0..READERS {
                 let who = next();
                 scope.spawn(move || readers::plain(world, spot, who));
+            }
+            for _ in 0..2 {
+                let who = next();
+                scope.spawn(move || readers::loyal(world, spot, who));
             }
             let who = [next(), next(), next()];
             if !world.plan.kind.vanishing() {

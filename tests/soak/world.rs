@@ -113,6 +113,8 @@ pub(crate) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
+    /// The server deletes what has expired only when it is asked for it.
+    Lazy,
     /// The server tracks ten keys only.
     FewTracked,
     /// The server evicts.

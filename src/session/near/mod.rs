@@ -85,9 +85,11 @@ pub async fn tend(worker: Rc<Worker>) {
     let tidies = async {
         let mut tick = interval(TIDY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while worker.index == 0 {
-            tick.tick().await;
-            near.near.tidy();
+        if worker.index == 0 {
+            loop {
+                tick.tick().await;
+                near.near.tidy();
+            }
         }
     };
     let rights = async {
