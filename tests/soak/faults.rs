@@ -207,6 +207,9 @@ fn flush(world: &World<'_>, who: u64) {
         let Some((_, number)) = session.wire() else { return };
         let done = matches!(session.run().as_deref(), Some([Reply::Text(_)]));
         session.count("flushes");
+        if !done {
+            world.unsure();
+        }
         let favourite = readers::favourite(world);
         let (begun, ended) = session.span;
         for slot in 0..world.registers.slots() {

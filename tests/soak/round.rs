@@ -9,7 +9,7 @@ use crate::check::{
 use crate::registers::Registers;
 use crate::wire::nanos;
 use crate::world::{Counts, Left, Spot, World};
-use crate::{faults, readers, tellers, writers};
+use crate::{faults, plots, readers, tellers, writers};
 
 /// Sessions on each worker that mostly read.
 const READERS: u64 = 2;
@@ -56,6 +56,12 @@ pub(crate) fn play(world: &World<'_>) {
             let who = next();
             scope.spawn(move || writers::write(world, first, WRITERS, who));
         }
+        if world.plan.faults && !world.plan.kind.vanishing() {
+            for proxy in 0..u8::try_from(world.nears.len()).unwrap_or(0) {
+                let who = next();
+                scope.spawn(move || plots::plots(world, proxy, who));
+            }
+        }
         let who = [next(), next(), next()];
         scope.spawn(move || readers::plain(world, Spot::Direct, who[0]));
         scope.spawn(move || faults::vanish(world, who[1]));
@@ -69,7 +75,7 @@ pub(crate) fn play(world: &World<'_>) {
 
 /// Checks what a round left.
 pub(crate) fn judge(world: World<'_>) -> Outcome {
-    let vanishing = world.plan.kind.vanishing();
+    let vanishing = world.vanishing();
     let (bound, number) = (nanos(world.setup.bound), world.plan.number);
     let (proxies, soon) = (world.nears.len(), 10_000_000);
     let tag = world.registers.tag().to_owned();

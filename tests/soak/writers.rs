@@ -7,7 +7,7 @@ use crate::readers::{favourite, read};
 use crate::registers::Registers;
 use crate::session::{Expect, Script, Session, script};
 use crate::wire::{Reply, nanos};
-use crate::world::{Spot, World};
+use crate::world::{Kind, Spot, World};
 
 /// Servers count milliseconds, and round.
 const ROUNDING: Duration = Duration::from_millis(2);
@@ -83,6 +83,12 @@ fn one(world: &World<'_>, session: &mut Session<'_>, slot: u32, random: &mut fas
         let (from, by) = (session.span.0 + nanos(expires), session.span.1 + nanos(expires));
         let by = if unknown { NEVER } else { by + nanos(ROUNDING) };
         world.lapse(register, Lapse { version: version + 1, from: from - nanos(ROUNDING), by });
+    }
+    if unknown && world.plan.kind == Kind::Flushing {
+        // Nobody logs what a flush does to it from here on.
+        for version in [latest * 2 + 1, number * 2 + 1] {
+            world.lapse(register, Lapse { version, from: session.span.0, by: NEVER });
+        }
     }
     match unknown {
         true => registers.turn(slot),
