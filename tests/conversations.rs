@@ -76,6 +76,7 @@ files! {
     auth_none,
     auth_user,
     blocking,
+    cached,
     clients,
     cluster,
     connection,

@@ -128,8 +128,12 @@ fn report(rig: &mut Rig, session: &Session) -> Option<String> {
     let least = shrink::shrink(session, |session| differs(rig, session).is_some());
     let difference = differs(rig, &least).unwrap_or(first);
     let mut out = format!(
-        "== NEARSIDE_SEED={} with {}, setting {}, {:?}\n",
-        session.seed, rig.kind.name, session.setting, least.sending
+        "== NEARSIDE_SEED={} with {}, setting {}{}, {:?}\n",
+        session.seed,
+        rig.kind.name,
+        session.setting,
+        if session.cached { ", cached" } else { "" },
+        least.sending
     );
     for say in &least.says {
         let _ = writeln!(out, "{}", say.line());

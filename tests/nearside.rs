@@ -184,6 +184,72 @@ fn explain_says_why_an_entry_is_not_current() {
 }
 
 #[test]
+fn explain_knows_of_what_is_in_flight() {
+    let (server, proxy) = scene(|config| config.workers = 2);
+    let (mut direct, mut talk) = (server.connect(), proxy.connect());
+    let (mut writer, mut flusher) = (proxy.connect(), proxy.connect());
+    warm(&mut talk, "GET k");
+    let flags =
+        |talk: &mut Talk| (explain(talk, "k", "write_in_flight"), explain(talk, "k", "global_in_flight"));
+    assert_eq!(flags(&mut talk), (":0".into(), ":0".into()));
+    direct.ask(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    writer.say(&["SET", "k", "v"]);
+    eventually("the write is in flight", || (flags(&mut talk).0 == ":1").then_some(()));
+    assert!(explain(&mut talk, "k", "next_get").starts_with("sent to the upstream: "));
+    flusher.say(&["FLUSHALL"]);
+    eventually("so is the flush", || (flags(&mut talk).1 == ":1").then_some(()));
+    direct.ask(&["CLIENT", "UNPAUSE"]);
+    assert_eq!((writer.reply(), flusher.reply()), (b"+OK\r\n".to_vec(), b"+OK\r\n".to_vec()));
+    assert_eq!(flags(&mut talk), (":0".into(), ":0".into()));
+}
+
+#[test]
+fn a_key_is_kept_once_it_has_missed_often_enough() {
+    let (_server, proxy) = scene(|config| config.cache.admit_after = 3);
+    let mut talk = proxy.connect();
+    assert!(explain(&mut talk, "k", "next_get").contains("no connection yet"));
+    ask(&mut talk, "GET other");
+    for misses in 0..2 {
+        let next = explain(&mut talk, "k", "next_get");
+        assert!(next.contains(&format!("has missed {misses} times lately, and has to miss 3")), "{next}");
+        ask(&mut talk, "GET k");
+        assert_eq!(explain(&mut talk, "k", "misses"), format!(":{}", misses + 1));
+    }
+    let next = explain(&mut talk, "k", "next_get");
+    assert!(next.ends_with("; the reply is kept"), "{next}");
+    warm(&mut talk, "GET k");
+}
+
+#[test]
+fn hot_keys_are_those_read_most_on_all_workers_together() {
+    let (_server, proxy) = scene(|config| config.workers = 2);
+    let mut talks: Vec<Talk> = Vec::new();
+    for worker in [0, 1] {
+        proxy.handle().place_on(Some(worker));
+        let mut talk = proxy.connect();
+        assert_eq!(talk.ask(&["PING"]), b"+PONG\r\n");
+        talks.push(talk);
+    }
+    for _ in 0..20 {
+        for talk in &mut talks {
+            let keys = |n: usize| if n % 4 == 0 { "hot".into() } else { format!("cold:{n}") };
+            (0..400).for_each(|n| talk.say(&["GET", &keys(n)]));
+            (0..400).for_each(|_| assert_eq!(talk.reply(), b"$-1\r\n"));
+        }
+    }
+    let talk = &mut talks[0];
+    let flat = ask(talk, "NEARSIDE HOTKEYS 1");
+    assert!(flat.starts_with("*1\r\n*8\r\n$3\r\nkey\r\n$3\r\nhot\r\n$16\r\nreads_per_second\r\n$"), "{flat}");
+    let number = |name: &str| field(&flat, name).parse::<f64>().unwrap();
+    assert!((0.15..0.35).contains(&number("traffic_share")), "{flat}");
+    assert!(number("hit_share") > 0.5 && number("reads_per_second") > 100.0, "{flat}");
+    assert_eq!(ask(talk, "NEARSIDE HOTKEYS").matches("\r\nkey\r\n").count(), 10);
+    ask(talk, "HELLO 3");
+    let map = ask(talk, "NEARSIDE HOTKEYS 1");
+    assert!(map.starts_with("*1\r\n%4\r\n$3\r\nkey\r\n$3\r\nhot\r\n$16\r\nreads_per_second\r\n,"), "{map}");
+}
+
+#[test]
 fn explain_names_the_rule_that_holds_for_a_key() {
     let pattern = |glob: &str, age| nearside::config::CachePattern {
         glob: glob.into(),
@@ -229,8 +295,10 @@ fn nothing_is_told_before_a_password_that_is_wanted() {
     warm(&mut known, "GET secret");
     assert!(ask(&mut known, "NEARSIDE CACHE KEYS *").contains("secret"));
     let mut unknown = proxy.connect();
-    for line in ["KEYS *", "STATS", "EXPLAIN secret", "FLUSH", "KEYS *"] {
-        let answer = ask(&mut unknown, &format!("NEARSIDE CACHE {line}"));
+    for line in
+        ["CACHE KEYS *", "CACHE STATS", "CACHE EXPLAIN secret", "CACHE FLUSH", "HOTKEYS", "CACHE KEYS *"]
+    {
+        let answer = ask(&mut unknown, &format!("NEARSIDE {line}"));
         assert!(answer.starts_with("-NOAUTH"), "{line}: {answer}");
     }
     assert!(ask(&mut known, "NEARSIDE CACHE KEYS *").contains("secret"), "nothing was flushed");

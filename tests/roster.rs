@@ -75,6 +75,20 @@ fn the_list_shows_clients_of_every_worker_as_they_are() {
     assert_eq!(talks[2].ask(&["CLIENT", "GETNAME"]), b"$-1\r\n");
 }
 
+/// Who has read that a client subscribes may rely on it: others were told otherwise for a moment.
+#[test]
+fn who_has_been_told_that_it_subscribes_is_listed_so() {
+    let server = Server::start(&[]);
+    let (_proxy, mut talks) = crowd(&server, 4);
+    for turn in 0..120 {
+        let (who, other) = (turn % 4, (turn + 1) % 4);
+        assert!(talks[who].ask_text(&["SUBSCRIBE", "c"]).ends_with(":1\r\n"));
+        let listed = text(&mut talks[other], "CLIENT LIST TYPE pubsub");
+        assert_eq!(listed.lines().count(), 1, "turn {turn}: {listed}");
+        assert!(talks[who].ask_text(&["UNSUBSCRIBE", "c"]).ends_with(":0\r\n"));
+    }
+}
+
 #[test]
 fn a_pipeline_is_answered_in_order() {
     let server = Server::start(&[]);

@@ -11,12 +11,14 @@ mod figures;
 mod fill;
 mod flaws;
 mod hash;
+mod hot;
 #[cfg(test)]
 mod kit;
 mod lane;
 mod near;
 mod patterns;
 mod query;
+mod sample;
 mod section;
 #[cfg(test)]
 mod sim;
@@ -24,16 +26,18 @@ mod sketch;
 mod stamp;
 mod store;
 mod survey;
+mod sweep;
 mod worker;
 
 use std::time::Duration;
 
 pub use entry::{Entry, Origin};
-pub use fence::{Fence, LaneState};
+pub use fence::{Fence, LaneState, Sent};
 pub use figures::{Counter, Figures};
 pub use fill::{Fill, Heard, values_row};
 pub use flaws::{Flaw, Flaws};
 pub use hash::Hasher;
+pub use hot::{Hot, HotKey};
 pub use lane::{Lane, Trust};
 pub use near::{Near, Standing};
 pub use patterns::{Kept, Patterns, Rule};
@@ -43,6 +47,7 @@ pub use sketch::Sketch;
 pub use stamp::{Stamps, Stripe, Word, is_busy};
 pub use store::{Front, Policy, Store};
 pub use survey::{Shown, Survey, Void};
+pub use sweep::Sweep;
 pub use worker::PerWorker;
 
 /// A moment: nanoseconds of a clock that does not stop while the machine is suspended.

@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Fence, Figures, Flaw, Flaws, Hasher, LaneState, Patterns, Stamps, Store, Stripe, Time, Word, nanos,
+    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Sent, Stamps, Store, Stripe, Time,
+    Word, nanos,
 };
 use crate::config::{self, CacheMode, CachePolicy};
 
 /// More live lanes than this are not fenced one by one: all entries are given up instead.
 const MOST_FENCED: usize = 64;
+
+/// So many entries are freed at once, some ten milliseconds.
+const MOST_FREED: usize = 4096;
 
 /// Whether there is a cache, and why (not).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,7 @@ pub struct Near {
     lanes: Mutex<Vec<Arc<LaneState>>>,
     numbers: AtomicU32,
     figures: Vec<Figures>,
+    hot: Vec<Mutex<Hot>>,
     standing: Mutex<Standing>,
     /// Changes of users' rights are noticed.
     watched: AtomicBool,
@@ -58,15 +63,16 @@ impl Near {
         };
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
         Self {
+            store: Arc::new(Store::new(settings.memory, policy)),
+            patterns: Patterns::new(&settings, longest),
             stamps: Stamps::new(words),
             word: Word::default(),
-            patterns: Patterns::new(&settings, longest),
             flaws: Flaws::default(),
             hasher: Hasher::new(seed),
-            store: Arc::new(Store::new(settings.memory, policy, settings.max_age)),
             lanes: Mutex::default(),
             numbers: AtomicU32::new(1),
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
+            hot: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
             standing: Mutex::new(Standing { mode: "off", reason: reason.into() }),
             watched: AtomicBool::new(false),
             settings,
@@ -148,7 +154,8 @@ impl Near {
     /// Every entry is void.
     pub fn flush(&self) {
         self.word.bump();
-        self.store.clear();
+        // The rest is freed by whoever sweeps.
+        self.sweep().step(MOST_FREED, 0);
     }
 
     /// Whether a signal has to wait: some lane could give out what is older than now.
@@ -179,7 +186,7 @@ impl Near {
 
     /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
     /// their way already and say as much.
-    pub fn fence(&self, sent: &[(Arc<LaneState>, u64)], now: Time) -> Fence {
+    pub fn fence(&self, sent: &[Sent], now: Time) -> Fence {
         if self.flaws.has(Flaw::Fence) {
             return Fence::default();
         }
@@ -210,21 +217,22 @@ impl Near {
         totals
     }
 
+    /// What worker `index` reads most. The lock is held for a moment only.
+    pub(super) fn hot(&self, index: usize) -> std::sync::MutexGuard<'_, Hot> {
+        self.hot[index % self.hot.len()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The `count` keys all workers together read most.
+    pub fn hot_keys(&self, now: Time, count: usize) -> Vec<HotKey> {
+        let all: Vec<_> = (0..self.hot.len()).map(|index| self.hot(index)).collect();
+        Hot::merged(all.iter().map(|hot| &**hot), now, count)
+    }
+
     /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
     /// put off; not for the request path.
     pub fn size(&self) -> (u64, u64) {
         self.store.tidy();
         (self.store.len(), self.store.bytes())
-    }
-
-    /// Shows entries, current or not, to `look`, until it has seen enough (`false`).
-    pub fn show(&self, look: impl FnMut(&Arc<super::Entry>) -> bool) {
-        self.store.show(look);
-    }
-
-    /// Frees what is over. To be called now and then.
-    pub fn tidy(&self) {
-        self.store.tidy();
     }
 
     /// How many workers there are.

@@ -126,7 +126,8 @@ mod tests {
         let second = nanos(Duration::from_secs(1));
         assert_eq!(kept(Duration::MAX), Kept { max_age: 600 * second, stale_for: 5 * second });
         assert_eq!(kept(Duration::from_secs(1)).max_age, second);
-        let others = Patterns::new(&settings, Duration::MAX).kept(b"x");
+        let patterns = Patterns::new(&settings, Duration::MAX);
+        let others = patterns.kept(b"x");
         assert_eq!(others, Some(Kept { max_age: 60 * second, stale_for: 0 }));
     }
 

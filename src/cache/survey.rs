@@ -169,7 +169,11 @@ mod tests {
         let changes: [(Change, Time, Option<Void>); 10] = [
             (|_| {}, 0, None),
             (|lane| lane.invalidated(Some(b"k")), 0, Some(Void::Changed)),
-            (|lane| drop(lane.near().write_begins(lane.near().stripe(b"k"))), 0, Some(Void::WriteInFlight)),
+            (
+                |lane| assert!(lane.near().write_begins(lane.near().stripe(b"k"))),
+                0,
+                Some(Void::WriteInFlight),
+            ),
             (|lane| lane.invalidated(None), 0, Some(Void::Epoch)),
             (|lane| lane.lost(0), 0, Some(Void::Epoch)),
             (|lane| lane.near().global_begins(), 0, Some(Void::GlobalInFlight)),

@@ -8,6 +8,7 @@
 mod client;
 mod hello;
 mod intake;
+mod laned;
 mod local;
 mod monitor;
 mod near;

@@ -5,16 +5,15 @@ use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::client::{After, Client, Ticket};
-use super::near::{Mark, Seen};
-use super::nod::{self, Asked};
+use super::client::{After, Client};
+use super::near::Seen;
+use super::nod;
 use super::subscribed::{Membership, correct};
 use super::{Worker, local, monitor, nearside};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
 use crate::policy::Permit;
 use crate::resp::Proto;
-use crate::resp::convert::Conversion;
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
@@ -150,12 +149,12 @@ impl Path {
     }
 
     /// The next request goes on another lane, which may not have heard all that the session has seen.
-    fn leave_lane(&mut self) {
+    pub(super) fn leave_lane(&mut self) {
         (self.lane, self.seen) = (None, Seen::Elsewhere);
     }
 
     /// The client is who it was, on the terms of now, if those are as good.
-    fn renew_terms(&mut self) {
+    pub(super) fn renew_terms(&mut self) {
         if self.worker.shared.is_outdated(&self.credential) {
             self.credential = Rc::new(self.worker.shared.renewed(&self.credential));
             self.client.act_as(Rc::clone(&self.credential));
@@ -262,113 +261,6 @@ impl Path {
             Route::Pin(Pin::Subscribe(kind)) => self.subscribe(kind, command, args),
             Route::Lease | Route::Blocking(_) | Route::Pin(_) | Route::Control => self.pin(),
         }
-    }
-
-    /// Answers a read that may be kept from memory, or sends it to the lane, so that its reply can be.
-    #[inline]
-    fn read(&mut self, command: &'static Command, args: &Args<'_>, permit: Permit) -> Verdict {
-        let conversion = match (self.proto, command.conversion(args)) {
-            (Proto::Resp3, _) => None,
-            (Proto::Resp2, None) => return self.pin(),
-            (Proto::Resp2, how) => how,
-        };
-        let in_turn = self.client.outstanding() > 0 || self.client.has_later();
-        if let Some(verdict) = self.from_memory(permit, command, args, conversion) {
-            return verdict;
-        }
-        if self.worker.shared.is_large(args) {
-            return self.pin();
-        }
-        if let Some(wait) = self.before_post() {
-            return wait;
-        }
-        let ticket = self.ticket(args.bytes(), conversion, After::Nothing);
-        match self.fill(command, args, in_turn) {
-            Some(fill) => {
-                let lane = Rc::clone(self.lane());
-                self.send_fill(&lane, &fill, ticket, args.bytes());
-            }
-            None => {
-                let (client, arrived) = (Rc::clone(&self.client), self.arrived);
-                self.lane().send((&client, ticket), Mark::Read, args.bytes(), true, 1, arrived);
-            }
-        }
-        Verdict::Done
-    }
-
-    /// Sends a stateless request to the lane.
-    #[inline]
-    fn on_lane(&mut self, command: &'static Command, args: &Args<'_>, after: After) -> Verdict {
-        let conversion = match self.proto {
-            Proto::Resp3 => None,
-            Proto::Resp2 => match command.conversion(args) {
-                Some(how) => Some(how),
-                None => return self.pin(),
-            },
-        };
-        if self.worker.shared.is_large(args) || local::changes_terms(command, args) {
-            return self.pin();
-        }
-        if let Some(wait) = self.before_post() {
-            return wait;
-        }
-        let (mark, unknown) = self.mark(command, args);
-        let after = if unknown && after == After::Nothing { After::Unknown } else { after };
-        self.post(args.bytes(), conversion, after, mark, command.repeatable(), 1);
-        if after == After::Unknown {
-            self.fence_behind();
-        }
-        Verdict::Done
-    }
-
-    /// Has the upstream asked for its nod.
-    fn ask(&mut self, asked: Asked) -> Verdict {
-        if let Some(wait) = self.before_post() {
-            return wait;
-        }
-        self.post(&asked.request, None, After::Nod, Mark::None, true, 1);
-        self.client.await_nod(asked.nod);
-        Verdict::Done
-    }
-
-    /// What a request has to wait for before it may be queued on the lane, if anything.
-    #[inline]
-    pub(super) fn before_post(&mut self) -> Option<Verdict> {
-        if !self.client.has_room() {
-            return Some(Verdict::Room);
-        }
-        if self.lane().is_aside() {
-            if self.client.outstanding() > 0 {
-                return Some(Verdict::Drained);
-            }
-            self.renew_terms();
-            self.leave_lane();
-        }
-        None
-    }
-
-    /// The client is owed one more reply.
-    #[inline]
-    fn ticket(&self, request: &[u8], conversion: Option<Conversion>, after: After) -> Ticket {
-        let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);
-        self.client.sent(weight);
-        Ticket { conversion, after, weight }
-    }
-
-    /// Queues a request on the lane. [`Self::before_post`] has said that it may be.
-    #[inline]
-    pub(super) fn post(
-        &mut self,
-        request: &[u8],
-        conversion: Option<Conversion>,
-        after: After,
-        mark: Mark,
-        repeatable: bool,
-        replies: usize,
-    ) {
-        let ticket = self.ticket(request, conversion, after);
-        let (client, arrived) = (Rc::clone(&self.client), self.arrived);
-        self.lane().send((&client, ticket), mark, request, repeatable, replies, arrived);
     }
 
     /// Answers here, once nothing is in flight.

@@ -68,10 +68,12 @@ async def main():
             print(f"        {sum(counts[:50])} GETs, {sum(counts[50:])} transactions")
             assert all(counts), counts
         direct = redis.Redis(unix_socket_path=UPSTREAM, decode_responses=True)
-        with check("at most 5 upstream connections besides the 70 held ones"):
+        # The cache compares the server's users now and then, on a control connection: those have a bound
+        # of their own.
+        with check("at most 5 upstream connections besides the 70 held ones and one for control"):
             listed = await direct.client_list()
             ours = [c for c in listed if int(c["id"]) != await direct.client_id()]
-            assert len(ours) <= 75, [c["cmd"] for c in ours]
+            assert len(ours) <= 76, [c["cmd"] for c in ours]
         with check("every blocked client gets its element"):
             for k in range(50):
                 await r.lpush(f"queue:{k}", k)

@@ -115,11 +115,36 @@ pub(crate) const CHANGES: &[(&str, &str)] = &[
     ("ZADD k 1 a;ZADD l 1 b", "ZUNIONSTORE l 2 k l"),
 ];
 
+/// What came after Redis 7.0, here or there.
+pub(crate) const NEWER: &[(&str, &str)] = &[
+    ("HSET k f v g w", "HEXPIRE k 1000 FIELDS 1 f"),
+    ("HSET k f v g w", "HPEXPIRE k 1000000 FIELDS 1 f"),
+    ("HSET k f v g w", "HPEXPIRE k 0 FIELDS 1 f"),
+    ("HSET k f v g w", "HEXPIREAT k 9999999999 FIELDS 1 f"),
+    ("HSET k f v g w", "HEXPIREAT k 1 FIELDS 1 f"),
+    ("HSET k f v g w", "HPEXPIREAT k 9999999999999 FIELDS 1 f"),
+    ("HSET k f v g w;HEXPIRE k 1000 FIELDS 1 f", "HPERSIST k FIELDS 1 f"),
+    ("HSET k f v g w", "HGETDEL k FIELDS 1 f"),
+    ("HSET k f v g w", "HGETEX k EX 1000 FIELDS 1 f"),
+    ("HSET k f v g w", "HSETEX k EX 1000 FIELDS 1 f w"),
+    ("HSET k f v g w;HEXPIRE k 1000 FIELDS 1 f", "HSET k f w"),
+    ("SET k v0", "MSETEX 2 k v1 l v2 EX 1000"),
+    ("SET k v0", "DELIFEQ k v0"),
+    ("SET k v0", "SET k v1 IFEQ v0"),
+    ("SET k v0;SET l v1", "BITOP DIFF l k l"),
+    ("XADD k 1-1 f v;XGROUP CREATE k g 0;XREADGROUP GROUP g me STREAMS k >", "XACKDEL k g IDS 1 1-1"),
+    ("XADD k 1-1 f v;XADD k 2-1 f w", "XDELEX k IDS 1 1-1"),
+    ("SET l v", "VADD k VALUES 2 1 1 a"),
+    ("VADD k VALUES 2 1 1 a", "VREM k a"),
+    ("VADD k VALUES 2 1 1 a", "VSETATTR k a {}"),
+];
+
 /// Write commands without a sample, and why.
 pub(crate) const OTHERWISE: &[(&str, &str)] = &[
     ("FLUSHALL", "globals.rs"),
     ("FLUSHDB", "globals.rs"),
     ("SWAPDB", "globals.rs"),
+    ("CLUSTER", "changes which server has a key: not without a cluster"),
     ("FUNCTION", "changes code, no key"),
     ("MIGRATE", "wants another server"),
     ("PFDEBUG", "changes how a value is kept, not what it is"),

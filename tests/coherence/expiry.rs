@@ -78,11 +78,11 @@ fn s28_a_ttl_that_is_set_later_holds() {
             gone_after(&mut readers, "GET k", over, over + ms(60), "nil");
         }
         // One that is taken back does not.
-        scene.e("SET k v PX 150");
+        scene.e("SET k v PX 600");
         readers.iter_mut().for_each(|reader| scene.settle(reader));
         readers.iter_mut().for_each(|reader| assert_eq!(reader.ask("GET k"), "v"));
         assert_eq!(a.ask("PERSIST k"), "1");
-        sleep(ms(200));
+        sleep(ms(650));
         scene.warm_all(&mut readers, "GET k", "v");
     });
 }

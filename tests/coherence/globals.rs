@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::client::request;
+use crate::common::eventually;
 use crate::rig::{Scene, Setup, both, ms};
 
 /// After `flush`, done by `who`, no value of before is served to any worker.
@@ -64,7 +65,7 @@ fn s23b_nothing_that_is_read_during_a_flush_outlives_it() {
             scene.relay.snare(Some(&request("FLUSHALL")));
             let mark = scene.mark();
             a.say("FLUSHALL");
-            crate::common::eventually("it is on its way", || scene.asked(&mark, "FLUSHALL").then_some(()));
+            eventually("it is on its way", || scene.asked(&mark, "FLUSHALL").then_some(()));
             for _ in 0..3 {
                 assert_eq!(scene.look(&mut b, "GET k"), ("v0".into(), false), "no hits while it may happen");
             }
@@ -72,7 +73,7 @@ fn s23b_nothing_that_is_read_during_a_flush_outlives_it() {
             let wire = scene.asking(&mark, "FLUSHALL").unwrap();
             wire.down().hold();
             scene.relay.snare(None);
-            crate::common::eventually("it is done", || (scene.e("GET k") == "nil").then_some(()));
+            eventually("it is done", || (scene.e("GET k") == "nil").then_some(()));
             assert_eq!(c.ask("GET k"), "nil");
             assert_eq!(b.ask("GET k"), "nil", "after c was told");
             wire.release();
@@ -97,6 +98,90 @@ fn s24_a_swap_of_databases_is_seen_at_once_by_all() {
             assert_eq!(a.ask("SWAPDB 0 5"), "OK");
             zero.iter_mut().for_each(|client| assert_eq!(client.ask("GET k"), in_five));
             five.iter_mut().for_each(|client| assert_eq!(client.ask("GET k"), in_zero));
+        }
+    });
+}
+
+#[test]
+fn s24c_a_swap_whose_reply_is_lost_is_seen_whenever_it_happens() {
+    both(|scene| {
+        for late in [false, true] {
+            let (mut readers, mut a) = (scene.seats(), scene.seat(1));
+            scene.e("FLUSHALL");
+            scene.e("SET k zero");
+            let mut e = scene.direct();
+            e.ask_all(&["SELECT 5", "SET k five"]);
+            readers.iter_mut().for_each(|reader| scene.settle(reader));
+            scene.warm_all(&mut readers, "GET k", "zero");
+            scene.relay.snare(Some(&request("SWAPDB 0 5")));
+            let mark = scene.mark();
+            a.say("SWAPDB 0 5");
+            eventually("it is on its way", || scene.asked(&mark, "SWAPDB 0 5").then_some(()));
+            let wire = scene.asking(&mark, "SWAPDB 0 5").unwrap();
+            if late {
+                // Its bytes are still somewhere, as in the buffer of a server that is busy.
+                wire.desert();
+            } else {
+                wire.down().hold();
+                wire.up().release();
+                eventually("it is done", || (scene.e("GET k") == "five").then_some(()));
+                wire.reset();
+            }
+            assert!(a.reply().starts_with('-'));
+            readers.iter_mut().for_each(|reader| drop((reader.ask("GET k"), reader.ask("GET k"))));
+            scene.relay.snare(None);
+            wire.release();
+            if late {
+                eventually("it has arrived, or never will", || (!wire.is_open()).then_some(()));
+            }
+            for reader in &mut readers {
+                assert_eq!(reader.ask("GET k"), scene.e("GET k"), "late: {late}");
+            }
+        }
+    });
+}
+
+#[test]
+fn s24d_a_fill_that_a_swap_overtakes_is_not_kept() {
+    both(|scene| {
+        let [mut a, mut b, mut d] = [1, 0, 0].map(|seat| scene.seat(seat));
+        let mut e = scene.direct();
+        e.ask_all(&["SET k zero", "SELECT 5", "SET k five"]);
+        for turn in 0..4 {
+            let (before, after) = if turn % 2 == 0 { ("zero", "five") } else { ("five", "zero") };
+            let lane = scene.lane(&mut b);
+            let down = lane.down().arrived();
+            lane.down().hold();
+            b.say("GET k");
+            lane.down().wait_arrived(down, format!("$4\r\n{before}\r\n").as_bytes());
+            a.say("SWAPDB 0 5");
+            assert_eq!(scene.reply_held(&mut a), "OK");
+            lane.release();
+            assert!([before, after].contains(&b.reply().as_str()), "it was asked before");
+            assert_eq!(d.ask("GET k"), after);
+            assert_eq!(scene.warm(&mut d, "GET k"), after);
+            // Cold again.
+            scene.e(&format!("SET k {after}"));
+            scene.settle(&mut b);
+        }
+    });
+}
+
+#[test]
+fn s26b_a_key_that_moves_to_another_database_is_seen_there() {
+    both(|scene| {
+        let (mut a, mut here, mut there) = (scene.seat(1), scene.seats(), scene.seats());
+        there.iter_mut().for_each(|client| drop(client.ask("SELECT 5")));
+        for line in ["MOVE k 5", "COPY k k DB 5", "COPY k k DB 5 REPLACE"] {
+            scene.e("FLUSHALL");
+            scene.e("SET k v");
+            here.iter_mut().chain(&mut there).for_each(|client| scene.settle(client));
+            scene.warm_all(&mut here, "GET k", "v");
+            scene.warm_all(&mut there, "GET k", "nil");
+            assert_eq!(a.ask(line), "1");
+            there.iter_mut().for_each(|client| assert_eq!(client.ask("GET k"), "v", "{line}"));
+            let left = if line.starts_with("MOVE") { "nil" } else { "v" };
+            here.iter_mut().for_each(|client| assert_eq!(client.ask("GET k"), left, "{line}"));
         }
     });
 }

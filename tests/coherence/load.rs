@@ -83,7 +83,7 @@ fn s47_keys_that_are_written_together_are_read_together() {
             }
             done.store(true, Ordering::SeqCst);
             let reads: u64 = readers.into_iter().map(|thread| thread.join().unwrap()).sum();
-            assert_hits(scene, "mget", 0, reads, 0.2);
+            assert_hits(scene, "mget", 0, reads, 0.02);
         });
     });
 }

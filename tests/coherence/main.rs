@@ -17,6 +17,8 @@ mod stats;
 
 mod bytes;
 mod changes;
+mod edges;
+mod elsewhere;
 mod expiry;
 mod fills;
 mod globals;

@@ -61,6 +61,9 @@ fn s14_who_acts_on_a_message_sees_what_caused_it() {
             let mut b = scene.seat(seat);
             b.ask("PSUBSCRIBE c*");
             nobody_is_told_too_early(scene, &mut b, None, "PUBLISH c x", "[pmessage c* c x]");
+            let mut b = scene.seat(seat);
+            b.ask("SSUBSCRIBE s");
+            nobody_is_told_too_early(scene, &mut b, None, "SPUBLISH s x", "[smessage s x]");
         }
     });
 }
@@ -69,8 +72,15 @@ fn s14_who_acts_on_a_message_sees_what_caused_it() {
 fn s14b_who_acts_on_a_popped_element_sees_what_was_there_before() {
     both(|scene| {
         for seat in 0..scene.workers {
-            let mut b = scene.seat(seat);
-            nobody_is_told_too_early(scene, &mut b, Some("BRPOP q 0"), "LPUSH q job", "[q job]");
+            for (wait, cause, heard) in [
+                ("BRPOP q 0", "LPUSH q job", "[q job]"),
+                ("BLMOVE q d LEFT LEFT 0", "LPUSH q job", "job"),
+                ("BZPOPMAX z 0", "ZADD z 1 job", "[z job 1]"),
+                ("XREAD BLOCK 0 STREAMS s $", "XADD s * f job", "job"),
+            ] {
+                let mut b = scene.seat(seat);
+                nobody_is_told_too_early(scene, &mut b, Some(wait), cause, heard);
+            }
         }
     });
 }
@@ -91,6 +101,23 @@ fn s14c_a_message_tells_of_another_database_too() {
             scene.lanes(&mut readers).iter().for_each(|lane| lane.down().hold());
             e.ask_all(&["SET k v1", "PUBLISH c x"]);
             assert_eq!(scene.reply_held(&mut b), "[message c x]");
+            assert_eq!(scene.ask_held(&mut readers[reader], "GET k"), "v1");
+            scene.relay.release();
+        }
+    });
+}
+
+#[test]
+fn s14d_a_client_s_own_invalidation_tells_others_no_earlier_than_a_message_would() {
+    both(|scene| {
+        let (mut c, mut readers) = (scene.seat3(0), scene.seats());
+        assert_eq!(c.ask("CLIENT TRACKING ON"), "OK");
+        for reader in 0..readers.len() {
+            let lanes = all_warm(scene, &mut readers);
+            c.ask("GET k");
+            lanes.iter().for_each(|lane| lane.down().hold());
+            scene.e("SET k v1");
+            assert_eq!(scene.reply_held(&mut c), ">[invalidate [k]]");
             assert_eq!(scene.ask_held(&mut readers[reader], "GET k"), "v1");
             scene.relay.release();
         }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::flow::{Flow, carry, collect};
-use super::{Place, Talk, eventually};
+use super::{Place, Talk};
 
 /// A listener on a free port of the loopback before the Unix socket of a server.
 #[derive(Debug)]
@@ -122,16 +122,21 @@ impl Relay {
 
     /// The connection that carries what `session` says now. It must be in plain state.
     pub fn wire_of(&self, session: &mut Talk) -> Wire {
-        let mark = format!("mark-{:016x}", fastrand::u64(..));
-        let before: Vec<_> = self.wires().into_iter().map(|wire| (wire.up().arrived(), wire)).collect();
-        let reply = session.ask(&["ECHO", &mark]);
-        assert!(reply.windows(mark.len()).any(|part| part == mark.as_bytes()), "{}", reply.escape_ascii());
-        eventually("the wire of a session", || {
-            self.wires().into_iter().find(|wire| {
+        for _ in 0..100 {
+            let before: Vec<_> = self.wires().into_iter().map(|wire| (wire.up().arrived(), wire)).collect();
+            let mark = format!("mark-{:016x}", fastrand::u64(..));
+            let reply = session.ask(&["ECHO", &mark]);
+            assert!(reply.ends_with(format!("{mark}\r\n").as_bytes()), "{}", reply.escape_ascii());
+            let carried = self.wires().into_iter().find(|wire| {
                 let from = before.iter().find(|(_, known)| known.is(wire)).map_or(0, |(at, _)| *at);
                 wire.up().has(from, mark.as_bytes())
-            })
-        })
+            });
+            // It may have been closed just after.
+            if let Some(wire) = carried {
+                return wire;
+            }
+        }
+        panic!("its connection is always another one");
     }
 
     /// Lets everything on every connection go on, and new ones too.
@@ -240,6 +245,13 @@ impl Wire {
     pub fn blackhole(&self) {
         self.0.up.swallow();
         self.0.down.swallow();
+    }
+
+    /// Nearside is told that it is over; the server is not, and gets what is held when it is released.
+    pub fn desert(&self) {
+        if let Some((near, _)) = &*lock(&self.0.ends) {
+            let _ = near.shutdown(std::net::Shutdown::Both);
+        }
     }
 
     /// Both sides are told that it is over; what is held is lost.

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 use std::thread;
 
 use nearside::Config;
-use nearside::config::Secret;
+use nearside::config::{CacheMode, Secret};
 
 use crate::blur::blurred;
-use crate::common::{Place, Proxy, transparent};
+use crate::common::{Place, Proxy, Talk, transparent};
 use crate::kinds::{Kind, Server, kinds};
 use crate::odd::{ODD, Odd};
 use crate::script::{Conversation, Script};
 use crate::side::{Sending, Side};
 use crate::step::{Brings, Step};
+
+/// How many times a read that may be kept is said once more where there is a cache: the first fills it.
+const AGAIN: usize = 2;
 
 /// Holds every conversation of a file with every kind of server, and reports every first difference.
 pub(crate) fn run(file: &str, text: &str) {
@@ -39,33 +42,60 @@ fn run_with(
     mut differs: impl FnMut(String),
 ) {
     let (alone, behind) = (Server::start(kind, &script.server), Server::start(kind, &script.server));
-    // Without Nearside: whether the conversations themselves are sound.
-    let proxy = std::env::var_os("NEARSIDE_TALKS_DIRECT").is_none();
-    let mut config = configured(script, &behind.place());
-    change(&mut config);
-    let proxy = proxy.then(|| Proxy::start_unix(config));
     let one = Side { script, place: alone.place(), server: alone.place(), is_direct: true };
-    let place = proxy.as_ref().map_or_else(|| behind.place(), |proxy| proxy.place().clone());
-    let other = Side { script, place, server: behind.place(), is_direct: proxy.is_none() };
-    for conversation in script.conversations.iter().filter(|conversation| suits(conversation, kind)) {
-        for (resp, sending) in ways(kind, file, conversation, seed) {
-            let steps = steps(conversation, resp);
-            let (direct, through) = thread::scope(|scope| {
-                let direct = scope.spawn(|| one.hold(&steps, resp, sending));
-                let through = other.hold(&steps, resp, sending);
-                (direct.join().expect("the direct conversation"), through)
-            });
-            if let Some(difference) = first_difference(&steps, &direct, (&through, other.is_direct)) {
-                differs(format!("{:?}, RESP{resp}, {sending:?}: {difference}", conversation.name));
-                break;
+    let is_direct = std::env::var_os("NEARSIDE_TALKS_DIRECT").is_some();
+    for cached in [false, true] {
+        let mut config = configured(script, &behind.place(), cached);
+        change(&mut config);
+        // Without Nearside: whether the conversations themselves are sound.
+        let proxy = (!is_direct).then(|| Proxy::start_unix(config));
+        let place = proxy.as_ref().map_or_else(|| behind.place(), |proxy| proxy.place().clone());
+        let other = Side { script, place, server: behind.place(), is_direct: proxy.is_none() };
+        let suits = |it: &&Conversation| suits(it, kind) && !(cached && it.ways.uncached);
+        for conversation in script.conversations.iter().filter(suits) {
+            for (resp, sending) in ways(kind, file, conversation, seed) {
+                let steps =
+                    steps(conversation, resp, if cached && !conversation.ways.once { AGAIN } else { 0 });
+                let (direct, through) = thread::scope(|scope| {
+                    let direct = scope.spawn(|| one.hold(&steps, resp, sending));
+                    let through = other.hold(&steps, resp, sending);
+                    (direct.join().expect("the direct conversation"), through)
+                });
+                if let Some(difference) = first_difference(&steps, &direct, (&through, other.is_direct)) {
+                    let cached = if cached { ", cached" } else { "" };
+                    differs(format!(
+                        "{:?}, RESP{resp}, {sending:?}{cached}: {difference}",
+                        conversation.name
+                    ));
+                    break;
+                }
             }
+        }
+    }
+    if let Some(command) = script.spares.as_ref().filter(|_| !is_direct) {
+        let [alone, behind] = [&alone, &behind].map(|server| calls(server, command));
+        if behind >= alone {
+            differs(format!("{command} ran {behind} times, and {alone} times where there is no Nearside"));
         }
     }
 }
 
-/// Nearside as the file wants it.
-fn configured(script: &Script, upstream: &Place) -> Config {
+/// How often a server has run a command.
+fn calls(server: &Server, command: &str) -> u64 {
+    let info = Talk::connect(&server.place()).ask(&["INFO", "commandstats"]);
+    let info = String::from_utf8_lossy(&info).into_owned();
+    let wanted = format!("cmdstat_{}:calls=", command.to_ascii_lowercase());
+    let found = info.lines().find_map(|line| line.strip_prefix(&wanted)?.split(',').next()?.parse().ok());
+    found.unwrap_or_else(|| panic!("{command} in {info}"))
+}
+
+/// Nearside as the file wants it; `cached`: it keeps what it can, from the first read on.
+fn configured(script: &Script, upstream: &Place, cached: bool) -> Config {
     let mut config = transparent(upstream);
+    if cached {
+        config.cache.mode = CacheMode::Auto;
+        config.cache.admit_after = 0;
+    }
     if let Some((user, password)) = &script.proxy {
         config.upstream.username.clone_from(user);
         config.upstream.password = Some(Secret::new(password.clone()));
@@ -103,8 +133,8 @@ fn ways(kind: &Kind, file: &str, conversation: &Conversation, seed: u64) -> Vec<
 }
 
 /// The conversation with what begins and ends it: each connection ends in a close, so that nothing
-/// can come late.
-fn steps(conversation: &Conversation, resp: usize) -> Vec<Step> {
+/// can come late. What may be kept is read so many times more.
+fn steps(conversation: &Conversation, resp: usize, again: usize) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut open: Vec<&str> = Vec::new();
     for step in &conversation.steps {
@@ -115,7 +145,8 @@ fn steps(conversation: &Conversation, resp: usize) -> Vec<Step> {
                 steps.push(Step::by(&step.who, "HELLO 3"));
             }
         }
-        steps.push(step.clone());
+        let again = if step.is_kept() { again } else { 0 };
+        steps.extend(std::iter::repeat_n(step.clone(), 1 + again));
         if matches!(step.brings, Brings::Close | Brings::Hangup) {
             open.retain(|who| *who != step.who);
         }

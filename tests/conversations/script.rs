@@ -12,6 +12,8 @@ pub(crate) struct Script {
     pub(crate) direct: Vec<String>,
     pub(crate) reset: Vec<String>,
     pub(crate) no_reset: bool,
+    /// The command that the server behind Nearside is asked less often.
+    pub(crate) spares: Option<String>,
     /// What holds for all of its conversations.
     pub(crate) ways: Ways,
     pub(crate) conversations: Vec<Conversation>,
@@ -32,6 +34,10 @@ pub(crate) struct Ways {
     pub(crate) as_is: bool,
     /// Not in a pipeline.
     pub(crate) stepwise: bool,
+    /// Only where nothing is kept: what the cache asks the server for shows.
+    pub(crate) uncached: bool,
+    /// What may be kept is not read again: somebody sees each request.
+    pub(crate) once: bool,
     /// Only with these kinds of server; empty for all.
     pub(crate) only: Vec<String>,
 }
@@ -63,6 +69,8 @@ impl Script {
         match (name.as_str(), rest) {
             ("as-is", []) => ways.as_is = true,
             ("stepwise", []) => ways.stepwise = true,
+            ("uncached", []) => ways.uncached = true,
+            ("once", []) => ways.once = true,
             ("only", [_, ..]) => ways.only = rest.to_vec(),
             _ => self.setting_of_file(name, rest),
         }
@@ -78,6 +86,7 @@ impl Script {
             ("direct", _) => self.direct = rest.to_vec(),
             ("reset", _) => self.reset = rest.to_vec(),
             ("no-reset", []) => self.no_reset = true,
+            ("spares", [command]) => self.spares = Some(command.clone()),
             _ => panic!("no such setting: @{name}"),
         }
     }

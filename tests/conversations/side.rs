@@ -83,6 +83,19 @@ impl Side<'_> {
         {
             assert_eq!(talk.ask(words), b"+OK\r\n", "{words:?}");
         }
+        if !self.is_direct {
+            self.forget();
+        }
+    }
+
+    /// A proxy that keeps nothing: what it has not been told of yet it could give out as it was. Allowed or
+    /// not, a client that wants everything gone has everything forgotten.
+    fn forget(&self) {
+        let mut talk = self.connect();
+        if !self.script.reset.is_empty() {
+            talk.ask(&self.script.reset);
+        }
+        talk.ask(&["FLUSHALL"]);
     }
 }
 

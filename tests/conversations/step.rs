@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use nearside::command::{Cached, all};
 use nearside::resp::request::encode;
 
 use crate::words::{unescaped, words};
@@ -112,6 +113,17 @@ impl Step {
                 encode(&words)
             }
         }
+    }
+
+    /// Whether it is a read whose reply Nearside may keep, and one reply is all it brings.
+    pub(crate) fn is_kept(&self) -> bool {
+        let Said::Words(words) = &self.said else { return false };
+        let is_such = |name: &[u8]| {
+            all().any(|row| row.cached != Cached::No && row.name.as_bytes().eq_ignore_ascii_case(name))
+        };
+        self.brings == Brings::Replies(1, 1)
+            && self.keeps.is_none()
+            && words.first().is_some_and(|name| is_such(name))
     }
 
     /// Whether it can be said without looking at the replies to others before it.

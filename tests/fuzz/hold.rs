@@ -31,13 +31,14 @@ pub(crate) struct Held {
 /// Holds `session` with both ends.
 pub(crate) fn hold(rig: &mut Rig, session: &Session) -> Held {
     rig.reset();
-    let places = rig.places(session.setting);
+    rig.catch_up(session);
+    let places = rig.places(session);
     let mut both =
         places.map(|place| (0..session.connections).map(|_| Line::connect(&place)).collect::<Vec<_>>());
     if session.sending == Sending::Stepwise {
         stepwise(rig, session, &mut both);
     } else {
-        at_once(session, &mut both);
+        at_once(rig, session, &mut both);
     }
     let [direct, through] = &mut both;
     for (direct, through) in direct.iter_mut().zip(through) {
@@ -65,21 +66,28 @@ fn tail(connections: usize) -> Vec<Say> {
     says
 }
 
-fn at_once(session: &Session, both: &mut [Vec<Line>; 2]) {
+fn at_once(rig: &mut Rig, session: &Session, both: &mut [Vec<Line>; 2]) {
     let says = session.says.iter().chain(&tail(1)).flat_map(|say| say.bytes(&[])).collect::<Vec<u8>>();
-    for lines in both {
-        // The same pieces for both.
-        let mut random = fastrand::Rng::with_seed(session.seed);
-        let mut rest = &says[..];
-        while !rest.is_empty() {
-            let n = match session.sending {
-                Sending::Cut(most) => random.usize(1..=rest.len().min(most)),
-                _ => rest.len(),
-            };
+    // The same pieces for both.
+    let mut random = fastrand::Rng::with_seed(session.seed);
+    let mut rest = &says[..];
+    while !rest.is_empty() {
+        let n = match session.sending {
+            Sending::Cut(most) | Sending::Bursts(most) => random.usize(1..=rest.len().min(most)),
+            _ => rest.len(),
+        };
+        for lines in both.iter_mut() {
             lines[0].send(&rest[..n]);
-            rest = &rest[n..];
-            std::thread::yield_now();
         }
+        rest = &rest[n..];
+        if matches!(session.sending, Sending::Bursts(_)) && random.bool() {
+            let [direct, through] = both.each_mut().map(|lines| &mut lines[0]);
+            rig.asides[0].barrier(n);
+            direct.drain();
+            let count = direct.count();
+            through.until(MOMENT, |line| line.closed || line.count() >= count);
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -120,6 +128,7 @@ fn stepwise(rig: &mut Rig, session: &Session, both: &mut [Vec<Line>; 2]) {
         }
         if is_silent {
             settle(&mut rig.asides);
+            rig.catch_up(session);
         }
     }
 }

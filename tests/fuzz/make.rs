@@ -3,7 +3,7 @@
 use nearside::command::{Command, Family, all};
 
 use crate::phrases::{
-    AUTH, BAD, BETWEEN, BLOCKING, CLIENTS, ENDLESS, INLINE, NOT_TRIED, PLAIN, PUBSUB, SCRIPTS, STATE,
+    AUTH, BAD, BETWEEN, BLOCKING, CLIENTS, ENDLESS, INLINE, KEPT, NOT_TRIED, PLAIN, PUBSUB, SCRIPTS, STATE,
     STEPWISE, TRANSACTION,
 };
 use crate::say::{Said, Say};
@@ -15,6 +15,8 @@ pub(crate) struct Session {
     pub(crate) seed: u64,
     /// Which of the settings of [`crate::rig`] the proxy has.
     pub(crate) setting: usize,
+    /// Whether it keeps what it can, from the first read on.
+    pub(crate) cached: bool,
     /// How many connections take part.
     pub(crate) connections: usize,
     pub(crate) sending: Sending,
@@ -54,6 +56,8 @@ pub(crate) enum Sending {
     Whole,
     /// In pieces of up to so many bytes.
     Cut(usize),
+    /// The same, now and then after a pause in which what has been said is answered.
+    Bursts(usize),
 }
 
 /// What things are drawn from, and how often.
@@ -62,15 +66,19 @@ type Source = (&'static [&'static str], usize);
 /// The session of `seed`, for a proxy with one of `settings` settings.
 pub(crate) fn session(seed: u64, settings: usize) -> Session {
     let mut random = fastrand::Rng::with_seed(seed);
+    let cached = random.u8(..3) > 0;
     let connections = if random.u8(..4) == 0 { 2 } else { 1 };
-    let sending = match random.u8(..4) {
+    let sending = match random.u8(..6) {
         _ if connections > 1 => Sending::Stepwise,
         0 => Sending::Stepwise,
         1 => Sending::Whole,
         2 => Sending::Cut(30),
-        _ => Sending::Cut(3000),
+        3 => Sending::Cut(3000),
+        4 => Sending::Bursts(300),
+        _ => Sending::Bursts(3000),
     };
-    let mut draw = Draw { sources: sources(&mut random, sending, connections), connections, random };
+    let sources = sources(&mut random, sending, (connections, cached));
+    let mut draw = Draw { sources, connections, random };
     let mut says = Vec::new();
     for who in 0..connections {
         if draw.random.bool() {
@@ -80,20 +88,28 @@ pub(crate) fn session(seed: u64, settings: usize) -> Session {
     let length = 1 + draw.random.usize(..8) * draw.random.usize(1..6);
     for _ in 0..length {
         let say = draw.say();
-        says.push(say);
+        let again = if cached && say.is_kept() { draw.random.usize(..4) } else { 0 };
+        says.extend(std::iter::repeat_n(say, 1 + again));
     }
     // Two may need more upstream connections than the last setting has.
     let setting = draw.random.usize(..settings + 1 - connections);
-    Session { seed, setting, connections, sending, says }
+    Session { seed, setting, cached, connections, sending, says }
 }
 
 /// Some kinds of things more than others, differently in each session.
-fn sources(random: &mut fastrand::Rng, sending: Sending, connections: usize) -> Vec<Source> {
+fn sources(
+    random: &mut fastrand::Rng,
+    sending: Sending,
+    (connections, cached): (usize, bool),
+) -> Vec<Source> {
     let mut sources: Vec<Source> = [PLAIN, TRANSACTION, STATE, CLIENTS, PUBSUB, BLOCKING, SCRIPTS]
         .into_iter()
         .map(|source| (source, [0, 0, 1, 3, 10][random.usize(..5)]))
         .collect();
     sources.extend([(PLAIN, 1), (INLINE, usize::from(random.u8(..4) == 0))]);
+    if cached {
+        sources.push((KEPT, [3, 10, 30][random.usize(..3)]));
+    }
     if sending == Sending::Stepwise {
         sources
             .extend([(STEPWISE, usize::from(random.u8(..4) == 0)), (AUTH, usize::from(random.u8(..4) == 0))]);

@@ -1,9 +1,11 @@
 //! The servers and proxies that sessions are held with.
 
 use nearside::Config;
+use nearside::config::CacheMode;
 
 use crate::common::{Place, Proxy, Talk, transparent};
 use crate::kinds::{Kind, Server};
+use crate::make::Session;
 
 /// How many settings of the proxy there are.
 pub(crate) const SETTINGS: usize = 4;
@@ -15,7 +17,8 @@ pub(crate) struct Rig {
     pub(crate) kind: Kind,
     alone: Server,
     behind: Server,
-    proxies: Vec<Proxy>,
+    /// For each setting, without and with a cache.
+    proxies: Vec<[Proxy; 2]>,
     /// To the servers themselves.
     pub(crate) asides: [Aside; 2],
 }
@@ -31,20 +34,30 @@ impl Rig {
         // What is to happen after a moment does not wait for a slow clock.
         let hz = ["--hz", "500"].map(str::to_owned);
         let (alone, behind) = (Server::start(kind, &hz), Server::start(kind, &hz));
-        let proxies =
-            (0..SETTINGS).map(|setting| Proxy::start_unix(config(&behind.place(), setting))).collect();
+        let place = behind.place();
+        let start = |setting, cached| Proxy::start_unix(config(&place, setting, cached));
+        let proxies = (0..SETTINGS).map(|setting| [false, true].map(|cached| start(setting, cached)));
+        let proxies = proxies.collect();
         let asides = [&alone, &behind].map(|server| Aside { place: server.place(), talk: None });
         Self { kind: kind.clone(), alone, behind, proxies, asides }
     }
 
     /// Where the clients of a session connect, directly and through Nearside.
-    pub(crate) fn places(&self, setting: usize) -> [Place; 2] {
+    pub(crate) fn places(&self, session: &Session) -> [Place; 2] {
         let through = if std::env::var_os("NEARSIDE_TALKS_DIRECT").is_some() {
             self.behind.place()
         } else {
-            self.proxies[setting].place().clone()
+            self.proxies[session.setting][usize::from(session.cached)].place().clone()
         };
         [self.alone.place(), through]
+    }
+
+    /// Comes back when the proxy of `session` has heard of everything that has happened at its server: what
+    /// nobody has been told of yet may be given out as it was.
+    pub(crate) fn catch_up(&self, session: &Session) {
+        if session.cached {
+            Talk::connect(&self.places(session)[1]).ask(&["EVAL", "return 1", "0"]);
+        }
     }
 
     /// Both servers as they are when a session begins.
@@ -70,9 +83,13 @@ const FILL: &str = "redis.call('SET', 'k0', 'value') redis.call('SET', 'k1', 5) 
     redis.call('ZADD', 'z0', 1, 'f', 2.5, 'g') redis.call('XADD', 'x0', '1-1', 'f', 'v') \
     for i = 1, 900 do redis.call('RPUSH', 'long', 'element ' .. i) end return 1";
 
-fn config(upstream: &Place, setting: usize) -> Config {
+fn config(upstream: &Place, setting: usize, cached: bool) -> Config {
     let mut config = transparent(upstream);
     config.workers = 2;
+    if cached {
+        config.cache.mode = CacheMode::Auto;
+        config.cache.admit_after = 0;
+    }
     match setting {
         1 => {
             config.workers = 1;

@@ -1,5 +1,6 @@
 //! One thing that a session says.
 
+use nearside::command::{Cached, all};
 use nearside::resp::request::encode;
 
 use crate::phrases::LIKE;
@@ -69,6 +70,11 @@ impl Say {
                 .unwrap_or_default(),
             Said::Raw(_) => String::new(),
         }
+    }
+
+    /// Whether it is a read whose reply may be kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        all().any(|row| row.cached != Cached::No && row.name == self.name())
     }
 
     /// Whether one of its words is `word`, in any case.

@@ -6,6 +6,10 @@ use super::Fill;
 use crate::cache::{Flaw, Lane, Query, Time};
 use crate::command::Cached;
 
+/// For so long after it was sent a read may be joined, nanoseconds. Its reply may show a value that has
+/// come to its end on its way, of which nobody tells: who joins is shown it for no longer than this.
+pub(in crate::cache) const JOINED: Time = 20_000_000;
+
 impl Fill {
     /// The read is in its place on the lane: others may join it.
     pub fn sent(self: &Rc<Self>, place: u64) {
@@ -39,7 +43,7 @@ impl Lane {
         let current = self.epoch() == fill.epoch.get()
             && near.word.load() == fill.word.get()
             // The server has answered nothing since: what it had read by then could be older than promised.
-            && now.saturating_sub(fill.since) < near.patience()
+            && now.saturating_sub(fill.since) < near.patience().min(JOINED)
             // Last, as for a hit: it orders the read among the writes of its key.
             && near.stamps.at(part.stripe).load() == part.stamp.get();
         (same && (current || near.flaws.has(Flaw::Join))).then(|| fill.place.get())

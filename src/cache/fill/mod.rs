@@ -4,7 +4,7 @@
 //! comes the read itself, then the key's TTL (and those of hash fields). Any change before the last reply
 //! shows as an invalidation between the replies, so what is kept at the end is what the key was then.
 
-mod join;
+pub(super) mod join;
 mod keep;
 mod part;
 mod reply;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use super::{Entry, Fill, Flaw, LaneState, Near, PerWorker, Query, Time};
+use super::{Entry, Fill, Flaw, LaneState, Near, PerWorker, Query, Sent, Time};
 use crate::policy::Permit;
 
 /// What a lane's connection can be trusted with.
@@ -108,7 +108,14 @@ impl Lane {
     pub(super) fn forbidden(&self, reply: &str) {
         self.trust.set(Trust::None);
         let reason = reply.trim_start_matches('-').trim_end();
-        self.near().stands("off", format!("the lane's user may not ask for what keeping needs: {reason}"));
+        self.stands("off", format!("the lane's user may not ask for what keeping needs: {reason}"));
+    }
+
+    /// Says how the cache stands. Lanes of users of their own do not speak for all.
+    fn stands(&self, mode: &'static str, reason: String) {
+        if self.state.who == 0 {
+            self.near().stands(mode, reason);
+        }
     }
 
     /// Everything fetched with its credential is void: it may no longer read what it could.
@@ -152,7 +159,7 @@ impl Lane {
             Trust::Tracked => "tracked",
             Trust::Ttl => "ttl",
         };
-        self.near().stands(mode, reason);
+        self.stands(mode, reason);
     }
 
     /// Its connection is gone, or no longer to be trusted: everything it has fetched is void from now on,
@@ -181,7 +188,7 @@ impl Lane {
         self.state.next_epoch();
         self.vouch(0);
         if !self.doubtful.replace(true) {
-            self.near().stands("off", reason.into());
+            self.stands("off", reason.into());
         }
     }
 
@@ -236,7 +243,7 @@ impl Lane {
             let until = since.saturating_add(self.near().patience());
             self.vouch(self.fresh_until.get().max(until));
             if self.doubtful.replace(false) {
-                self.near().stands("tracked", "the upstream is a master again".into());
+                self.stands("tracked", "the upstream is a master again".into());
             }
         }
     }
@@ -248,7 +255,7 @@ impl Lane {
     }
 
     /// The number of a fence that is sent now without anybody having asked.
-    pub fn fence_here(&self) -> (Arc<LaneState>, u64) {
+    pub fn fence_here(&self) -> Sent {
         let number = self.state.ask();
         self.sent.set(number);
         (Arc::clone(&self.state), number)
@@ -264,6 +271,7 @@ impl Lane {
     #[inline]
     pub fn look(&self, _proof: Permit, query: &Query<'_>, now: Time, give: impl FnOnce(&[u8])) -> bool {
         self.wanted.set(now);
+        self.worker.looks();
         let found = self.worker.front.borrow_mut().look(query.hash, |entry| {
             let hit = entry.answers(query) && self.holds(entry, now);
             if hit {

@@ -5,17 +5,17 @@
 //! executed D before, what signals have caused, what the lane has shown; nor, once it is given out, than
 //! what the session has been shown.
 
-use super::Time;
 use super::ops::Seen;
 use super::server::{Moment, REGS, Reg, Server, State, name_of};
+use super::{JOINED, Time};
 
 /// Where a reply comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
     Memory,
     Server,
-    /// It was to somebody else's read, sent before. It may show a value that has come to its end since, as
-    /// that read itself may: what a key's end does to reads under way nobody is told.
+    /// It was to somebody else's read, sent before. It may show a value that has come to its end since, of
+    /// which nobody is told, but only for so long.
     Joined,
 }
 
@@ -69,8 +69,8 @@ pub(super) fn moment(
     let fits = |at: Moment| {
         let state = |reg: Reg| server.history[reg][server.place(reg, at)];
         let high = regs.iter().zip(&lowest).all(|(reg, lowest)| server.place(*reg, at) >= *lowest);
-        let ended =
-            |state: State| state.strict && how != How::Joined && state.expires.is_some_and(|end| end < asked);
+        let late = if how == How::Joined { JOINED } else { 0 };
+        let ended = |state: State| state.strict && state.expires.is_some_and(|end| end + late < asked);
         let same = seen.values.iter().all(|(reg, value)| state(*reg).value == *value && !ended(state(*reg)));
         let there = |regs: &Vec<Reg>| regs.iter().filter(|reg| state(**reg).value.is_some()).count();
         high && same && seen.count.as_ref().is_none_or(|(regs, count)| there(regs) == *count)

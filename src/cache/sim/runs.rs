@@ -74,6 +74,13 @@ fn nor_in_still_more() {
     all_is_well(1800..2400);
 }
 
+/// As many more as `NEARSIDE_SIM_RUNS` says.
+#[test]
+fn further() {
+    let runs = std::env::var("NEARSIDE_SIM_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(0);
+    all(2400..2400 + runs);
+}
+
 #[test]
 fn one_seed_is_one_run() {
     let told = |seed| World::new(seed, Plan::any, &[], true).tale();

@@ -141,7 +141,8 @@ impl World {
     fn pump(&mut self, session: usize) {
         while let Some((op, _, _)) = self.sessions[session].queue.front() {
             let at = &self.sessions[session];
-            if !at.pending.is_empty() && !(op.on_lane() && at.own.is_none() && at.pending[0].op.on_lane()) {
+            let along = |first: &Pending| first.op.on_lane() && op.on_lane();
+            if !at.pending.front().is_none_or(along) {
                 return;
             }
             let Some((op, floors, asked)) = self.sessions[session].queue.pop_front() else { return };

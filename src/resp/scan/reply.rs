@@ -244,7 +244,7 @@ mod tests {
     fn a_push_within_a_reply_is_refused_where_it_cannot_be() {
         for bad in [&b"*2\r\n$1\r\na\r\n>2\r\n"[..], b"*1\r\n>1\r\n+x\r\n"] {
             assert_eq!(ReplyScanner::strict().feed(bad), Err(NotResp(b'>')), "{bad:?}");
-            assert_eq!(ReplyScanner::default().feed(bad), Ok(Fed::Partial), "{bad:?}");
+            assert!(ReplyScanner::default().feed(bad).is_ok(), "{bad:?}");
         }
     }
 

@@ -1,14 +1,12 @@
 //! What lanes tell a client: answers, failures, the end of a turn.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::owed::STEP;
 use super::{After, Client, Later, Ticket, Waiting};
-use crate::cache::LaneState;
 use crate::resp::convert::convert;
 use crate::resp::reply;
 use crate::session::near::{LaneWatch, Mark};
@@ -35,21 +33,6 @@ impl Client {
             After::Receivers(extra) => correct::add(frame, extra.into()),
             After::Subscribers(kind) => correct::subscribers(frame, &self.shares, kind),
         }
-    }
-
-    /// A reply has come that tells of what nobody knows, or of what was sent behind `sent`: it and what
-    /// follows wait until every lane has heard of it, if there is any that could be behind.
-    #[cold]
-    pub(in crate::session) fn hold(&self, sent: Option<(Arc<LaneState>, u64)>) {
-        let Some(signal) = self.signals.hold(sent) else { return };
-        self.untold.borrow_mut().push(signal.clone());
-        self.out.borrow_mut().later.push_back(Later::Held(signal));
-        self.again.set(true);
-    }
-
-    /// The fence that was sent behind the request of unknown effect that is answered next.
-    pub(in crate::session) fn next_unknown(&self) -> Option<(Arc<LaneState>, u64)> {
-        self.unknowns.borrow_mut().pop_front().flatten()
     }
 
     /// A request that did not go to a lane has been answered; its reply is out.

@@ -4,6 +4,7 @@
 //! function call and flushes once per turn, straight to the socket: the session's task sleeps on.
 
 mod caller;
+mod held;
 mod owed;
 
 use std::cell::{Cell, RefCell};
@@ -20,7 +21,7 @@ use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
 use super::{Section, Worker};
-use crate::cache::LaneState;
+use crate::cache::Sent;
 use crate::command::{Channels, Command};
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
@@ -113,7 +114,7 @@ pub struct Client {
     /// What waits for a reply on the lane, in order.
     nods: RefCell<VecDeque<Nod>>,
     /// Fences sent behind requests of unknown effect that are on the lane, if one was.
-    unknowns: RefCell<VecDeque<Option<(Arc<LaneState>, u64)>>>,
+    unknowns: RefCell<VecDeque<Option<Sent>>>,
     signals: Rc<Signals>,
     /// What holds its replies back and does not know yet whom to tell.
     untold: RefCell<Vec<Signal>>,
@@ -244,21 +245,6 @@ impl Client {
     pub(super) fn count(&self, command: Option<&'static Command>, bytes: usize) {
         self.requests.set(self.requests.get() + 1);
         self.card.count(command, bytes);
-    }
-
-    /// Replies on the lane will be the answers to this.
-    pub(super) fn await_transaction(&self, transaction: Transaction) {
-        self.transactions.borrow_mut().push_back(transaction);
-    }
-
-    /// A reply on the lane will be the answer to a request of unknown effect; behind it this fence was sent.
-    pub(super) fn await_unknown(&self, sent: Option<(Arc<LaneState>, u64)>) {
-        self.unknowns.borrow_mut().push_back(sent);
-    }
-
-    /// A reply on the lane will be the answer to this.
-    pub(super) fn await_nod(&self, nod: Nod) {
-        self.nods.borrow_mut().push_back(nod);
     }
 
     /// It has had its last reply. The connection ends once that is written; nothing else is.

@@ -147,7 +147,10 @@ impl Client {
         }
         let out = &mut *self.out.borrow_mut();
         self.pass_later(out);
-        let again = out.later.pop_front_if(|next| matches!(next, Later::Again(_)));
+        let again = match out.later.front() {
+            Some(Later::Again(_)) => out.later.pop_front(),
+            _ => None,
+        };
         self.again.set(!out.later.is_empty());
         match again? {
             Later::Again(request) => Some(request),
@@ -155,30 +158,15 @@ impl Client {
         }
     }
 
-    /// What has waited for lanes may go out, if it is at the front.
-    pub(in crate::session) fn release_held(&self) {
-        let out = &mut *self.out.borrow_mut();
-        // Anything else at the front has its own time.
-        if matches!(out.later.front(), Some(Later::Held(signal)) if signal.is_passed()) {
-            self.pass_later(out);
-            self.again.set(!out.later.is_empty());
-        }
-    }
-
-    /// Whether it waits for lanes to be heard.
-    pub(in crate::session) fn waits_for_lanes(&self) -> bool {
-        matches!(self.out.borrow().later.front(), Some(Later::Held(signal)) if !signal.is_passed())
-    }
-
     /// Replies that nothing stands before any more go out.
-    fn pass_later(&self, out: &mut Out) {
-        let passes = |next: &mut Later| match next {
+    pub(super) fn pass_later(&self, out: &mut Out) {
+        let passes = |next: &Later| match next {
             Later::Again(_) => false,
             Later::Replies(_) => true,
             Later::Held(signal) => signal.is_passed(),
         };
-        while let Some(next) = out.later.pop_front_if(passes) {
-            if let Later::Replies(replies) = next {
+        while out.later.front().is_some_and(passes) {
+            if let Some(Later::Replies(replies)) = out.later.pop_front() {
                 out.behind -= replies.len();
                 out.buf.extend_from_slice(&replies);
             }

@@ -95,20 +95,26 @@ impl Drop for Filling {
 pub struct Written {
     worker: Rc<PerWorker>,
     stripe: Stripe,
+    /// It shows that it is in flight. If not, everything kept is void when it begins and when it ends.
+    counted: bool,
 }
 
 impl Written {
-    /// It begins; `None`: it cannot be counted, and everything kept is void instead.
+    /// It begins.
     #[inline]
-    pub(super) fn begin(worker: &Rc<PerWorker>, name: &[u8]) -> Option<Self> {
+    pub(super) fn begin(worker: &Rc<PerWorker>, name: &[u8]) -> Self {
         let stripe = worker.near.stripe(name);
-        worker.near.write_begins(stripe).then(|| Self { worker: Rc::clone(worker), stripe })
+        Self { worker: Rc::clone(worker), stripe, counted: worker.near.write_begins(stripe) }
     }
 }
 
 impl Drop for Written {
     fn drop(&mut self) {
-        self.worker.near.write_ends(self.stripe);
+        if self.counted {
+            self.worker.near.write_ends(self.stripe);
+        } else {
+            self.worker.near.word.bump();
+        }
     }
 }
 

@@ -44,6 +44,6 @@ impl Queued {
         if keys.is_empty() {
             return Mark::None;
         }
-        Mark::Writes(keys.iter().filter_map(|key| Written::begin(worker, key)).collect())
+        Mark::Writes(keys.iter().map(|key| Written::begin(worker, key)).collect())
     }
 }

@@ -37,9 +37,15 @@ impl Path {
         *self.now.get_or_insert_with(clock::now)
     }
 
+    /// Whether the next read is worth looking for; always, where the upstream is away.
+    #[inline]
+    pub(in crate::session) fn tries(&mut self) -> bool {
+        self.worker.keeper.worker.tries() || self.lane().is_down()
+    }
+
     /// Answers a read from memory, or by joining one that is under way. `None`: it has to be sent.
     #[inline]
-    pub(in crate::session) fn from_memory(
+    pub(in crate::session) fn remembered(
         &mut self,
         permit: Permit,
         command: &'static Command,
@@ -63,16 +69,18 @@ impl Path {
         let now = self.time();
         let kept = Rc::clone(&lane.watch().lane);
         if command.cached == Cached::Values || (command.cached == Cached::Count && args.len() != 2) {
-            return self.all_from_memory(permit, &kept, command, args, now);
+            return self.all_remembered(permit, &kept, command, args, now);
         }
         let query = Query::whole(&self.worker.keeper.worker.near.hasher, kept.number, command, args)?;
         if self.give(how, |give| kept.look(permit, &query, now, give)) {
             kept.worker.figures().hits.add();
+            kept.worker.reads(query.name, true, now);
             self.verify(permit, &lane, &query, args, now);
             return Some(Verdict::Done);
         }
         if lane.is_down() && self.give(how, |give| kept.look_stale(permit, &query, now, give)) {
             kept.worker.figures().stale_served.add();
+            kept.worker.reads(query.name, true, now);
             return Some(Verdict::Done);
         }
         self.join(&lane, &kept, &query, args, how, now)
@@ -107,7 +115,7 @@ impl Path {
     }
 
     /// `MGET` and `EXISTS` of several: only if all are current together.
-    fn all_from_memory(
+    fn all_remembered(
         &mut self,
         permit: Permit,
         kept: &Rc<cache::Lane>,
@@ -145,6 +153,7 @@ impl Path {
             }
         });
         kept.worker.figures().hits.add();
+        (1..args.len()).for_each(|at| kept.worker.reads(args.get(at), true, now));
         Some(Verdict::Done)
     }
 
@@ -166,6 +175,7 @@ impl Path {
         }
         self.client.sent(weight);
         kept.worker.figures().joins.add();
+        kept.worker.reads(query.name, true, now);
         Some(Verdict::Done)
     }
 
@@ -182,13 +192,15 @@ impl Path {
         }
     }
 
-    /// A read is about to be sent: what has to be sent with it if its reply is to be kept. `in_turn`: only
-    /// because something before it is unanswered, so it may well be kept already.
+    /// A read is about to be sent: what has to be sent with it if its reply is to be kept, if it
+    /// `tries` to. `in_turn`: it was not looked for because something before it is unanswered, and may well be
+    /// kept already.
     #[inline]
     pub(in crate::session) fn fill(
         &mut self,
         command: &'static Command,
         args: &Args<'_>,
+        tries: bool,
         in_turn: bool,
     ) -> Option<Rc<Fill>> {
         if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
@@ -198,7 +210,13 @@ impl Path {
         let kept = &lane.watch().lane;
         let now = self.time();
         kept.worker.figures().misses.add();
-        lane.watch().beat(&lane, now);
+        command.keys(args).for_each(|name| kept.worker.reads(name, false, now));
+        if !tries {
+            return None;
+        }
+        if !kept.is_fresh(now) {
+            lane.watch().beat(&lane, now);
+        }
         if kept.trust() == Trust::None || !lane.is_current() {
             return None;
         }
@@ -207,23 +225,20 @@ impl Path {
             Cached::Values => {
                 let row = cache::values_row()?;
                 let part = |at| Query::part(hasher, kept.number, row, args, at);
-                if in_turn && (1..args.len()).all(|at| kept.has(&part(at), now)) {
-                    return None;
-                }
                 // All are counted; all are hot, or none of them is kept.
                 let cold = (1..args.len()).filter(|at| !kept.worker.admits(part(*at).hash, now)).count();
-                if cold > 0 { None } else { Fill::values(kept, args, now) }
+                if cold > 0 || (in_turn && (1..args.len()).all(|at| kept.has(&part(at), now))) {
+                    return None;
+                }
+                Fill::values(kept, args, now)
             }
             Cached::Count if args.len() != 2 => None,
             _ => {
                 let query = Query::whole(hasher, kept.number, command, args)?;
-                if in_turn && kept.has(&query, now) {
+                if !kept.worker.admits(query.hash, now) || (in_turn && kept.has(&query, now)) {
                     return None;
                 }
-                kept.worker
-                    .admits(query.hash, now)
-                    .then(|| Fill::one(kept, &query, command, args, now))
-                    .flatten()
+                Fill::one(kept, &query, command, args, now)
             }
         }
     }
@@ -271,15 +286,9 @@ impl Path {
         let worker = &self.worker.keeper.worker;
         let Some(first) = keys.next() else { return Mark::None };
         let first = Written::begin(worker, first);
-        match (keys.next(), first) {
-            (None, Some(first)) => Mark::Write(first),
-            (None, None) => Mark::None,
-            (Some(second), first) => {
-                let others =
-                    std::iter::once(second).chain(keys).filter_map(|key| Written::begin(worker, key));
-                Mark::Writes(first.into_iter().chain(others).collect())
-            }
-        }
+        let Some(second) = keys.next() else { return Mark::Write(first) };
+        let others = std::iter::once(second).chain(keys).map(|key| Written::begin(worker, key));
+        Mark::Writes(std::iter::once(first).chain(others).collect())
     }
 
     /// Something nobody knows the effect of has been sent: its reply will wait for a fence, which goes out

@@ -88,7 +88,7 @@ impl Underway {
             Doing::Nothing => return,
             Doing::Keys if blocks => What::Blocked(keys.map(|key| near.stripe(key)).collect()),
             Doing::Keys => {
-                let written = keys.by_ref().filter_map(|key| Written::begin(&self.worker, key));
+                let written = keys.by_ref().map(|key| Written::begin(&self.worker, key));
                 What::Mark(Mark::Writes(written.collect()))
             }
             Doing::Unknown => What::Unknown,

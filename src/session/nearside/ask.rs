@@ -6,6 +6,8 @@ use crate::session::local::integer;
 /// Entries that `KEYS` shows unless it is told otherwise, and the most it shows.
 const COUNT: usize = 100;
 const MOST: usize = 10_000;
+/// Hot keys that are shown unless it is told otherwise.
+const HOT: usize = 10;
 
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,16 +19,24 @@ pub(super) enum Ask<'a> {
     Flush,
     Keys { pattern: &'a [u8], count: usize },
     Explain(&'a [u8]),
+    Hotkeys(usize),
 }
 
 /// What `args` asks for, or the error for it.
 pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
     // The last is one only with UPSTREAM, and then it does not come here.
-    let all: [(&str, usize, Ask<'a>); 4] =
-        [("PROBE", 3, Ask::Probe), ("INFO", 2, Ask::Info), ("HELP", 2, Ask::Help), ("MONITOR", 0, Ask::Help)];
+    let all: [(&str, usize, Ask<'a>); 5] = [
+        ("PROBE", 3, Ask::Probe),
+        ("INFO", 2, Ask::Info),
+        ("HELP", 2, Ask::Help),
+        ("HOTKEYS", 2, Ask::Help),
+        ("MONITOR", 0, Ask::Help),
+    ];
     match args.len() {
         0 | 1 => Err(wrong_number("nearside")),
         _ if args.is(1, "CACHE") => cache(args),
+        2 if args.is(1, "HOTKEYS") => Ok(Ask::Hotkeys(HOT)),
+        3 if args.is(1, "HOTKEYS") => positive(args.get(2)).map(Ask::Hotkeys),
         _ => one_of(args, 1, "nearside", &all),
     }
 }
@@ -66,9 +76,15 @@ fn one_of<'a>(
 }
 
 fn count(args: &Args<'_>) -> Result<usize, String> {
-    match integer(args.get(5)) {
-        _ if args.len() == 4 => Ok(COUNT),
-        _ if !args.is(4, "COUNT") => Err("ERR syntax error".into()),
+    match args.len() {
+        4 => Ok(COUNT),
+        _ if args.is(4, "COUNT") => positive(args.get(5)),
+        _ => Err("ERR syntax error".into()),
+    }
+}
+
+fn positive(bytes: &[u8]) -> Result<usize, String> {
+    match integer(bytes) {
         None => Err("ERR value is not an integer or out of range".into()),
         Some(count) if count < 1 => Err("ERR syntax error".into()),
         Some(count) => Ok(usize::try_from(count).unwrap_or(MOST).min(MOST)),
@@ -125,6 +141,8 @@ mod tests {
             ("NEARSIDE CACHE KEYS * COUNT 0", "ERR syntax error".into()),
             ("NEARSIDE CACHE KEYS * COUNT x", "ERR value is not an integer or out of range".into()),
             ("NEARSIDE CACHE EXPLAIN", number("nearside|cache|explain")),
+            ("NEARSIDE HOTKEYS 0", "ERR syntax error".into()),
+            ("NEARSIDE HOTKEYS 1 2", number("nearside|hotkeys")),
         ] {
             assert_eq!(asked(line), Err(error), "{line}");
         }

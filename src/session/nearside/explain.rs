@@ -48,11 +48,12 @@ impl<'k> Found<'k> {
         let entries: Vec<Shown> =
             self.entries.into_iter().map(|shown| survey.show(shown.entry, now)).collect();
         let next = next(path, self.name, &entries, now);
+        let misses = misses(path, self.name).map(u64::from);
         let near = &path.worker.keeper.worker.near;
         let standing = near.standing();
         let kept = near.patterns.kept(self.name);
         let mut shape = Shape::new(path.proto);
-        shape.map(13);
+        shape.map(14);
         shape.text("key");
         shape.bytes(self.name);
         shape.text("mode");
@@ -67,6 +68,8 @@ impl<'k> Found<'k> {
         shape.count_or_nothing(kept.map(|kept| kept.stale_for / MILLI));
         shape.text("admit_after");
         shape.count(near.settings.admit_after);
+        shape.text("misses");
+        shape.count_or_nothing(misses);
         shape.text("write_in_flight");
         shape.flag(is_busy(near.stamps.at(near.stripe(self.name)).load()));
         shape.text("global_in_flight");
@@ -102,10 +105,19 @@ fn rule(rule: &Rule<'_>) -> String {
     }
 }
 
+/// How often a `GET` of it on this client's lane has missed lately.
+fn misses(path: &mut Path, name: &[u8]) -> Option<u8> {
+    let (row, tail) = (values_row()?, Query::tail_of(name));
+    let number = path.lane().watch().lane.number;
+    let worker = &path.worker.keeper.worker;
+    worker.misses(Query::bare(&worker.near.hasher, number, row, name, &tail).hash)
+}
+
 /// What would become of this client's next `GET`, as far as can be told beforehand. In the order in which
 /// a read is looked at.
 fn next(path: &mut Path, name: &[u8], entries: &[Shown], now: Time) -> String {
     const SENT: &str = "sent to the upstream";
+    let misses = misses(path, name);
     let lane = std::rc::Rc::clone(path.lane());
     let (kept, near) = (&lane.watch().lane, &path.worker.keeper.worker.near);
     if !near.is_on() {
@@ -133,18 +145,19 @@ fn next(path: &mut Path, name: &[u8], entries: &[Shown], now: Time) -> String {
     }
     let why =
         mine.and_then(|shown| shown.void).map_or("it has no entry on this client's lane", |void| void.text());
+    let admit_after = near.settings.admit_after;
+    // The next read counts as well.
+    let cold = misses.filter(|misses| u32::from(*misses) + 1 < admit_after);
     let not_kept = match kept.trust() {
         Trust::None if lane.link_info().is_none() => Some("this client's lane has no connection yet".into()),
         Trust::None => Some(near.standing().reason),
         _ if near.patterns.kept(name).is_none() => Some(rule(&near.patterns.rule(name))),
         _ if is_busy(near.word.load()) => Some("a command that concerns all keys is in flight".into()),
         _ if is_busy(near.stamps.at(near.stripe(name)).load()) => Some("a write is in flight".into()),
-        _ => None,
+        _ => cold.map(|misses| {
+            format!("it has missed {misses} times lately, and has to miss {admit_after} (admit_after)")
+        }),
     };
-    match not_kept {
-        Some(reason) => format!("{SENT}: {why}; not kept: {reason}"),
-        None => format!(
-            "{SENT}: {why}; the reply is kept if the key is hot enough (admit_after) and still the same"
-        ),
-    }
+    let kept = not_kept.map_or_else(|| "the reply is kept".into(), |reason| format!("not kept: {reason}"));
+    format!("{SENT}: {why}; {kept}")
 }

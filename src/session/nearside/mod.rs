@@ -7,6 +7,7 @@ mod shape;
 mod walk;
 
 use super::local;
+use super::near::now;
 use super::path::Path;
 use crate::cache::Value;
 use crate::resp::reply;
@@ -31,6 +32,9 @@ const HELP: &[&str] = &[
     "    become of this client's next GET of it.",
     "CACHE FLUSH",
     "    Make every entry void.",
+    "HOTKEYS [<count>]",
+    "    The keys read most lately (10): reads per second, the share of them answered from memory, and their",
+    "    share of all reads.",
     "MONITOR UPSTREAM",
     "    What the upstream's MONITOR shows; MONITOR shows what clients send to this proxy.",
     "HELP",
@@ -66,6 +70,7 @@ pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
         }
         Ok(Ask::Keys { pattern, count }) => out = keys::at_once(path, pattern, count),
         Ok(Ask::Explain(name)) => out = explain::at_once(path, name),
+        Ok(Ask::Hotkeys(count)) => out = hot_keys(path, count),
         Err(text) => reply::error(text, &mut out),
     }
     Some(out)
@@ -85,7 +90,25 @@ fn stats(path: &Path) -> Vec<u8> {
         match value {
             Value::Text(text) => shape.text(&text),
             Value::Count(count) => shape.count(count),
-            Value::Share(share) => shape.share(share),
+            Value::Share(share) => shape.number(share),
+        }
+    }
+    shape.done()
+}
+
+fn hot_keys(path: &Path, count: usize) -> Vec<u8> {
+    let keys = path.worker.keeper.worker.near.hot_keys(now(), count);
+    let mut shape = Shape::new(path.proto);
+    shape.array(keys.len());
+    for key in keys {
+        shape.map(4);
+        shape.text("key");
+        shape.bytes(&key.name);
+        for (name, number) in
+            [("reads_per_second", key.rate), ("hit_share", key.hits), ("traffic_share", key.share)]
+        {
+            shape.text(name);
+            shape.number(number);
         }
     }
     shape.done()

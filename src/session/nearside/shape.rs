@@ -47,9 +47,9 @@ impl Shape {
         }
     }
 
-    /// A share, 0 to 1.
-    pub(super) fn share(&mut self, share: f64) {
-        let text = format!("{share:.4}");
+    /// A number with a fraction.
+    pub(super) fn number(&mut self, number: f64) {
+        let text = format!("{number:.4}");
         match self.proto {
             Proto::Resp2 => self.text(&text),
             Proto::Resp3 => self.line(',', text),
@@ -94,7 +94,7 @@ mod tests {
             shape.text("a");
             shape.count(7);
             shape.text("b");
-            shape.share(0.5);
+            shape.number(0.5);
             shape.text("c");
             shape.flag(true);
             shape.text("d");

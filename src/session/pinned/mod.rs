@@ -5,6 +5,7 @@
 //! no memory. The session goes back to its lane as soon as nothing holds it and nothing is owed.
 
 mod answers;
+mod noted;
 mod reading;
 mod relay;
 mod replies;

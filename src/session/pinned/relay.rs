@@ -175,6 +175,8 @@ impl<'a> Relay<'a> {
                     return Poll::Ready(Err(Stop::Client));
                 }
             }
+            // Who reads a reply may rely on it: others are to see it before.
+            self.mirror();
             if self.client.poll_flush(cx).is_err() || self.client.is_cut() {
                 return Poll::Ready(Err(Stop::Client));
             }
@@ -193,7 +195,6 @@ impl<'a> Relay<'a> {
             }
             let monitors = &self.session.path.worker.monitors;
             self.client.patient.set(self.blocked() || self.held.listens() || monitors.has(&self.client));
-            self.mirror();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
@@ -291,27 +292,6 @@ impl<'a> Relay<'a> {
                 if self.signal.is_some() { Ok(true) } else { self.pass_replies().map(|()| true) }
             }
         }
-    }
-
-    /// What has just been read has to wait, if it may make others act on what lanes have not heard of yet.
-    fn hold(&self) -> Option<Signal> {
-        let tells = self.held.listens() || self.held.kept || self.underway.tells();
-        if tells { self.session.path.worker.keeper.signals.hold(None) } else { None }
-    }
-
-    /// The stay has ended, and replies may be missing. What the upstream tells nobody of is under way until
-    /// the connection is known to be closed there.
-    fn forget_underway(&mut self) {
-        let unannounced = self.underway.unannounced();
-        let id = self.lease.as_ref().map_or(0, |lease| lease.id);
-        if unannounced.is_empty() {
-            return;
-        }
-        let pool = Rc::clone(&self.session.path.worker.pool);
-        tokio::task::spawn_local(async move {
-            pool.see_closed(id).await;
-            drop(unannounced);
-        });
     }
 
     fn pass_replies(&mut self) -> Result<(), Stop> {

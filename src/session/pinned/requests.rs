@@ -254,26 +254,6 @@ impl Relay<'_> {
         true
     }
 
-    /// The request at the front goes to the upstream: the cache is told what it does.
-    fn note(&mut self, command: Option<&'static Command>, (queues, is_exec, silent): (bool, bool, bool)) {
-        let args = self.session.intake.args();
-        let owed = self.expect.len() + usize::from(silent);
-        match () {
-            () if self.held.opaque => self.underway.sent_unmatched(command),
-            () if queues => self.underway.queues(command, &args),
-            () if is_exec => self.underway.runs(owed),
-            () if silent => self.underway.sent_unheard(command, owed),
-            () => {
-                if command.is_some_and(|c| {
-                    matches!(c.route, Route::Pin(Pin::Discard) | Route::Session(Local::Reset))
-                }) {
-                    self.underway.discards();
-                }
-                self.underway.sent(command, &args, owed);
-            }
-        }
-    }
-
     /// A large request that is not whole goes on as far as it is here; its rest follows in pieces.
     fn forward_partial(&mut self) -> bool {
         let args = self.session.intake.args_so_far();

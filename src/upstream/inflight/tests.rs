@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::upstream::{Lane, Mark, ServerInfo, Watch};
 

@@ -52,11 +52,16 @@ fn nobody_joins_what_has_been_given_up_or_forgotten() {
 }
 
 #[test]
-fn nobody_joins_what_has_been_under_way_for_longer_than_an_answer_may_be_stale() {
+fn a_read_long_under_way_is_not_joined_for_its_key_may_have_expired_and_its_lane_be_dead() {
     let lane = lane();
     let _fill = begin(&lane, "GET k", 0).expect("a fill");
-    assert!(joins(&lane, "GET k", SECOND - 1));
-    assert!(!joins(&lane, "GET k", SECOND));
+    assert!(joins(&lane, "GET k", 20 * MILLI - 1));
+    assert!(!joins(&lane, "GET k", 20 * MILLI));
+    let settings = config(|settings| settings.max_staleness = std::time::Duration::from_millis(5));
+    let lane = kit::lane_of(&kit::near(settings, 1), 0);
+    let _fill = begin(&lane, "GET k", 0).expect("a fill");
+    assert!(joins(&lane, "GET k", 5 * MILLI - 1));
+    assert!(!joins(&lane, "GET k", 5 * MILLI));
 }
 
 #[test]
