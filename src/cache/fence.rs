@@ -122,6 +122,9 @@ impl LaneState {
     }
 }
 
+/// A fence that is on its way: on which lane, and its number there.
+pub type Sent = (Arc<LaneState>, u64);
+
 /// One lane that is waited for.
 #[derive(Debug)]
 struct Wait {
@@ -146,11 +149,7 @@ impl Fence {
     /// Asks all `lanes` that are live, but for the one in `sent`, where fences of these numbers are on their
     /// way already. Of several lanes none is spared: a fence was sent behind what its own lane brought, and
     /// may have been answered before what came by another.
-    pub(super) fn of<'a>(
-        lanes: impl Iterator<Item = &'a Arc<LaneState>>,
-        sent: &[(Arc<LaneState>, u64)],
-        now: Time,
-    ) -> Self {
+    pub(super) fn of<'a>(lanes: impl Iterator<Item = &'a Arc<LaneState>>, sent: &[Sent], now: Time) -> Self {
         let alone =
             sent.first().is_none_or(|(first, _)| sent.iter().all(|(lane, _)| Arc::ptr_eq(lane, first)));
         let sent = if alone { sent } else { &[] };

@@ -52,12 +52,12 @@ pub struct HotKey {
 }
 
 impl Hot {
-    /// A read of the key `name`, whose hash is `hash`; `hit`: the upstream does not see it.
-    pub fn read(&mut self, hash: u64, name: &[u8], hit: bool, now: Time) {
+    /// So many reads (`count`) of the key `name`, whose hash is `hash`; `hit`: the upstream does not see them.
+    pub fn read(&mut self, hash: u64, name: &[u8], hit: bool, count: f64, now: Time) {
         if self.all == 0.0 {
             (self.landmark, self.since) = (now, now);
         }
-        let weight = self.weight(now);
+        let weight = count * self.weight(now);
         let hits = if hit { weight } else { 0.0 };
         self.all += weight;
         if let Some(place) = self.places.iter_mut().find(|place| place.hash == hash) {
@@ -88,13 +88,8 @@ impl Hot {
         1.0
     }
 
-    /// The `count` keys read most according to all of these, of whose reads one in `sampled` was told.
-    pub fn merged<'h>(
-        all: impl Iterator<Item = &'h Self>,
-        sampled: f64,
-        now: Time,
-        count: usize,
-    ) -> Vec<HotKey> {
+    /// The `count` keys read most according to all of these.
+    pub fn merged<'h>(all: impl Iterator<Item = &'h Self>, now: Time, count: usize) -> Vec<HotKey> {
         let mut merged: HashMap<u64, Place> = HashMap::new();
         let (mut reads, mut since) = (0.0, now);
         for hot in all.filter(|hot| hot.all > 0.0) {
@@ -120,7 +115,7 @@ impl Hot {
         keys.truncate(count);
         let seconds = seconds_counted(now.saturating_sub(since));
         let key = |place: Place| HotKey {
-            rate: own(&place) * sampled / seconds,
+            rate: own(&place) / seconds,
             hits: (place.hits / own(&place)).clamp(0.0, 1.0),
             share: (own(&place) / reads).clamp(0.0, 1.0),
             name: place.name,
@@ -162,9 +157,9 @@ mod tests {
                 3 => 1,
                 _ => 2 + random.u64(..10_000),
             };
-            hot.read(n, &name(n), n == 0, tick * SECOND / 1000);
+            hot.read(n, &name(n), n == 0, 1.0, tick * SECOND / 1000);
         }
-        let keys = Hot::merged([&hot].into_iter(), 1.0, 60 * SECOND, 2);
+        let keys = Hot::merged([&hot].into_iter(), 60 * SECOND, 2);
         assert_eq!(keys.iter().map(|key| key.name.to_vec()).collect::<Vec<_>>(), [name(0), name(1)]);
         assert!((keys[0].rate - 300.0).abs() < 15.0, "{keys:?}");
         assert!((keys[1].rate - 100.0).abs() < 15.0, "{keys:?}");
@@ -175,13 +170,13 @@ mod tests {
     #[test]
     fn what_was_hot_fades_and_what_is_hot_comes_up() {
         let mut hot = Hot::default();
-        (0..1000).for_each(|n| hot.read(1, b"old", true, n));
-        (0..100).for_each(|n| hot.read(2, b"new", true, 300 * SECOND + n));
-        let keys = Hot::merged([&hot].into_iter(), 1.0, 300 * SECOND, 10);
+        (0..1000).for_each(|n| hot.read(1, b"old", true, 1.0, n));
+        (0..100).for_each(|n| hot.read(2, b"new", true, 1.0, 300 * SECOND + n));
+        let keys = Hot::merged([&hot].into_iter(), 300 * SECOND, 10);
         assert_eq!(keys.iter().map(|key| &*key.name).collect::<Vec<_>>(), [&b"new"[..], b"old"]);
         // Far beyond what a weight may be.
-        hot.read(3, b"newest", false, 10_000 * SECOND);
-        let keys = Hot::merged([&hot].into_iter(), 1.0, 10_000 * SECOND, 1);
+        hot.read(3, b"newest", false, 1.0, 10_000 * SECOND);
+        let keys = Hot::merged([&hot].into_iter(), 10_000 * SECOND, 1);
         assert_eq!(&*keys[0].name, b"newest");
     }
 
@@ -189,19 +184,19 @@ mod tests {
     fn workers_are_added_up_and_a_sample_stands_for_all() {
         let mut hots = [Hot::default(), Hot::default()];
         for hot in &mut hots {
-            (0..10).for_each(|n| hot.read(1, b"k", true, n));
+            (0..10).for_each(|n| hot.read(1, b"k", true, 16.0, n));
         }
-        hots[0].read(2, b"l", false, 0);
-        let keys = Hot::merged(hots.iter(), 16.0, 10, 10);
+        hots[0].read(2, b"l", false, 16.0, 0);
+        let keys = Hot::merged(hots.iter(), 10, 10);
         assert_eq!(keys.len(), 2);
         assert!((keys[0].rate - 320.0).abs() < 1.0, "{keys:?}");
-        assert!(Hot::merged([].into_iter(), 1.0, 0, 10).is_empty());
+        assert!(Hot::merged([].into_iter(), 0, 10).is_empty());
     }
 
     #[test]
     fn it_holds_so_many_names_of_so_many_bytes() {
         let mut hot = Hot::default();
-        (0..10_000).for_each(|n| hot.read(n, &[b'x'; 10_000], false, 0));
+        (0..10_000).for_each(|n| hot.read(n, &[b'x'; 10_000], false, 1.0, 0));
         assert_eq!(hot.places.len(), PLACES);
         assert!(hot.places.iter().all(|place| place.name.len() == NAME));
     }

@@ -18,6 +18,7 @@ mod lane;
 mod near;
 mod patterns;
 mod query;
+mod sample;
 mod section;
 #[cfg(test)]
 mod sim;
@@ -25,12 +26,13 @@ mod sketch;
 mod stamp;
 mod store;
 mod survey;
+mod sweep;
 mod worker;
 
 use std::time::Duration;
 
 pub use entry::{Entry, Origin};
-pub use fence::{Fence, LaneState};
+pub use fence::{Fence, LaneState, Sent};
 pub use figures::{Counter, Figures};
 pub use fill::{Fill, Heard, values_row};
 pub use flaws::{Flaw, Flaws};
@@ -45,6 +47,7 @@ pub use sketch::Sketch;
 pub use stamp::{Stamps, Stripe, Word, is_busy};
 pub use store::{Front, Policy, Store};
 pub use survey::{Shown, Survey, Void};
+pub use sweep::Sweep;
 pub use worker::PerWorker;
 
 /// A moment: nanoseconds of a clock that does not stop while the machine is suspended.

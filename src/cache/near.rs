@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Stamps, Store, Stripe, Time, Word,
-    nanos,
+    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Sent, Stamps, Store, Stripe, Time,
+    Word, nanos,
 };
 use crate::config::{self, CacheMode, CachePolicy};
 
 /// More live lanes than this are not fenced one by one: all entries are given up instead.
 const MOST_FENCED: usize = 64;
+
+/// So many entries are freed at once, some ten milliseconds.
+const MOST_FREED: usize = 4096;
 
 /// Whether there is a cache, and why (not).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +62,9 @@ impl Near {
             CachePolicy::Lfu => super::Policy::Lfu,
         };
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
-        let patterns = Patterns::new(&settings, longest);
         Self {
-            store: Arc::new(Store::new(settings.memory, policy, patterns.oldest())),
-            patterns,
+            store: Arc::new(Store::new(settings.memory, policy)),
+            patterns: Patterns::new(&settings, longest),
             stamps: Stamps::new(words),
             word: Word::default(),
             flaws: Flaws::default(),
@@ -152,7 +154,8 @@ impl Near {
     /// Every entry is void.
     pub fn flush(&self) {
         self.word.bump();
-        self.store.clear();
+        // The rest is freed by whoever sweeps.
+        self.sweep().step(MOST_FREED, 0);
     }
 
     /// Whether a signal has to wait: some lane could give out what is older than now.
@@ -183,7 +186,7 @@ impl Near {
 
     /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
     /// their way already and say as much.
-    pub fn fence(&self, sent: &[(Arc<LaneState>, u64)], now: Time) -> Fence {
+    pub fn fence(&self, sent: &[Sent], now: Time) -> Fence {
         if self.flaws.has(Flaw::Fence) {
             return Fence::default();
         }
@@ -222,7 +225,7 @@ impl Near {
     /// The `count` keys all workers together read most.
     pub fn hot_keys(&self, now: Time, count: usize) -> Vec<HotKey> {
         let all: Vec<_> = (0..self.hot.len()).map(|index| self.hot(index)).collect();
-        Hot::merged(all.iter().map(|hot| &**hot), f64::from(super::worker::SAMPLE), now, count)
+        Hot::merged(all.iter().map(|hot| &**hot), now, count)
     }
 
     /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
@@ -230,11 +233,6 @@ impl Near {
     pub fn size(&self) -> (u64, u64) {
         self.store.tidy();
         (self.store.len(), self.store.bytes())
-    }
-
-    /// Frees what is over. To be called now and then.
-    pub fn tidy(&self) {
-        self.store.tidy();
     }
 
     /// How many workers there are.

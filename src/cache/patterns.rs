@@ -59,13 +59,6 @@ impl Patterns {
         self.include.iter().find(|(glob, _)| matches(glob.as_bytes(), name)).map(|(_, kept)| *kept)
     }
 
-    /// How old an entry can get that may still be given out, with or without the upstream.
-    pub fn oldest(&self) -> Duration {
-        let all = self.include.iter().map(|(_, kept)| kept).chain([&self.others]);
-        let age = |kept: &Kept| kept.max_age.saturating_add(kept.stale_for);
-        Duration::from_nanos(all.map(age).max().unwrap_or(Time::MAX))
-    }
-
     /// Which setting decides on the key `name`.
     pub fn rule(&self, name: &[u8]) -> Rule<'_> {
         let fits = |glob: &&String| matches(glob.as_bytes(), name);
@@ -134,8 +127,6 @@ mod tests {
         assert_eq!(kept(Duration::MAX), Kept { max_age: 600 * second, stale_for: 5 * second });
         assert_eq!(kept(Duration::from_secs(1)).max_age, second);
         let patterns = Patterns::new(&settings, Duration::MAX);
-        assert_eq!(patterns.oldest(), Duration::from_secs(605));
-        assert_eq!(Patterns::new(&config::Cache::default(), Duration::MAX).oldest(), Duration::from_secs(60));
         let others = patterns.kept(b"x");
         assert_eq!(others, Some(Kept { max_age: 60 * second, stale_for: 0 }));
     }

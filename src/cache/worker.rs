@@ -3,10 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use super::sample::Sample;
 use super::{Entry, Figures, Front, Near, Sketch, Store, Time, nanos};
-
-/// One in so many reads is counted for the hot keys.
-pub(super) const SAMPLE: u32 = 16;
 
 /// Looks after which it is judged whether they pay: one hit in so many is enough.
 const JUDGED: u32 = 1024;
@@ -23,15 +21,15 @@ pub struct PerWorker {
     pub index: usize,
     pub(super) front: RefCell<Front>,
     sketch: RefCell<Sketch>,
-    /// Reads until the next one that is counted, and what the gaps between those are drawn from: reads may
-    /// come in a rhythm.
-    uncounted: Cell<u32>,
-    gaps: RefCell<fastrand::Rng>,
+    /// Which reads are counted for the hot keys.
+    sample: RefCell<Sample>,
     /// Looks since the last judgement, and the hits, and joins, there had been by then.
     looks: Cell<u32>,
     had: Cell<u64>,
-    /// Reads that are not looked for before the next one that is, while looking does not pay.
+    /// Reads that are not looked for before the next one that is, while looking does not pay, and what those
+    /// gaps are drawn from: reads may come in a rhythm.
     passed_by: Cell<Option<u32>>,
+    gaps: RefCell<fastrand::Rng>,
     /// Hits since the last one that was compared, times the share that is.
     unverified: Cell<f64>,
 }
@@ -47,11 +45,11 @@ impl PerWorker {
             index,
             front: RefCell::new(Front::new(store, front_bytes)),
             sketch: RefCell::new(sketch),
-            uncounted: Cell::new(0),
-            gaps: RefCell::new(fastrand::Rng::with_seed(index as u64)),
+            sample: RefCell::new(Sample::new(index as u64)),
             looks: Cell::new(0),
             had: Cell::new(0),
             passed_by: Cell::new(None),
+            gaps: RefCell::new(fastrand::Rng::with_seed(index as u64)),
             unverified: Cell::new(0.0),
         }
     }
@@ -115,17 +113,15 @@ impl PerWorker {
     /// A read of the key `name`, which the upstream did not see (`hit`) or did: for the hot keys.
     #[inline]
     pub fn reads(&self, name: &[u8], hit: bool, now: Time) {
-        match self.uncounted.get() {
-            0 => self.counts(name, hit, now),
-            left => self.uncounted.set(left - 1),
+        if !self.sample.borrow_mut().skips() {
+            self.counts(name, hit, now);
         }
     }
 
     #[inline(never)]
     fn counts(&self, name: &[u8], hit: bool, now: Time) {
-        // On average one in SAMPLE.
-        self.uncounted.set(self.gaps.borrow_mut().u32(..2 * SAMPLE - 1));
-        self.near.hot(self.index).read(self.near.hasher.key(name), name, hit, now);
+        let weight = f64::from(self.sample.borrow_mut().weight(now));
+        self.near.hot(self.index).read(self.near.hasher.key(name), name, hit, weight, now);
     }
 
     /// Whether this hit is one of those that are compared with the upstream.

@@ -24,7 +24,7 @@ impl Path {
         };
         let in_turn = self.client.outstanding() > 0 || self.client.has_later();
         let tries = self.tries();
-        if tries && let Some(verdict) = self.from_memory(permit, command, args, conversion) {
+        if tries && let Some(verdict) = self.remembered(permit, command, args, conversion) {
             return verdict;
         }
         if self.worker.shared.is_large(args) {

@@ -193,23 +193,29 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
     }
     let mut info = ServerInfo { hello: ServerInfo::fields(&answer), habits, ..ServerInfo::default() };
     if greeting.track && proto == Proto::Resp3 {
-        info.tracking = track(&mut talk, &info).await?;
+        let is_base = greeting.credential == greeting.base;
+        info.tracking = track(&mut talk, &info, is_base).await?;
     }
     Ok(Link { read: talk.read, write: talk.write, proto, info: Rc::new(info), generation, peer })
 }
 
 /// Has the server tell this connection of changes, and not drop it for the memory that takes.
-async fn track(talk: &mut Talk, info: &ServerInfo) -> Result<Tracking, Failure> {
+async fn track(talk: &mut Talk, info: &ServerInfo, is_base: bool) -> Result<Tracking, Failure> {
     if !info.can_track() {
         let [major, minor, patch] = info.version();
         let text = format!("the upstream is Redis {major}.{minor}.{patch}; 6.2.7 or Valkey is needed");
         return Ok(Tracking::Impossible(text));
     }
-    let mut words = encode(&[b"CLIENT", b"NO-EVICT", b"ON"]);
-    words.extend(encode(&[b"CLIENT", b"TRACKING", b"ON", b"OPTIN"]));
+    let mut words = encode(&[b"CLIENT", b"TRACKING", b"ON", b"OPTIN"]);
+    // Each refusal leaves an entry in the upstream's ACL LOG, and few users may have this.
+    if is_base {
+        words.splice(..0, encode(&[b"CLIENT", b"NO-EVICT", b"ON"]));
+    }
     talk.say(&words).await?;
-    // Not every user may have the first, and not every server has it.
-    talk.hear().await?;
+    if is_base {
+        // Nor has every server it.
+        talk.hear().await?;
+    }
     Ok(error_text(&talk.hear().await?).map_or(Tracking::On, Tracking::Impossible))
 }
 

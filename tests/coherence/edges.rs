@@ -124,6 +124,7 @@ fn s31b_a_slow_lane_is_never_more_behind_than_promised() {
         for slow in [D / 3, D * 2 / 3, D + ms(50)] {
             let mut readers = scene.seats();
             scene.e("SET k 0");
+            readers.iter_mut().for_each(|reader| scene.settle(reader));
             scene.warm_all(&mut readers, "GET k", "0");
             scene.lanes(&mut readers).iter().for_each(|lane| lane.down().delay(slow));
             let writes = std::sync::Mutex::default();
@@ -158,7 +159,7 @@ fn what_is_verified_is_right() {
             if turn % 5 == 0 {
                 floor.raise(a.ask("INCR k").parse().unwrap());
             }
-            readers.iter_mut().for_each(|reader| drop(floor.check(reader, "GET k")));
+            readers.iter_mut().for_each(|reader| _ = floor.check(reader, "GET k"));
         }
         let info = a.ask("NEARSIDE INFO");
         let figure = |name: &str| {

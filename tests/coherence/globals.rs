@@ -142,6 +142,32 @@ fn s24c_a_swap_whose_reply_is_lost_is_seen_whenever_it_happens() {
 }
 
 #[test]
+fn s24d_a_fill_that_a_swap_overtakes_is_not_kept() {
+    both(|scene| {
+        let [mut a, mut b, mut d] = [1, 0, 0].map(|seat| scene.seat(seat));
+        let mut e = scene.direct();
+        e.ask_all(&["SET k zero", "SELECT 5", "SET k five"]);
+        for turn in 0..4 {
+            let (before, after) = if turn % 2 == 0 { ("zero", "five") } else { ("five", "zero") };
+            let lane = scene.lane(&mut b);
+            let down = lane.down().arrived();
+            lane.down().hold();
+            b.say("GET k");
+            lane.down().wait_arrived(down, format!("$4\r\n{before}\r\n").as_bytes());
+            a.say("SWAPDB 0 5");
+            assert_eq!(scene.reply_held(&mut a), "OK");
+            lane.release();
+            assert!([before, after].contains(&b.reply().as_str()), "it was asked before");
+            assert_eq!(d.ask("GET k"), after);
+            assert_eq!(scene.warm(&mut d, "GET k"), after);
+            // Cold again.
+            scene.e(&format!("SET k {after}"));
+            scene.settle(&mut b);
+        }
+    });
+}
+
+#[test]
 fn s26b_a_key_that_moves_to_another_database_is_seen_there() {
     both(|scene| {
         let (mut a, mut here, mut there) = (scene.seat(1), scene.seats(), scene.seats());

@@ -36,15 +36,16 @@ fn kill_lanes(scene: &Scene) {
 fn s30_what_a_killed_lane_filled_is_not_served_nor_revived() {
     both(|scene| {
         let mut readers = scene.seats();
-        scene.e("SET k v0");
+        scene.e("MSET k v0 l v0");
         for turn in 0..5 {
             let (old, new) = (format!("v{turn}"), format!("v{}", turn + 1));
             scene.warm_all(&mut readers, "GET k", &old);
+            scene.warm_all(&mut readers, "GET l", &old);
             let lanes = scene.lanes(&mut readers);
             scene.relay.fresh(Fresh::Held);
             kill_lanes(scene);
             eventually("the lanes are closed", || lanes.iter().all(|lane| !lane.is_open()).then_some(()));
-            scene.e(&format!("SET k {new}"));
+            scene.e(&format!("MSET k {new} l {new}"));
             // It has been told of the end; how soon it looks is its own affair, so far.
             eventually("a read that is no hit", || {
                 readers[0].say("GET k");
@@ -54,6 +55,9 @@ fn s30_what_a_killed_lane_filled_is_not_served_nor_revived() {
             assert_eq!(readers[0].reply(), new);
             for reader in &mut readers {
                 assert_eq!(scene.settled(reader, "GET k"), new);
+                // Once there are hits again, what was kept before the loss is none.
+                assert_eq!(scene.warm(reader, "GET k"), new);
+                assert_eq!(reader.ask("GET l"), new);
             }
         }
     });

@@ -67,6 +67,11 @@ pub(crate) fn both(run: impl Fn(&Scene)) {
     Setup::new().run(run);
 }
 
+/// Runs a scenario with two workers, each of which has readers: where one worker is a part of that.
+pub(crate) fn two(run: impl Fn(&Scene)) {
+    run(&Setup::new().scene(2));
+}
+
 impl Setup {
     pub(crate) fn new() -> Self {
         Self { program: "redis-server".into(), args: Vec::new(), tune: |_| {} }
@@ -86,6 +91,13 @@ impl Setup {
     pub(crate) fn run_on_all(self, run: impl Fn(&Scene)) {
         for program in Server::makes() {
             Self { program, ..self.clone() }.run(&run);
+        }
+    }
+
+    /// On every server but the oldest, with two workers.
+    pub(crate) fn run_on_newer(self, run: impl Fn(&Scene)) {
+        for program in Server::makes().into_iter().skip(1) {
+            run(&Self { program, ..self.clone() }.scene(2));
         }
     }
 

@@ -4,7 +4,7 @@ use crate::changes::{CHANGES, NEWER, OTHERWISE};
 use crate::client::{Client, request};
 use crate::common::Server;
 use crate::reads;
-use crate::rig::{Scene, Setup, both};
+use crate::rig::{Scene, Setup, both, two};
 
 /// How a write gets to the server.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,7 +53,7 @@ fn write(scene: &Scene, a: &mut Client, readers: &mut [Client], way: Way, write:
 }
 
 fn by(way: Way) {
-    both(|scene| every(scene, CHANGES, way));
+    two(|scene| every(scene, CHANGES, way));
 }
 
 fn every(scene: &Scene, changes: &[(&str, &str)], way: Way) {
@@ -112,7 +112,7 @@ fn s25_after_a_write_by_somebody_else_every_read_is_what_the_server_says() {
 
 #[test]
 fn s25_after_a_write_of_a_newer_kind_every_read_is_what_the_server_says() {
-    Setup::new().run_on_all(|scene| {
+    Setup::new().run_on_newer(|scene| {
         for way in [Way::Lane, Way::Exec, Way::Stepwise, Way::Script, Way::External] {
             every(scene, NEWER, way);
         }

@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::check::{NEVER, What};
+use crate::readers;
 use crate::relay::Link;
 use crate::session::{Expect, Session};
 use crate::wire::{Reply, Wire};
@@ -73,6 +74,13 @@ fn once(world: &World<'_>, control: &mut Wire, random: &mut fastrand::Rng) -> &'
             sleep(pause);
             "fault: clients paused"
         }
+        17 if random.bool() => {
+            let near = &world.nears[random.usize(..world.nears.len())];
+            near.relay.dark(true);
+            sleep(if random.bool() { world.setup.bound.mul_f64(1.5) } else { pause });
+            near.relay.heal();
+            "fault: no way through"
+        }
         17 => {
             let near = &world.nears[random.usize(..world.nears.len())];
             near.relay.links().iter().for_each(|link| link.down.hold(true));
@@ -118,6 +126,12 @@ fn spoil(link: &Link, which: u8, pause: Duration, random: &mut fastrand::Rng) ->
             link.cut(random.bool());
             "fault: replies lost"
         }
+        10 | 11 => {
+            link.down.trickle(random.u64(5..60));
+            sleep(pause * 2);
+            link.heal();
+            "fault: bytes trickle"
+        }
         8 | 9 => {
             link.down.delay(random.u64(100..20_000));
             link.up.delay(random.u64(..3_000));
@@ -155,7 +169,7 @@ pub(crate) fn vanish(world: &World<'_>, who: u64) {
     match world.plan.kind {
         Kind::Evicting => evict(world, who),
         Kind::Flushing => flush(world, who),
-        Kind::Plain | Kind::FewTracked => {}
+        Kind::Plain | Kind::Lazy | Kind::FewTracked => {}
     }
 }
 
@@ -193,6 +207,10 @@ fn flush(world: &World<'_>, who: u64) {
         let Some((_, number)) = session.wire() else { return };
         let done = matches!(session.run().as_deref(), Some([Reply::Text(_)]));
         session.count("flushes");
+        if !done {
+            world.unsure();
+        }
+        let favourite = readers::favourite(world);
         let (begun, ended) = session.span;
         for slot in 0..world.registers.slots() {
             let (register, latest) = (world.registers.at(slot), world.registers.latest(slot));
@@ -200,5 +218,10 @@ fn flush(world: &World<'_>, who: u64) {
             session.flushed(register, latest * 2 + 1, number, (begun, ended));
         }
         drop(writing);
+        // Whoever asks now must not see what was there.
+        for session in &mut sessions {
+            readers::read(session, favourite, &mut random);
+            session.run();
+        }
     }
 }

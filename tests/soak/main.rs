@@ -10,6 +10,7 @@ mod check;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod plots;
 mod readers;
 mod registers;
 mod relay;
@@ -71,13 +72,11 @@ fn redis8() {
 #[cfg(feature = "flaws")]
 #[test]
 fn mutations() {
-    use nearside::cache::Flaw;
-
     let Some(seconds) = number("NEARSIDE_MUTATION_SECONDS") else { return };
     let only = std::env::var("NEARSIDE_MUTATION").ok();
     let mut unnoticed = Vec::new();
-    for flaw in Flaw::ALL {
-        if only.as_ref().is_some_and(|only| *only != format!("{flaw:?}")) {
+    for flaws in flaws() {
+        if only.as_ref().is_some_and(|only| *only != format!("{:?}", flaws[0])) {
             continue;
         }
         let length = Length {
@@ -86,12 +85,32 @@ fn mutations() {
             seed: number("NEARSIDE_SEED").unwrap_or_else(|| fastrand::u64(..1 << 40)),
         };
         let begun = std::time::Instant::now();
-        let summary = run("redis-server", length, &|near| near.proxy.handle().near().flaws.switch(flaw));
-        eprintln!("{flaw:?}: {} in {:.1?}, seed {}", summary.found.len(), begun.elapsed(), length.seed);
+        let summary = run("redis-server", length, &|near| {
+            flaws.iter().for_each(|flaw| near.proxy.handle().near().flaws.switch(*flaw));
+        });
+        eprintln!("{flaws:?}: {} in {:.1?}, seed {}", summary.found.len(), begun.elapsed(), length.seed);
         eprintln!("  {}", summary.found.get(1).map_or("", String::as_str));
         if summary.found.is_empty() {
-            unnoticed.push(flaw);
+            unnoticed.push(flaws);
         }
     }
     assert!(unnoticed.is_empty(), "switched off, and not noticed: {unnoticed:?}");
+}
+
+/// What is switched off, one after the other.
+#[cfg(feature = "flaws")]
+fn flaws() -> Vec<Vec<nearside::cache::Flaw>> {
+    use nearside::cache::Flaw;
+
+    let alone = |flaw: &Flaw| match flaw {
+        // Without it the entry that is kept carries the old epoch, and is never hit.
+        Flaw::InstallEpoch => false,
+        // What would have to be read between two looks is fetched by the thread that looks.
+        Flaw::Together => false,
+        // Either does for a flush, which alone of all such commands is tried here.
+        Flaw::GlobalStart | Flaw::GlobalEnd => false,
+        _ => true,
+    };
+    let flaws = Flaw::ALL.into_iter().filter(alone).map(|flaw| vec![flaw]);
+    flaws.chain([vec![Flaw::GlobalStart, Flaw::GlobalEnd]]).collect()
 }

@@ -39,7 +39,7 @@ pub(crate) fn plain(world: &World<'_>, spot: Spot, who: u64) {
 }
 
 /// What everybody reads just now.
-fn favourite(world: &World<'_>) -> u32 {
+pub(crate) fn favourite(world: &World<'_>) -> u32 {
     let fashion = world.fashion();
     let mut random = fastrand::Rng::with_seed(fashion);
     read_target(world, &mut random)
@@ -48,6 +48,23 @@ fn favourite(world: &World<'_>) -> u32 {
 fn read_target(world: &World<'_>, random: &mut fastrand::Rng) -> u32 {
     let counter = if random.u8(..5) < 2 { world.registers.counter(random) } else { None };
     counter.unwrap_or_else(|| world.registers.written(random))
+}
+
+/// Reads little else than what everybody does, with pauses: mostly hits, so that it is seldom stuck behind
+/// what is held.
+pub(crate) fn loyal(world: &World<'_>, spot: Spot, who: u64) {
+    let mut random = world.random(who);
+    let mut session = Session::new(world, spot, random.bool(), What::Read);
+    while !world.stopped() {
+        let register = favourite(world);
+        for _ in 0..random.usize(1..20) {
+            read(&mut session, register, &mut random);
+            session.run();
+            if random.u8(..4) == 0 {
+                std::thread::sleep(std::time::Duration::from_micros(random.u64(..2000)));
+            }
+        }
+    }
 }
 
 /// Adds a read of `register`, in one of several ways.
@@ -108,12 +125,34 @@ pub(crate) fn transactions(world: &World<'_>, spot: Spot, who: u64) {
             3..5 => stepwise(&mut session, &mut random),
             5..7 => optimistic(&mut session, &mut random),
             7 => count(&mut session, &mut random),
+            8 => elsewhere(&mut session, &mut random),
             _ => {}
         }
         for _ in 0..batch(&mut random) {
             let register = read_target(world, &mut random);
             read(&mut session, register, &mut random);
         }
+        session.run();
+    }
+}
+
+/// Reads what everybody does over a connection of its own, then over its lane: nothing older.
+fn elsewhere(session: &mut Session<'_>, random: &mut fastrand::Rng) {
+    let world = session.world;
+    let register = favourite(world);
+    let key = world.registers.key(register, 0);
+    for _ in 0..random.usize(1..4) {
+        if random.bool() {
+            session.say(Expect::Skip, &["MULTI"]);
+            session.say(Expect::Skip, &[b"GET".as_slice(), &key]);
+            session.say(Expect::Exec(vec![Expect::Value(register)]), &["EXEC"]);
+        } else {
+            session.say(Expect::Skip, &[b"WATCH".as_slice(), &key]);
+            session.say(Expect::Value(register), &[b"GET".as_slice(), &key]);
+            session.say(Expect::Skip, &["UNWATCH"]);
+        }
+        session.run();
+        session.say(Expect::Value(register), &[b"GET".as_slice(), &key]);
         session.run();
     }
 }

@@ -75,6 +75,11 @@ impl Registers {
         self.counters + slot + self.slots() * self.turns[slot as usize].load(Ordering::Relaxed)
     }
 
+    /// The slot of a register that has one.
+    pub(crate) fn slot(&self, register: u32) -> Option<u32> {
+        (!self.is_counter(register)).then(|| (register - self.counters) % self.slots())
+    }
+
     /// `slot` goes on as another register.
     pub(crate) fn turn(&self, slot: u32) {
         self.latest[slot as usize].store(0, Ordering::Relaxed);

@@ -25,6 +25,9 @@ struct Inner {
     links: Mutex<Vec<Arc<Link>>>,
     /// Microseconds that everything takes longer, each way.
     slow: AtomicU64,
+    /// Nothing passes on any connection, new ones included.
+    dark: AtomicBool,
+    light: Notify,
 }
 
 /// One connection.
@@ -43,6 +46,8 @@ pub(crate) struct Link {
 pub(crate) struct Way {
     held: AtomicBool,
     slow: AtomicU64,
+    /// Bytes pass in pieces of at most so many, some time apart; 0: as they come.
+    piece: AtomicU64,
     turn: Notify,
 }
 
@@ -55,6 +60,11 @@ impl Way {
     /// From now on everything takes so many microseconds longer.
     pub(crate) fn delay(&self, micros: u64) {
         self.slow.store(micros, Ordering::SeqCst);
+    }
+
+    /// From now on bytes pass in small pieces.
+    pub(crate) fn trickle(&self, piece: u64) {
+        self.piece.store(piece, Ordering::SeqCst);
     }
 
     async fn pass(&self) {
@@ -79,6 +89,7 @@ impl Link {
     pub(crate) fn heal(&self) {
         for way in [&self.up, &self.down] {
             way.delay(0);
+            way.trickle(0);
             way.hold(false);
         }
     }
@@ -130,7 +141,14 @@ impl Relay {
         self.inner.links.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Nothing passes any more, whether it is connected already or not; or everything does again.
+    pub(crate) fn dark(&self, dark: bool) {
+        self.inner.dark.store(dark, Ordering::SeqCst);
+        self.inner.light.notify_waiters();
+    }
+
     pub(crate) fn heal(&self) {
+        self.dark(false);
         self.links().iter().for_each(|link| link.heal());
     }
 }
@@ -166,6 +184,18 @@ impl Inner {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, &link));
     }
 
+    async fn lit(&self) {
+        loop {
+            let light = self.light.notified();
+            tokio::pin!(light);
+            light.as_mut().enable();
+            if !self.dark.load(Ordering::SeqCst) {
+                return;
+            }
+            light.await;
+        }
+    }
+
     async fn carry(
         &self,
         link: &Link,
@@ -189,7 +219,16 @@ impl Inner {
                 sleep_until(Instant::now() + Duration::from_micros(slow)).await;
             }
             way.pass().await;
-            to.write_all(&chunk[..n]).await?;
+            self.lit().await;
+            let piece = usize::try_from(way.piece.load(Ordering::Relaxed)).unwrap_or(0);
+            if piece == 0 {
+                to.write_all(&chunk[..n]).await?;
+                continue;
+            }
+            for part in chunk[..n].chunks(piece) {
+                to.write_all(part).await?;
+                sleep_until(Instant::now() + Duration::from_micros(500)).await;
+            }
         }
     }
 }

@@ -9,10 +9,10 @@ use crate::check::{
 use crate::registers::Registers;
 use crate::wire::nanos;
 use crate::world::{Counts, Left, Spot, World};
-use crate::{faults, readers, tellers, writers};
+use crate::{faults, plots, readers, tellers, writers};
 
 /// Sessions on each worker that mostly read.
-const READERS: u64 = 3;
+const READERS: u64 = 2;
 /// Threads that write what has one writer.
 const WRITERS: u32 = 3;
 
@@ -41,6 +41,10 @@ pub(crate) fn play(world: &World<'_>) {
                 let who = next();
                 scope.spawn(move || readers::plain(world, spot, who));
             }
+            for _ in 0..2 {
+                let who = next();
+                scope.spawn(move || readers::loyal(world, spot, who));
+            }
             let who = [next(), next(), next()];
             if !world.plan.kind.vanishing() {
                 scope.spawn(move || readers::transactions(world, spot, who[0]));
@@ -51,6 +55,12 @@ pub(crate) fn play(world: &World<'_>) {
         for first in 0..WRITERS {
             let who = next();
             scope.spawn(move || writers::write(world, first, WRITERS, who));
+        }
+        if world.plan.faults && !world.plan.kind.vanishing() {
+            for proxy in 0..u8::try_from(world.nears.len()).unwrap_or(0) {
+                let who = next();
+                scope.spawn(move || plots::plots(world, proxy, who));
+            }
         }
         let who = [next(), next(), next()];
         scope.spawn(move || readers::plain(world, Spot::Direct, who[0]));
@@ -65,7 +75,7 @@ pub(crate) fn play(world: &World<'_>) {
 
 /// Checks what a round left.
 pub(crate) fn judge(world: World<'_>) -> Outcome {
-    let vanishing = world.plan.kind.vanishing();
+    let vanishing = world.vanishing();
     let (bound, number) = (nanos(world.setup.bound), world.plan.number);
     let (proxies, soon) = (world.nears.len(), 10_000_000);
     let tag = world.registers.tag().to_owned();

@@ -75,15 +75,16 @@ fn setup(seed: u64, number: u64) -> Setup {
     Setup {
         seed,
         workers: [2, 2, 2, 1, 3][usize::try_from(number % 5).unwrap_or(0)],
-        bound: Duration::from_millis(*random.choice(&[200, 300, 1000]).unwrap_or(&300)),
+        bound: Duration::from_millis(*random.choice(&[200, 200, 300, 1000]).unwrap_or(&300)),
         admit_after: *random.choice(&[0, 0, 2]).unwrap_or(&0),
-        stamps: *random.choice(&[16, 1 << 14, 1 << 16]).unwrap_or(&(1 << 14)),
+        stamps: *random.choice(&[64, 1 << 14, 1 << 14, 1 << 16]).unwrap_or(&(1 << 14)),
         memory: *random.choice(&[1 << 24, 1 << 24, 1 << 16]).unwrap_or(&(1 << 24)),
     }
 }
 
 fn plan(setup: &Setup, number: u64, length: Duration) -> Plan {
     let kind = match number % 6 {
+        1 => Kind::Lazy,
         2 => Kind::FewTracked,
         3 => Kind::Evicting,
         5 => Kind::Flushing,
@@ -105,6 +106,9 @@ fn begin(talk: &mut Talk, kind: Kind) {
         assert_eq!(talk.ask_text(&["CONFIG", "SET", name, value]), "+OK\r\n", "{name}");
     }
     assert_eq!(talk.ask_text(&["FLUSHALL"]), "+OK\r\n");
+    // What has expired is there, then, until somebody asks for it.
+    let active = if kind == Kind::Lazy { "0" } else { "1" };
+    assert_eq!(talk.ask_text(&["DEBUG", "SET-ACTIVE-EXPIRE", active]), "+OK\r\n");
 }
 
 impl Summary {

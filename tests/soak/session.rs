@@ -38,6 +38,8 @@ pub(crate) struct Session<'a> {
     counts: Counts,
     /// Whether the last write was made; `false` if that is unknown.
     pub(crate) fate: Option<bool>,
+    /// The session that listens, if this is one.
+    pub(crate) listens: Option<u16>,
     /// When the last batch began and ended.
     pub(crate) span: (Time, Time),
 }
@@ -61,12 +63,33 @@ impl<'a> Session<'a> {
             log: Vec::new(),
             counts: Counts::new(),
             fate: None,
+            listens: None,
             span: (0, 0),
         }
     }
 
     pub(crate) fn resp3(&self) -> bool {
         self.resp3
+    }
+
+    pub(crate) fn spot(&self) -> Spot {
+        self.spot
+    }
+
+    /// Counts up and publishes it, at once.
+    pub(crate) fn tell(&mut self, counter: u32, channel: &str) {
+        let key = self.world.registers.key(counter, 0);
+        let message = Registers::message(counter, None);
+        let words: [&[u8]; 6] = [
+            b"EVAL",
+            SCRIPTS[Script::Tell as usize].as_bytes(),
+            b"0",
+            &key,
+            channel.as_bytes(),
+            message.as_bytes(),
+        ];
+        self.say(Expect::Count(counter, What::Write), &words);
+        self.run();
     }
 
     /// Counts something.
@@ -158,7 +181,7 @@ impl<'a> Session<'a> {
 
     /// Logs that everything is gone, or may be.
     pub(crate) fn flushed(&mut self, register: u32, version: Version, number: u16, span: (Time, Time)) {
-        self.push(register, version, What::Write, number, span);
+        self.push(register, version, What::Marked, number, span);
     }
 
     fn push(&mut self, register: u32, version: Version, what: What, session: u16, (inv, res): (Time, Time)) {

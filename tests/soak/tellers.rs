@@ -32,18 +32,8 @@ pub(crate) fn subscriber(world: &World<'_>, spot: Spot, who: u64) {
     let mut other = partner(world, spot, &mut random);
     let channel = format!("{}:news", world.registers.tag());
     let pattern = format!("{}:ne?s", world.registers.tag());
-    let mut subscribed = None;
     while !world.stopped() {
-        let Some((wire, number)) = session.wire() else { return };
-        if subscribed != Some(number) {
-            match random.bool() {
-                true => wire.say(&["SUBSCRIBE", &channel]),
-                false => wire.say(&["PSUBSCRIBE", &pattern]),
-            }
-            let _ = wire.send();
-            let _ = wire.patience(WAIT);
-            subscribed = Some(number);
-        }
+        listen(&mut session, if random.bool() { &channel } else { &pattern });
         let Some((register, now)) = news(&mut session) else { continue };
         session.count("messages");
         read(&mut other, register, &mut random);
@@ -54,8 +44,21 @@ pub(crate) fn subscriber(world: &World<'_>, spot: Spot, who: u64) {
     }
 }
 
+/// Subscribes, unless it has already on this connection; what has a `?` is a pattern.
+pub(crate) fn listen(session: &mut Session<'_>, channel: &str) {
+    let listens = session.listens;
+    let Some((wire, number)) = session.wire() else { return };
+    if listens == Some(number) {
+        return;
+    }
+    wire.say(&[if channel.contains('?') { "PSUBSCRIBE" } else { "SUBSCRIBE" }, channel]);
+    let _ = wire.send();
+    let _ = wire.patience(WAIT);
+    session.listens = Some(number);
+}
+
 /// The next message, logged; none for now, or another one comes after a new connection.
-fn news(session: &mut Session<'_>) -> Option<(u32, Time)> {
+pub(crate) fn news(session: &mut Session<'_>) -> Option<(u32, Time)> {
     let (wire, number) = session.wire()?;
     match wire.next() {
         Ok((Reply::Push(parts), now)) => {

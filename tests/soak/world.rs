@@ -113,6 +113,8 @@ pub(crate) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
+    /// The server deletes what has expired only when it is asked for it.
+    Lazy,
     /// The server tracks ten keys only.
     FewTracked,
     /// The server evicts.
@@ -142,6 +144,7 @@ pub(crate) struct World<'a> {
     /// Scripts, as the server knows them.
     pub(crate) scripts: &'a [String],
     stopped: AtomicBool,
+    unsure: AtomicBool,
     /// Who writes what has one writer holds it for reading; who flushes, for writing.
     pub(crate) writing: RwLock<()>,
     sessions: Mutex<Vec<Via>>,
@@ -187,6 +190,7 @@ impl<'a> World<'a> {
             registers: Registers::new(format!("r{}", plan.number), counters, 16, 8),
             scripts,
             stopped: AtomicBool::new(false),
+            unsure: AtomicBool::new(false),
             writing: RwLock::default(),
             sessions: Mutex::default(),
             odd: Mutex::default(),
@@ -283,6 +287,16 @@ impl<'a> World<'a> {
         let (logs, counts) = into(self.logs);
         let (sessions, lapses, odd) = (into(self.sessions), into(self.lapses), into(self.odd));
         Left { sessions, logs, lapses, counts, faults: into(self.faults), odd }
+    }
+
+    /// A flush of unknown outcome may happen at any time.
+    pub(crate) fn unsure(&self) {
+        self.unsure.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything may go away at any time.
+    pub(crate) fn vanishing(&self) -> bool {
+        self.plan.kind == Kind::Evicting || self.unsure.load(Ordering::Relaxed)
     }
 
     /// A read that takes less was not answered by the server, nor by a lane.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::check::{Lapse, NEVER, What};
+use crate::readers::{favourite, read};
 use crate::registers::Registers;
 use crate::session::{Expect, Script, Session, script};
 use crate::wire::{Reply, nanos};
-use crate::world::{Spot, World};
+use crate::world::{Kind, Spot, World};
 
 /// Servers count milliseconds, and round.
 const ROUNDING: Duration = Duration::from_millis(2);
@@ -20,19 +21,32 @@ pub(crate) fn write(world: &World<'_>, first: u32, step: u32, who: u64) {
         spots.into_iter().map(|spot| Session::new(world, spot, random.bool(), What::Aside)).collect();
     let slots: Vec<u32> = (first..world.registers.slots()).step_by(step as usize).collect();
     while !world.stopped() {
-        let slot = match random.u8(..3) {
-            0 => slots[usize::try_from(world.fashion()).unwrap_or(0) % slots.len()],
-            _ => slots[random.usize(..slots.len())],
-        };
-        let at = random.usize(..sessions.len());
+        let fashion = world.registers.slot(favourite(world)).filter(|slot| slots.contains(slot));
+        let fashion = fashion.filter(|_| random.u8(..3) > 0);
+        let slot = fashion.unwrap_or_else(|| slots[random.usize(..slots.len())]);
+        let (at, other) = (random.usize(..sessions.len()), random.usize(..sessions.len()));
+        let pounces = random.bool();
+        if pounces && random.bool() {
+            // So that there is something to be hit.
+            look(world, &mut sessions[other], slot, &mut random);
+            look(world, &mut sessions[other], slot, &mut random);
+        }
         {
             let _writing = world.writing.read();
             one(world, &mut sessions[at], slot, &mut random);
+        }
+        if pounces {
+            look(world, &mut sessions[other], slot, &mut random);
         }
         if random.u8(..4) == 0 {
             std::thread::sleep(Duration::from_micros(random.u64(..2000)));
         }
     }
+}
+
+fn look(world: &World<'_>, session: &mut Session<'_>, slot: u32, random: &mut fastrand::Rng) {
+    read(session, world.registers.at(slot), random);
+    session.run();
 }
 
 /// Makes one write, and waits for its outcome.
@@ -57,9 +71,9 @@ fn one(world: &World<'_>, session: &mut Session<'_>, slot: u32, random: &mut fas
         }
         3 | 4 => transaction(session, &write, &[]),
         5 => scripted(session, &write, random),
-        6 | 7 => published(session, &write, random),
-        8 => pushed(session, &write, random),
-        9 if single && !world.plan.kind.vanishing() => moved(session, &write, random),
+        6..9 => published(session, &write, random),
+        9 => pushed(session, &write, random),
+        10 if single && !world.plan.kind.vanishing() => moved(session, &write, random),
         _ => plain(session, &write),
     }
     session.run();
@@ -69,6 +83,12 @@ fn one(world: &World<'_>, session: &mut Session<'_>, slot: u32, random: &mut fas
         let (from, by) = (session.span.0 + nanos(expires), session.span.1 + nanos(expires));
         let by = if unknown { NEVER } else { by + nanos(ROUNDING) };
         world.lapse(register, Lapse { version: version + 1, from: from - nanos(ROUNDING), by });
+    }
+    if unknown && world.plan.kind == Kind::Flushing {
+        // Nobody logs what a flush does to it from here on.
+        for version in [latest * 2 + 1, number * 2 + 1] {
+            world.lapse(register, Lapse { version, from: session.span.0, by: NEVER });
+        }
     }
     match unknown {
         true => registers.turn(slot),

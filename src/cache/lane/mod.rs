@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use super::{Entry, Fill, Flaw, LaneState, Near, PerWorker, Query, Time};
+use super::{Entry, Fill, Flaw, LaneState, Near, PerWorker, Query, Sent, Time};
 use crate::policy::Permit;
 
 /// What a lane's connection can be trusted with.
@@ -255,7 +255,7 @@ impl Lane {
     }
 
     /// The number of a fence that is sent now without anybody having asked.
-    pub fn fence_here(&self) -> (Arc<LaneState>, u64) {
+    pub fn fence_here(&self) -> Sent {
         let number = self.state.ask();
         self.sent.set(number);
         (Arc::clone(&self.state), number)

@@ -1,7 +1,5 @@
 //! Signals are held until every lane has heard what they tell of (I6, I7).
 
-use std::sync::Arc;
-
 use super::kit::MILLI;
 use super::lanes::{What, Whose};
 use super::plan::FENCE;
@@ -9,7 +7,7 @@ use super::server::{Moment, Reg};
 use super::sessions::Answer;
 use super::wire::Event;
 use super::world::World;
-use super::{Fence, LaneState};
+use super::{Fence, Sent};
 
 /// Something that may make clients act on what no lane has told them.
 pub(super) struct Signal {
@@ -23,7 +21,7 @@ pub(super) struct Signal {
 #[derive(Default)]
 pub(super) struct Batch {
     signals: Vec<Signal>,
-    sent: Vec<(Arc<LaneState>, u64)>,
+    sent: Vec<Sent>,
     /// One of them has no fence on its way.
     any: bool,
 }
@@ -39,7 +37,7 @@ pub(super) struct Hold {
 
 impl World {
     /// A signal has come to `worker`. `sent`: a fence that was sent behind what brought it, on its lane.
-    pub(super) fn hold(&mut self, worker: usize, signal: Signal, sent: Option<(Arc<LaneState>, u64)>) {
+    pub(super) fn hold(&mut self, worker: usize, signal: Signal, sent: Option<Sent>) {
         if !self.near.is_live(self.wires.now) {
             return self.tell(signal);
         }

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::fences::Signal;
 use super::kit::MILLI;
@@ -12,7 +11,7 @@ use super::server::{Frame, Moment, NAMES, NO_MOMENT, Reg};
 use super::sessions::Answer;
 use super::wire::{Event, Owner};
 use super::world::World;
-use super::{Fill, Lane, LaneState, PerWorker, Stripe, Time, Trust};
+use super::{Fill, Lane, PerWorker, Sent, Stripe, Time, Trust};
 use crate::cache::Heard;
 
 /// A session and one of its requests.
@@ -27,7 +26,7 @@ pub(super) enum What {
     Hello(Time),
     Fence(u64),
     Write(Whose, Vec<(Stripe, bool)>),
-    Script(Whose, (Arc<LaneState>, u64)),
+    Script(Whose, Sent),
 }
 
 /// A request without its reply.

@@ -24,4 +24,4 @@ mod world;
 
 use super::fill::join::JOINED;
 use super::kit;
-use super::{Fence, Fill, Flaw, Lane, LaneState, Near, PerWorker, Query, Stripe, Time, Trust};
+use super::{Fence, Fill, Flaw, Lane, Near, PerWorker, Query, Sent, Stripe, Time, Trust};

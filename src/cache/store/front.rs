@@ -33,6 +33,8 @@ pub struct Front {
     most_bytes: usize,
     looks: u32,
     misses: u32,
+    /// The place looked at last for one to make room.
+    hand: usize,
 }
 
 impl Front {
@@ -47,6 +49,7 @@ impl Front {
             most_bytes,
             looks: 0,
             misses: 0,
+            hand: 0,
         }
     }
 
@@ -111,8 +114,13 @@ impl Front {
             None => self.misses as usize / TAKEN as usize % WAYS,
         };
         self.drop_way(place, way);
-        if self.bytes + weight > self.most_bytes {
+        if weight > self.most_bytes {
             return;
+        }
+        // Who has been there for long goes, wanted or not: what is read now must get in.
+        while self.bytes + weight > self.most_bytes {
+            self.hand = (self.hand + 1) % (self.hashes.len() * WAYS);
+            self.drop_way(self.hand / WAYS, self.hand % WAYS);
         }
         self.hashes[place][way] = hash;
         self.entries[place][way] = Some(entry);
@@ -143,8 +151,6 @@ impl Front {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::cache::{Origin, Policy};
 
@@ -154,7 +160,7 @@ mod tests {
     }
 
     fn front(most_bytes: usize) -> Front {
-        Front::new(Arc::new(Store::new(1 << 24, Policy::Lru, Duration::from_secs(60))), most_bytes)
+        Front::new(Arc::new(Store::new(1 << 24, Policy::Lru)), most_bytes)
     }
 
     fn spread(n: u64) -> u64 {
@@ -186,6 +192,18 @@ mod tests {
         front.store.tidy();
         assert!((0..1000).all(|n| front.look(spread(n), |_| ()).is_some()));
         assert!(front.bytes() <= 10_000, "{}", front.bytes());
+    }
+
+    #[test]
+    fn a_full_table_takes_in_what_is_read_now() {
+        let mut front = front(100_000);
+        (0..5_000).for_each(|n| front.insert(entry(spread(n), b"value")));
+        for n in 5_000..10_000 {
+            front.insert(entry(spread(n), b"value"));
+            let place = front.place(spread(n));
+            assert!(front.hashes[place].contains(&spread(n)), "{n}");
+            assert!((80_000..=100_000).contains(&front.bytes()), "{}", front.bytes());
+        }
     }
 
     #[test]

@@ -9,7 +9,6 @@ pub use front::Front;
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -41,8 +40,8 @@ pub struct Store {
 
 impl Store {
     /// An empty store of `budget` bytes, everything counted: entries, the store's own nodes, the allocator's
-    /// rounding and the workers' tables. Entries are freed some time after `max_age` at the latest.
-    pub fn new(budget: u64, policy: Policy, max_age: Duration) -> Self {
+    /// rounding and the workers' tables. Nothing leaves because of its age ([`super::Sweep`] sees to that).
+    pub fn new(budget: u64, policy: Policy) -> Self {
         let order = match policy {
             Policy::Lru => EvictionPolicy::lru(),
             Policy::Lfu => EvictionPolicy::tiny_lfu(),
@@ -51,8 +50,6 @@ impl Store {
             .max_capacity(budget - budget / FRONTS)
             .weigher(|_, entry: &Arc<Entry>| u32::try_from(entry.weight() + NODE).unwrap_or(u32::MAX))
             .eviction_policy(order)
-            // A day is as good as never, and moka has a limit.
-            .time_to_live(max_age.min(Duration::from_secs(86_400)))
             .build_with_hasher(Same);
         Self { entries, budget }
     }
@@ -78,9 +75,9 @@ impl Store {
         self.entries.insert(entry.hash, entry);
     }
 
-    /// Forgets everything. The memory comes back bit by bit, with [`Self::tidy`] and other calls.
-    pub fn clear(&self) {
-        self.entries.invalidate_all();
+    /// Forgets what is kept under this hash.
+    pub fn remove(&self, hash: u64) {
+        self.entries.invalidate(&hash);
     }
 
     /// How many entries there are, but for the changes of the last moments.
@@ -103,8 +100,7 @@ impl Store {
         self.entries.iter().map(|(_, entry)| entry)
     }
 
-    /// Does some of what has been put off: entries that are over leave, and counts are right. To be called
-    /// now and then; a busy store does it by itself.
+    /// Does what has been put off: what came and went last is counted. A busy store does it by itself.
     pub fn tidy(&self) {
         self.entries.run_pending_tasks();
     }

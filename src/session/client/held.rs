@@ -1,9 +1,7 @@
 //! What a client's replies on the lane will be answers to, and those that wait for other lanes.
 
-use std::sync::Arc;
-
 use super::{Client, Later};
-use crate::cache::LaneState;
+use crate::cache::Sent;
 use crate::session::nod::Nod;
 use crate::session::whole::Transaction;
 
@@ -14,7 +12,7 @@ impl Client {
     }
 
     /// A reply on the lane will be the answer to a request of unknown effect; behind it this fence was sent.
-    pub(in crate::session) fn await_unknown(&self, sent: Option<(Arc<LaneState>, u64)>) {
+    pub(in crate::session) fn await_unknown(&self, sent: Option<Sent>) {
         self.unknowns.borrow_mut().push_back(sent);
     }
 
@@ -26,7 +24,7 @@ impl Client {
     /// A reply has come that tells of what nobody knows, or of what was sent behind `sent`: it and what
     /// follows wait until every lane has heard of it, if there is any that could be behind.
     #[cold]
-    pub(in crate::session) fn hold(&self, sent: Option<(Arc<LaneState>, u64)>) {
+    pub(in crate::session) fn hold(&self, sent: Option<Sent>) {
         let Some(signal) = self.signals.hold(sent) else { return };
         self.untold.borrow_mut().push(signal.clone());
         self.out.borrow_mut().later.push_back(Later::Held(signal));
@@ -34,7 +32,7 @@ impl Client {
     }
 
     /// The fence that was sent behind the request of unknown effect that is answered next.
-    pub(in crate::session) fn next_unknown(&self) -> Option<(Arc<LaneState>, u64)> {
+    pub(in crate::session) fn next_unknown(&self) -> Option<Sent> {
         self.unknowns.borrow_mut().pop_front().flatten()
     }
 

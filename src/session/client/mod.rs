@@ -21,7 +21,7 @@ use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
 use super::{Section, Worker};
-use crate::cache::LaneState;
+use crate::cache::Sent;
 use crate::command::{Channels, Command};
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
@@ -114,7 +114,7 @@ pub struct Client {
     /// What waits for a reply on the lane, in order.
     nods: RefCell<VecDeque<Nod>>,
     /// Fences sent behind requests of unknown effect that are on the lane, if one was.
-    unknowns: RefCell<VecDeque<Option<(Arc<LaneState>, u64)>>>,
+    unknowns: RefCell<VecDeque<Option<Sent>>>,
     signals: Rc<Signals>,
     /// What holds its replies back and does not know yet whom to tell.
     untold: RefCell<Vec<Signal>>,

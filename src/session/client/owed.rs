@@ -147,7 +147,10 @@ impl Client {
         }
         let out = &mut *self.out.borrow_mut();
         self.pass_later(out);
-        let again = out.later.pop_front_if(|next| matches!(next, Later::Again(_)));
+        let again = match out.later.front() {
+            Some(Later::Again(_)) => out.later.pop_front(),
+            _ => None,
+        };
         self.again.set(!out.later.is_empty());
         match again? {
             Later::Again(request) => Some(request),
@@ -157,13 +160,13 @@ impl Client {
 
     /// Replies that nothing stands before any more go out.
     pub(super) fn pass_later(&self, out: &mut Out) {
-        let passes = |next: &mut Later| match next {
+        let passes = |next: &Later| match next {
             Later::Again(_) => false,
             Later::Replies(_) => true,
             Later::Held(signal) => signal.is_passed(),
         };
-        while let Some(next) = out.later.pop_front_if(passes) {
-            if let Later::Replies(replies) = next {
+        while out.later.front().is_some_and(passes) {
+            if let Some(Later::Replies(replies)) = out.later.pop_front() {
                 out.behind -= replies.len();
                 out.buf.extend_from_slice(&replies);
             }

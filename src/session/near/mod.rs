@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Worker;
 use crate::cache::{Near, PerWorker};
@@ -35,8 +35,11 @@ pub(super) use signals::Signals;
 pub(super) use underway::Underway;
 pub use watch::LaneWatch;
 
-/// How often the store is asked to free what is over.
-const TIDY: Duration = Duration::from_secs(1);
+/// Between two walks that free what is over, between two steps of a walk, and entries in a step: freeing
+/// takes a few per cent of one worker at most, and none waits for it longer than a fraction of a millisecond.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
+const BETWEEN_STEPS: Duration = Duration::from_millis(5);
+const STEP: usize = 64;
 
 /// One worker's part of the cache, as its sessions use it.
 #[derive(Debug)]
@@ -82,12 +85,17 @@ pub async fn tend(worker: Rc<Worker>) {
             worker.lanes.each(|lane| lane.watch().beat(lane, now));
         }
     };
-    let tidies = async {
-        let mut tick = interval(TIDY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while worker.index == 0 {
-            tick.tick().await;
-            near.near.tidy();
+    let sweeps = async {
+        // One is enough for all.
+        if worker.index != 0 {
+            return;
+        }
+        loop {
+            sleep(BETWEEN_SWEEPS).await;
+            let mut sweep = near.near.sweep();
+            while sweep.step(STEP, now()) {
+                sleep(BETWEEN_STEPS).await;
+            }
         }
     };
     let rights = async {
@@ -96,5 +104,5 @@ pub async fn tend(worker: Rc<Worker>) {
             rights::watch(Rc::clone(&worker)).await;
         }
     };
-    tokio::join!(beats, tidies, rights, Rc::clone(&worker.keeper.signals).run(&worker.lanes));
+    tokio::join!(beats, sweeps, rights, Rc::clone(&worker.keeper.signals).run(&worker.lanes));
 }

@@ -45,7 +45,7 @@ impl Path {
 
     /// Answers a read from memory, or by joining one that is under way. `None`: it has to be sent.
     #[inline]
-    pub(in crate::session) fn from_memory(
+    pub(in crate::session) fn remembered(
         &mut self,
         permit: Permit,
         command: &'static Command,
@@ -69,7 +69,7 @@ impl Path {
         let now = self.time();
         let kept = Rc::clone(&lane.watch().lane);
         if command.cached == Cached::Values || (command.cached == Cached::Count && args.len() != 2) {
-            return self.all_from_memory(permit, &kept, command, args, now);
+            return self.all_remembered(permit, &kept, command, args, now);
         }
         let query = Query::whole(&self.worker.keeper.worker.near.hasher, kept.number, command, args)?;
         if self.give(how, |give| kept.look(permit, &query, now, give)) {
@@ -115,7 +115,7 @@ impl Path {
     }
 
     /// `MGET` and `EXISTS` of several: only if all are current together.
-    fn all_from_memory(
+    fn all_remembered(
         &mut self,
         permit: Permit,
         kept: &Rc<cache::Lane>,

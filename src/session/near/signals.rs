@@ -16,7 +16,7 @@ use tokio::time::sleep_until;
 
 use super::mark::{Fenced, Mark};
 use super::{LaneWatch, clock};
-use crate::cache::{Fence, LaneState, PerWorker};
+use crate::cache::{Fence, PerWorker, Sent};
 use crate::pubsub::Barrier;
 use crate::session::Client;
 use crate::upstream::{Caller, Lane, Lanes};
@@ -62,7 +62,7 @@ struct Batch {
     /// Every lane is to be asked, whatever is on its way already.
     any: Cell<bool>,
     /// Fences that are on their way and are enough for the rest.
-    sent: RefCell<Vec<(Arc<LaneState>, u64)>>,
+    sent: RefCell<Vec<Sent>>,
     passed: Cell<bool>,
     tasks: RefCell<Vec<Waker>>,
     clients: RefCell<Vec<Rc<Client>>>,
@@ -128,7 +128,7 @@ impl Signals {
 
     /// A signal has come that must not be passed on yet; `None`: it may, nothing is kept that could be
     /// older. `sent`: a fence that was sent behind what brought it, on the same lane.
-    pub(in crate::session) fn hold(&self, sent: Option<(Arc<LaneState>, u64)>) -> Option<Signal> {
+    pub(in crate::session) fn hold(&self, sent: Option<Sent>) -> Option<Signal> {
         let near = &self.worker.near;
         if !near.is_on() || !near.is_live(clock::now()) {
             return None;

@@ -22,7 +22,9 @@ pub struct Lanes<C: Caller> {
 }
 
 /// Who watches a new lane.
-struct NewWatch<C: Caller>(Box<dyn Fn(u32, &Credential) -> Rc<C::Watch>>);
+struct NewWatch<C: Caller>(Box<Watching<C>>);
+
+type Watching<C> = dyn Fn(u32, &Credential) -> Rc<<C as Caller>::Watch>;
 
 impl<C: Caller> std::fmt::Debug for NewWatch<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,8 +44,8 @@ impl<C: Caller> Lanes<C> {
     }
 
     /// Shows every lane to `look`.
-    pub fn each(&self, mut look: impl FnMut(&Rc<Lane<C>>)) {
-        self.open.borrow().iter().for_each(|lane| look(lane));
+    pub fn each(&self, look: impl FnMut(&Rc<Lane<C>>)) {
+        self.open.borrow().iter().for_each(look);
     }
 
     /// The lane to `db` as `credential`. Opens no connection: the first request does. Must be called
