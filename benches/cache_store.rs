@@ -47,7 +47,7 @@ fn entry(hasher: &Hasher, n: u64, size: usize) -> Arc<Entry> {
 fn looks(keys: u64, zipf: bool) {
     let (hasher, mut random) = (Hasher::new(1), fastrand::Rng::with_seed(1));
     let store = Arc::new(Store::new(2 << 30, Policy::Lru));
-    let mut front = Front::new(Arc::clone(&store), store.front_bytes(2));
+    let mut front = Front::new(Arc::clone(&store), store.front_bytes() / 2);
     let entries: Vec<Arc<Entry>> = (0..keys).map(|n| entry(&hasher, n, 64)).collect();
     let hashes: Vec<u64> = entries.iter().map(|entry| entry.hash).collect();
     entries.into_iter().for_each(|entry| store.insert(entry));
@@ -82,7 +82,7 @@ fn best(order: &[u64], mut look: impl FnMut(u64) -> bool) -> f64 {
 fn memory(budget: u64, entries: u64) -> Result<(), Box<dyn Error>> {
     let hasher = Hasher::new(1);
     let (store, before) = (Arc::new(Store::new(budget, Policy::Lru)), resident()?);
-    let mut fronts = [(); 2].map(|()| Front::new(Arc::clone(&store), store.front_bytes(2)));
+    let mut fronts = [(); 2].map(|()| Front::new(Arc::clone(&store), store.front_bytes() / 2));
     let mut peak = 0;
     for (round, name) in ["of 64 bytes", "of mixed sizes"].into_iter().enumerate() {
         for n in 0..entries {

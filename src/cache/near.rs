@@ -42,7 +42,8 @@ pub struct Near {
     pub flaws: Flaws,
     /// Hashes of reads and keys.
     pub hasher: Hasher,
-    pub(super) store: Arc<Store>,
+    /// One for each worker.
+    pub(super) stores: Vec<Arc<Store>>,
     lanes: Mutex<Vec<Arc<LaneState>>>,
     numbers: AtomicU32,
     figures: Vec<Figures>,
@@ -61,9 +62,10 @@ impl Near {
             CachePolicy::Lru => super::Policy::Lru,
             CachePolicy::Lfu => super::Policy::Lfu,
         };
+        let share = settings.memory / workers.max(1) as u64;
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
         Self {
-            store: Arc::new(Store::new(settings.memory, policy)),
+            stores: (0..workers.max(1)).map(|_| Arc::new(Store::new(share, policy))).collect(),
             patterns: Patterns::new(&settings, longest),
             stamps: Stamps::new(words),
             word: Word::default(),
@@ -231,13 +233,11 @@ impl Near {
     /// How many entries there are, current or not, and what they weigh in bytes. Does what the store has
     /// put off; not for the request path.
     pub fn size(&self) -> (u64, u64) {
-        self.store.tidy();
-        (self.store.len(), self.store.bytes())
-    }
-
-    /// How many workers there are.
-    pub fn workers(&self) -> usize {
-        self.figures.len()
+        self.stores.iter().for_each(|store| store.tidy());
+        (
+            self.stores.iter().map(|store| store.len()).sum(),
+            self.stores.iter().map(|store| store.bytes()).sum(),
+        )
     }
 
     /// Whether there is a cache, and why (not).

@@ -79,7 +79,7 @@ impl Near {
     /// must stop in time.
     pub fn survey(&self) -> Survey<'_> {
         let lanes = self.lanes().iter().map(|lane| (lane.number, Arc::clone(lane))).collect();
-        Survey { near: self, lanes, left: Box::new(self.store.iter()) }
+        Survey { near: self, lanes, left: Box::new(self.stores.iter().flat_map(|store| store.iter())) }
     }
 
     /// What speaks against `entry`, which `lane` fetched.
@@ -130,8 +130,8 @@ impl Survey<'_> {
         let queries = lanes.iter().flat_map(|lane| rows.iter().map(move |row| (*lane, *row)));
         let found = queries.filter_map(|(lane, row)| {
             let query = Query::bare(hasher, lane, row, name, &tail);
-            let entry = self.near.store.get(query.hash)?;
-            entry.answers(&query).then(|| self.show(entry, now))
+            let mut found = self.near.stores.iter().filter_map(|store| store.get(query.hash));
+            found.find(|entry| entry.answers(&query)).map(|entry| self.show(entry, now))
         });
         found.collect()
     }

@@ -26,7 +26,7 @@ impl fmt::Debug for Sweep<'_> {
 impl Near {
     /// Begins a walk that frees what is over.
     pub fn sweep(&self) -> Sweep<'_> {
-        Sweep { near: self, left: Box::new(self.store.iter()) }
+        Sweep { near: self, left: Box::new(self.stores.iter().flat_map(|store| store.iter())) }
     }
 
     /// Whether `entry` will never be given out again, neither while its lane is up nor after.
@@ -43,11 +43,11 @@ impl Sweep<'_> {
     pub fn step(&mut self, most: usize, now: Time) -> bool {
         for _ in 0..most {
             let Some(entry) = self.left.next() else {
-                self.near.store.tidy();
+                self.near.stores.iter().for_each(|store| store.tidy());
                 return false;
             };
             if self.near.is_over(&entry, now) {
-                self.near.store.remove(entry.hash);
+                self.near.stores.iter().for_each(|store| store.remove(entry.hash));
             }
         }
         true
@@ -62,11 +62,11 @@ mod tests {
 
     fn keep(near: &Near, hash: u64, deadline: Time, expires: Time, stale_for: Time) {
         let origin = Origin { lane: 1, epoch: 1, word: near.word.load(), deadline, expires, stale_for };
-        near.store.insert(Arc::new(Entry::new(hash, 1, (0, 0), origin, b"args", b"+v\r\n")));
+        near.stores[0].insert(Arc::new(Entry::new(hash, 1, (0, 0), origin, b"args", b"+v\r\n")));
     }
 
     fn left(near: &Near) -> Vec<u64> {
-        let mut hashes: Vec<u64> = near.store.iter().map(|entry| entry.hash).collect();
+        let mut hashes: Vec<u64> = near.stores[0].iter().map(|entry| entry.hash).collect();
         hashes.sort_unstable();
         hashes
     }

@@ -37,8 +37,8 @@ pub struct PerWorker {
 impl PerWorker {
     /// The part of worker `index`.
     pub fn new(near: Arc<Near>, index: usize) -> Self {
-        let store: Arc<Store> = Arc::clone(&near.store);
-        let front_bytes = store.front_bytes(near.workers());
+        let store: Arc<Store> = Arc::clone(&near.stores[index % near.stores.len()]);
+        let front_bytes = store.front_bytes();
         let sketch = Sketch::new(nanos(near.settings.admit_window), near.settings.admit_after);
         Self {
             near,

@@ -1,4 +1,8 @@
-//! Where entries are kept: one store for all workers, and before it a small table of each worker's own.
+//! Where entries are kept: a store for each worker, and before it a small table of those read most.
+//!
+//! Workers share neither entries, which belong to lanes, nor a store: an allocator gives memory that one
+//! thread has freed of another's to that other only, and a budget that moved from worker to worker would be
+//! resident once for each of them.
 //!
 //! Neither decides whether an entry is current. They may keep one that is not, and may lose one at any time;
 //! whoever looks compares the exact key and proves the entry good.
@@ -19,8 +23,8 @@ use super::Entry;
 /// its part of the table of buckets. Measured with `cargo run --release --example cache_store -- memory 512
 /// 1000000`: 305 while the store fills, up to 360 when millions of entries of all sizes have come and gone.
 const NODE: usize = 330;
-/// Entries in the workers' own tables may weigh one part in so many of the budget. Nearly all of them are in
-/// the store too: it leaves them less.
+/// Entries in the table before it may weigh one part in so many of the budget. Nearly all of them are in the
+/// store too: it leaves them less.
 const FRONTS: u64 = 8;
 const LEFT_TO_FRONTS: u64 = 32;
 
@@ -34,7 +38,7 @@ pub enum Policy {
     Lfu,
 }
 
-/// All entries of a proxy, shared by its workers, within one budget of bytes.
+/// All entries of a worker, within its part of the budget. Others may look into it.
 #[derive(Debug)]
 pub struct Store {
     entries: Cache<u64, Arc<Entry>, Same>,
@@ -43,7 +47,7 @@ pub struct Store {
 
 impl Store {
     /// An empty store of `budget` bytes, everything counted: entries, the store's own nodes, the allocator's
-    /// rounding and the workers' tables. Nothing leaves because of its age ([`super::Sweep`] sees to that).
+    /// rounding and the table before it. Nothing leaves because of its age ([`super::Sweep`] sees to that).
     pub fn new(budget: u64, policy: Policy) -> Self {
         let order = match policy {
             Policy::Lru => EvictionPolicy::lru(),
@@ -57,9 +61,9 @@ impl Store {
         Self { entries, budget }
     }
 
-    /// What the table of one of so many workers may hold, bytes.
-    pub fn front_bytes(&self, workers: usize) -> usize {
-        usize::try_from(self.budget / FRONTS / workers.max(1) as u64).unwrap_or(usize::MAX)
+    /// What the table before it may hold, bytes.
+    pub fn front_bytes(&self) -> usize {
+        usize::try_from(self.budget / FRONTS).unwrap_or(usize::MAX)
     }
 
     /// The entry kept under this hash.
