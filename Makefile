@@ -8,12 +8,14 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test fuzz test-tools rust debian-run debian-test python-clients node-clients fmt lint clean
+.PHONY: help run build test fuzz coherence coherence-mutations test-tools rust debian-run debian-test python-clients node-clients fmt lint clean
 
 help:
 	@echo 'make run              build Nearside and start it on 127.0.0.1:6380; make run ARGS="--help"'
 	@echo 'make test             format, lints and every test, real clients included (installs them)'
 	@echo 'make fuzz             random sessions and garbage for FUZZ_SECONDS (600), with new seeds each time'
+	@echo 'make coherence        what the cache promises, under load and faults, for COHERENCE_SECONDS (900) a server'
+	@echo 'make coherence-mutations  the same with each invariant switched off in turn: it has to notice'
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
 	@echo 'make bench-neighbours what one heavy client does to small requests of others'
 	@echo 'make bench-cache      what hits cost, how many there are, how stale they get'
@@ -54,6 +56,22 @@ fuzz: test-tools
 	NEARSIDE_FUZZ_SECONDS=$(FUZZ_SECONDS) NEARSIDE_FUZZ_FROM="$$from" \
 		cargo test --locked --no-fail-fast --test fuzz || { echo "fuzz: FAILED"; exit 1; }; \
 	NEARSIDE_FUZZ_SECONDS=60 NEARSIDE_FUZZ_FROM="$$from" cargo test --locked --test faults random
+
+COHERENCE_SECONDS ?= 900
+MUTATION_SECONDS ?= 120
+
+# The cache under load and faults, every history checked; so long with each server. NEARSIDE_SEED=n
+# has everybody choose the same again. From 600 seconds on too few of anything is a failure as well.
+coherence: test-tools
+	@$(test_env); NEARSIDE_COHERENCE_SECONDS=$(COHERENCE_SECONDS) \
+		cargo test --locked --profile coherence --test soak -- --nocapture --test-threads 1 \
+		|| { echo "coherence: FAILED"; exit 1; }
+
+# Whether that would notice: each invariant of the cache switched off in turn.
+coherence-mutations: test-tools
+	@$(test_env); NEARSIDE_MUTATION_SECONDS=$(MUTATION_SECONDS) \
+		cargo test --locked --profile coherence --features flaws --test soak mutations -- --nocapture \
+		|| { echo "coherence-mutations: FAILED"; exit 1; }
 
 # What the tests need besides Rust.
 test-tools: rust debian-test python-clients node-clients

@@ -232,7 +232,7 @@ fn hot_keys_are_those_read_most_on_all_workers_together() {
     }
     for _ in 0..20 {
         for talk in &mut talks {
-            let keys = |n: usize| if n % 4 == 0 { "hot".into() } else { format!("cold:{n}") };
+            let keys = |n: usize| if n.is_multiple_of(4) { "hot".into() } else { format!("cold:{n}") };
             (0..400).for_each(|n| talk.say(&["GET", &keys(n)]));
             (0..400).for_each(|_| assert_eq!(talk.reply(), b"$-1\r\n"));
         }

@@ -2,7 +2,7 @@
 //! what it has not heard of, and somebody who makes that matter.
 
 use std::sync::Arc;
-use std::thread::{scope, sleep};
+use std::thread::{ScopedJoinHandle, scope, sleep};
 use std::time::Duration;
 
 use crate::check::What;
@@ -40,7 +40,7 @@ pub(crate) fn plots(world: &World<'_>, proxy: u8, who: u64) {
         random,
     };
     while !world.stopped() {
-        let Some(counter) = world.registers.counter(&mut cast.random) else { return };
+        let counter = world.registers.plotted(proxy, &mut cast.random);
         match cast.random.u8(..8) {
             0 => cast.no_way_through(counter),
             1..4 => cast.in_flight(counter),
@@ -53,6 +53,16 @@ pub(crate) fn plots(world: &World<'_>, proxy: u8, who: u64) {
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+/// Waits for whoever reads, unless it is stuck.
+fn until_done(reading: &ScopedJoinHandle<'_, ()>) {
+    for _ in 0..60 {
+        if reading.is_finished() {
+            return;
+        }
+        sleep(ms(1));
+    }
 }
 
 impl Cast<'_> {
@@ -111,14 +121,14 @@ impl Cast<'_> {
         let (near, reader, writer, other) = (self.near, &mut self.reader, &mut self.writer, &mut self.other);
         scope(|scope| {
             scope.spawn(|| Self::count(writer, counter));
-            scope.spawn(|| {
+            let reading = scope.spawn(|| {
                 for _ in 0..4 {
                     sleep(ms(2));
                     Self::get(other, counter);
                 }
                 Self::get(reader, counter);
             });
-            sleep(ms(40));
+            until_done(&reading);
             near.relay.heal();
         });
     }
@@ -147,14 +157,14 @@ impl Cast<'_> {
         let key = self.world.registers.key(counter, 0);
         let (near, reader) = (self.near, &mut self.reader);
         scope(|scope| {
-            scope.spawn(|| {
+            let reading = scope.spawn(|| {
                 reader.say(Expect::Skip, &["MULTI"]);
                 reader.say(Expect::Skip, &[b"GET".as_slice(), &key]);
                 reader.say(Expect::Exec(vec![Expect::Value(counter)]), &["EXEC"]);
                 reader.run();
                 Self::get(reader, counter);
             });
-            sleep(ms(20));
+            until_done(&reading);
             near.relay.heal();
         });
     }

@@ -14,6 +14,9 @@ use crate::wire::Reply;
 /// Keys of a group.
 pub(crate) const TOGETHER: usize = 3;
 
+/// Counters that only who plots counts up, of two Nearsides.
+const PLOTTED: u32 = 4;
+
 #[derive(Debug)]
 pub(crate) struct Registers {
     /// What all keys of the round begin with.
@@ -57,7 +60,12 @@ impl Registers {
 
     /// One of the counters; the first ones more often.
     pub(crate) fn counter(&self, random: &mut fastrand::Rng) -> Option<u32> {
-        (self.counters > 0).then(|| skewed(random, self.counters))
+        (self.counters > 0).then(|| skewed(random, self.counters - PLOTTED))
+    }
+
+    /// One of the counters that nobody else touches than who plots through that Nearside.
+    pub(crate) fn plotted(&self, proxy: u8, random: &mut fastrand::Rng) -> u32 {
+        self.counters - 1 - u32::from(proxy) * 2 - random.u32(..2)
     }
 
     /// What one of the slots is now; the first ones more often.

@@ -19,7 +19,7 @@ pub(crate) enum Expect {
     /// Whatever it is, unless it is an error the register is at this version now.
     Written(u32, Version, What),
     /// The replies within a transaction; none if it was given up.
-    Exec(Vec<Expect>),
+    Exec(Vec<Self>),
     /// Nothing that matters.
     Skip,
 }
@@ -128,7 +128,7 @@ impl<'a> Session<'a> {
         let said = expected.clone();
         let begun = self.world.clock.now();
         self.span = (begun, begun);
-        let Some((wire, number)) = self.connection.as_mut() else { return None };
+        let (wire, number) = self.connection.as_mut()?;
         let number = *number;
         let mut replies = Vec::with_capacity(expected.len());
         let mut failed = wire.send().err();

@@ -36,8 +36,8 @@ pub(crate) enum Reply {
     Integer(i64),
     Nothing,
     Error(Vec<u8>),
-    List(Vec<Reply>),
-    Push(Vec<Reply>),
+    List(Vec<Self>),
+    Push(Vec<Self>),
 }
 
 /// The reply at the start of `bytes`, and how long it is; none while it is not whole.

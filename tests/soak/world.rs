@@ -180,7 +180,7 @@ impl<'a> World<'a> {
         plan: &'a Plan,
         scripts: &'a [String],
     ) -> Self {
-        let counters = if plan.kind.vanishing() { 0 } else { 24 };
+        let counters = if plan.kind.vanishing() { 0 } else { 28 };
         Self {
             clock,
             server: path(&server.place()),

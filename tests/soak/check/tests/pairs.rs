@@ -85,7 +85,7 @@ fn possible(
 }
 
 fn not_behind(op: &Op, version: Version, other: Version) -> bool {
-    if op.what.is_write() && version % 2 == 0 { version > other } else { version >= other }
+    if op.what.is_write() && version.is_multiple_of(2) { version > other } else { version >= other }
 }
 
 /// Whether the second operation has to know what the first showed.
@@ -130,7 +130,7 @@ fn only_marked(
     write.what == What::Marked
         && write.res != NEVER
         && rules.sessions[usize::from(write.session)].proxy == proxy
-        && (version % 2 == 0 || others == 1)
+        && (version.is_multiple_of(2) || others == 1)
 }
 
 /// Whether somebody made that value, and began before it was seen.
