@@ -217,8 +217,8 @@ def delay(bench: Bench) -> Section:
 def memory(bench: Bench) -> Section:
     """A budget with about a million small entries, filled, then filled again with other keys."""
     section = Section()
-    budget, keys = 256 << 20, int(3_000_000 * bench.scale)
-    section.lines.append(f"\nMemory: 256 MiB budget, entries of 64-byte values, {keys} keys read in order")
+    budget, keys = int((576 << 20) * bench.scale), int(2_400_000 * bench.scale)
+    section.lines.append(f"\nMemory: {budget >> 20} MiB budget, entries of 64-byte values, {keys} keys read in order")
     with start_upstream(bench.settings) as upstream:
         load.preload(upstream.port, keys)
         # The server's own limit is a million tracked keys, beyond which it invalidates at random.
