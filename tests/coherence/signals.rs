@@ -2,7 +2,7 @@
 //! shows it, on whatever worker, in whatever database.
 
 use crate::client::Client;
-use crate::common::Wire;
+use crate::common::{Wire, eventually};
 use crate::rig::{D, Scene, Setup, both, ms};
 
 #[test]
@@ -49,6 +49,33 @@ fn nobody_is_told_too_early(scene: &Scene, b: &mut Client, wait: Option<&str>, c
         assert_eq!(scene.ask_held(&mut readers[reader], "GET k"), "v1", "after {reply}");
         scene.relay.release();
     }
+}
+
+/// Found by the soak: the first message was passed on at once when it came in one read with the confirmation.
+#[test]
+fn s14e_a_message_that_comes_with_its_subscription_waits_as_well() {
+    both(|scene| {
+        let mut readers = scene.seats();
+        for seat in 0..scene.workers {
+            let lanes = all_warm(scene, &mut readers);
+            let mut b = scene.seat(seat);
+            b.ask("WATCH other");
+            let own = scene.relay.wires().pop().expect("a connection of its own");
+            own.down().hold();
+            b.say("SUBSCRIBE c");
+            eventually("it is subscribed", || (scene.e("PUBSUB NUMSUB c") == "[c 1]").then_some(()));
+            lanes.iter().for_each(|lane| lane.down().hold());
+            scene.direct().say_all(&["SET k v1", "PUBLISH c x"]);
+            eventually("the message is there", || own.down().has(0, b"$7\r\nmessage").then_some(()));
+            own.down().release();
+            assert_eq!(b.reply(), "[subscribe c 1]");
+            assert_eq!(scene.reply_held(&mut b), "[message c x]");
+            for reader in &mut readers {
+                assert_eq!(scene.ask_held(reader, "GET k"), "v1");
+            }
+            scene.relay.release();
+        }
+    });
 }
 
 #[test]

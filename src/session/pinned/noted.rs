@@ -33,7 +33,8 @@ impl Relay<'_> {
 
     /// What has just been read has to wait, if it may make others act on what lanes have not heard of yet.
     pub(super) fn hold(&self) -> Option<Signal> {
-        let tells = self.held.listens() || self.held.kept || self.underway.tells();
+        // A message may come with the confirmation of its subscription, in one read.
+        let tells = self.may_hear() || self.underway.tells();
         if tells { self.session.path.worker.keeper.signals.hold(None) } else { None }
     }
 

@@ -192,7 +192,7 @@ impl Relay<'_> {
     }
 
     /// Whether frames that answer nothing may come before the next reply.
-    fn may_hear(&self) -> bool {
+    pub(super) fn may_hear(&self) -> bool {
         let subscribes =
             |expect: &Expect| matches!(expect, Expect::Subscription { .. } | Expect::Keep { .. });
         self.held.listens() || self.held.kept || self.expect.iter().any(subscribes)
