@@ -11,6 +11,9 @@ use crate::world::{Kind, Spot, World};
 
 /// Servers count milliseconds, and round.
 const ROUNDING: Duration = Duration::from_millis(2);
+/// A read may share the reply to one that was sent so long before it, and be shown what has expired since:
+/// the README says so, and `cache/fill/join.rs` bounds it.
+const SHARED: Duration = Duration::from_millis(20);
 
 /// Writes the slots `first`, `first + step`... of the round.
 pub(crate) fn write(world: &World<'_>, first: u32, step: u32, who: u64) {
@@ -81,7 +84,7 @@ fn one(world: &World<'_>, session: &mut Session<'_>, slot: u32, random: &mut fas
     let unknown = fate != Some(true);
     if let Some(expires) = expires {
         let (from, by) = (session.span.0 + nanos(expires), session.span.1 + nanos(expires));
-        let by = if unknown { NEVER } else { by + nanos(ROUNDING) };
+        let by = if unknown { NEVER } else { by + nanos(ROUNDING + SHARED) };
         world.lapse(register, Lapse { version: version + 1, from: from - nanos(ROUNDING), by });
     }
     if unknown && world.plan.kind == Kind::Flushing {
