@@ -59,17 +59,18 @@ impl Underway {
     /// `args` goes to a connection whose replies cannot be told apart. What concerns all keys is under way
     /// until it ends; everything else is a signal there.
     pub(in crate::session) fn sent_unmatched(&mut self, command: Option<&Command>) {
-        if self.worker.near.is_on() && command.is_some_and(|command| command.effect == Effect::Global) {
-            let what = What::Unannounced(Global::begin(&self.worker));
-            self.pending.push_back(Pending { due: u64::MAX, what });
-        }
+        self.global_until(command, u64::MAX);
     }
 
     /// A request goes to the connection that gets no reply; the `owed`-th from now on says that it is done.
     /// Nobody is told of its effect: it counts as somebody else's, but for what nobody is ever told of.
     pub(in crate::session) fn sent_unheard(&mut self, command: Option<&Command>, owed: usize) {
+        self.global_until(command, self.answered + owed as u64);
+    }
+
+    /// If it concerns all keys, it is under way until so many replies have come.
+    fn global_until(&mut self, command: Option<&Command>, due: u64) {
         if self.worker.near.is_on() && command.is_some_and(|command| command.effect == Effect::Global) {
-            let due = self.answered + owed as u64;
             self.pending.push_back(Pending { due, what: What::Unannounced(Global::begin(&self.worker)) });
         }
     }
@@ -82,13 +83,13 @@ impl Underway {
         }
         let due = self.answered + owed as u64;
         let blocks = command.is_some_and(|command| command.blocks(args));
-        let mut keys = command.into_iter().flat_map(|command| command.keys(args));
+        let keys = command.into_iter().flat_map(|command| command.keys(args));
         let what = match doing(command, args, near.settings.scripts_declare_keys) {
             Doing::Nothing if blocks => What::Unknown,
             Doing::Nothing => return,
             Doing::Keys if blocks => What::Blocked(keys.map(|key| near.stripe(key)).collect()),
             Doing::Keys => {
-                let written = keys.by_ref().map(|key| Written::begin(&self.worker, key));
+                let written = keys.map(|key| Written::begin(&self.worker, key));
                 What::Mark(Mark::Writes(written.collect()))
             }
             Doing::Unknown => What::Unknown,
