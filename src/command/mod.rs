@@ -3,16 +3,21 @@
 //! Owns: arity, key positions, route, effect on the data set, and how a RESP3 reply becomes a RESP2 one.
 //! Never: decides whether a client may run it (that is `policy`), or talks to anybody.
 
+mod access;
 mod cached;
+mod category;
+mod column;
 mod keys;
 mod lookup;
 mod monitor;
 mod reply;
 pub mod table;
 
+pub use access::{Access, Need};
 pub use cached::Cached;
+pub use category::{Categories, Category};
 pub use keys::{KeyIter, Keys, Positions};
-pub use lookup::{all, lookup, number, numbered};
+pub use lookup::{all, lookup, named, number, numbered};
 pub use reply::Resp2;
 
 use crate::resp::{convert::Conversion, request::Args};
