@@ -12,6 +12,14 @@ pub struct Need {
     pub write: bool,
 }
 
+impl Need {
+    /// Whether these rights are all that `need` asks for.
+    #[inline]
+    pub fn covers(self, need: Self) -> bool {
+        (self.read || !need.read) && (self.write || !need.write)
+    }
+}
+
 /// What tells nothing of the value but that it is there, its type or its size.
 const NEITHER: Need = Need { read: false, write: false };
 const READ: Need = Need { read: true, write: false };

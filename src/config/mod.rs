@@ -19,7 +19,7 @@ mod file;
 mod listen;
 mod load;
 mod machine;
-mod nearest;
+pub(crate) mod nearest;
 mod output;
 mod pattern;
 mod profile;

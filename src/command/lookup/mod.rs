@@ -131,7 +131,7 @@ pub fn named(name: &str) -> Option<&'static Command> {
 }
 
 /// Every row, subcommands included, family by family.
-pub fn all() -> impl ExactSizeIterator<Item = &'static Command> {
+pub fn all() -> impl ExactSizeIterator<Item = &'static Command> + Clone {
     ROWS.iter()
 }
 
