@@ -2,6 +2,7 @@
 //!
 //! Owns: the rules and the only way to make a [`Permit`]. Never: talks, waits, or looks at a clock.
 
+pub mod acl;
 mod common;
 mod denied;
 mod gate;
