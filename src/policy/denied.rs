@@ -1,5 +1,7 @@
 //! Why a request is refused.
 
+use super::acl::{Dialect, Refusal, refusal_text};
+
 /// Why a command is refused, in words for the client: Redis's own where Redis has any.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
@@ -26,6 +28,14 @@ pub enum Denied {
     /// The wrong number of arguments, which Redis looks at before it looks at rights.
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(String),
+    /// The client's user has no right to it.
+    #[error("{}", refusal_text(.refusal, .user, Dialect::Newer))]
+    Acl {
+        /// The user.
+        user: String,
+        /// What it lacks.
+        refusal: Refusal,
+    },
     /// Publish and subscribe are switched off.
     #[error("ERR {0} is refused: publish/subscribe is off (REDIS_PUBSUB_ENABLED=false)")]
     Pubsub(&'static str),
@@ -34,4 +44,14 @@ pub enum Denied {
         "ERR {0} is refused: the session store is off (REDIS_SESSION_STORE_ENABLED=false) and its key is a session's"
     )]
     SessionStore(&'static str),
+}
+
+impl Denied {
+    /// The words for the client, as this kind of server would put them.
+    pub fn text(&self, dialect: Dialect) -> String {
+        match self {
+            Self::Acl { user, refusal } => refusal_text(refusal, user, dialect),
+            other => other.to_string(),
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod glob;
 mod rights;
 
 pub use denied::Denied;
-pub use gate::{Gate, Origin};
+pub use gate::{Gate, Login, Origin, UserError};
 pub use glob::matches;
 pub use rights::{Rights, Who};
 

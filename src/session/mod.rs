@@ -19,6 +19,7 @@ mod pinned;
 mod roster;
 mod state;
 mod subscribed;
+mod users;
 mod whole;
 
 use std::cell::{Cell, RefCell};

@@ -41,7 +41,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         keeper,
         pool,
         feeds,
-        gate: Arc::new(Gate::new(&config)),
+        gate: Arc::new(Gate::new(&config).unwrap()),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),

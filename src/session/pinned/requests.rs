@@ -101,12 +101,16 @@ impl Relay<'_> {
         let args = self.session.intake.args();
         let command = lookup(&args);
         if let Err(denied) = self.permit(command, &args) {
-            return self.deny(&denied.to_string());
+            return self.deny(&denied.text(self.session.path.dialect()));
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
             return false;
         }
+        if let Some(moved) = self.about_own_users(command) {
+            return moved;
+        }
+        let args = self.session.intake.args();
         if let Some(command) = command
             && self.session.path.worker.monitors.refuses(&self.client, command, &args)
         {
@@ -263,7 +267,7 @@ impl Relay<'_> {
         let command = lookup(&args);
         if let Err(denied) = self.permit(command, &args) {
             // What follows of it cannot be skipped cheaply: the connection ends.
-            self.expect.push_back(Expect::Ours(words(&denied.to_string())));
+            self.expect.push_back(Expect::Ours(words(&denied.text(self.session.path.dialect()))));
             self.closing = true;
             return false;
         }
