@@ -16,6 +16,7 @@ use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::{BindError, Listener};
+use crate::policy::Gate;
 use crate::session::{Bells, Monitors, Roster};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
@@ -244,6 +245,7 @@ fn start_workers(
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
         near,
+        gate: Arc::new(Gate::new(config)),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),

@@ -1,6 +1,7 @@
 //! Which way a request goes: answered here, onto the lane, or to a connection of its own.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -12,7 +13,7 @@ use super::subscribed::{Membership, correct};
 use super::{Worker, local, monitor, nearside};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
-use crate::policy::Permit;
+use crate::policy::{Origin, Permit, Rights};
 use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -55,6 +56,10 @@ pub(super) struct Path {
     pub(super) proto: Proto,
     pub(super) db: u32,
     pub(super) credential: Rc<Credential>,
+    /// Where it comes from.
+    origin: Origin,
+    /// What it may do.
+    pub(super) rights: Arc<Rights>,
     /// Its subscriptions, if it shares a connection for them.
     pub(super) member: Option<Membership>,
     /// The right to subscribe on a connection of its own, for the stay there.
@@ -70,7 +75,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn new(worker: Rc<Worker>, client: Rc<Client>) -> Self {
+    pub(super) fn new(worker: Rc<Worker>, client: Rc<Client>, origin: Origin) -> Self {
         let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let limits = Limits {
             max_bulk: limit(worker.limits.max_bulk),
@@ -81,6 +86,8 @@ impl Path {
         Self {
             proto: Proto::Resp2,
             db: worker.config.upstream.database,
+            rights: worker.gate.newcomer(&origin, worker.shared.credential().user()),
+            origin,
             credential: Rc::new(worker.shared.credential()),
             member: None,
             dedicated: None,
@@ -99,8 +106,12 @@ impl Path {
         Limits { unauthenticated: self.must_authenticate(), ..self.limits }
     }
 
-    /// Whether the upstream wants a password that nobody has given yet.
+    /// Whether somebody wants a password that nobody has given yet: the gate or the upstream.
     pub(super) fn must_authenticate(&self) -> bool {
+        self.rights.must_authenticate() || self.upstream_wants_password()
+    }
+
+    fn upstream_wants_password(&self) -> bool {
         self.credential.password.is_none()
             && match self.lane.as_ref().and_then(|lane| lane.link_info()) {
                 Some(info) => info.hello.is_empty(),
@@ -110,7 +121,8 @@ impl Path {
 
     /// Whether the upstream is known to let this client in. Where nobody knows, it has to be asked.
     pub(super) fn is_let_in(&mut self) -> bool {
-        self.credential.password.is_some() || self.lane().watch().was_greeted()
+        !self.rights.must_authenticate()
+            && (self.credential.password.is_some() || self.lane().watch().was_greeted())
     }
 
     /// Back to what a client is when it connects (`RESET`).
@@ -121,6 +133,7 @@ impl Path {
         // Redis 7.2 forgets it, which is also the first to print this field.
         self.client.card.reset(self.worker.shared.habits().line.has("lib-name"));
         self.become_user(self.worker.shared.credential());
+        self.rights = self.worker.gate.newcomer(&self.origin, self.credential.user());
         self.select(self.worker.config.upstream.database);
     }
 
@@ -143,6 +156,7 @@ impl Path {
     /// From now on the client acts as `credential`.
     pub(super) fn become_user(&mut self, credential: Credential) {
         credential.user().clone_into(&mut self.client.card.names().user);
+        self.rights = self.worker.gate.admitted(credential.user());
         self.credential = Rc::new(credential);
         self.client.act_as(Rc::clone(&self.credential));
         self.leave_lane();
@@ -175,7 +189,7 @@ impl Path {
     #[inline]
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
-        let verdict = match self.worker.rules.check(command, args) {
+        let verdict = match self.rights.check(command, args) {
             Err(denied) => self.here(|_, out| reply::error(denied.to_string(), out)),
             Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
             Ok(permit) => self.route_any(command, args, permit),

@@ -86,7 +86,7 @@ impl Session {
 impl Path {
     /// What `args` is within a transaction on the lane; `None`: it must not be there.
     fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
-        let permitted = self.worker.rules.check(Some(command), args).is_ok();
+        let permitted = self.rights.check(Some(command), args).is_ok();
         let elsewhere = self.worker.shared.is_large(args) || local::changes_terms(command, args);
         if !permitted || !command.arity_ok(args.len()) || elsewhere {
             return None;

@@ -95,9 +95,12 @@ impl Relay<'_> {
 
     /// The request at the front goes on, or is answered here; `false` if it must wait.
     fn forward(&mut self) -> bool {
+        if self.rights_may_change() {
+            return false;
+        }
         let args = self.session.intake.args();
         let command = lookup(&args);
-        if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
+        if let Err(denied) = self.permit(command, &args) {
             return self.deny(&denied.to_string());
         }
         if command.is_none() && is_attack(&args) {
@@ -258,7 +261,7 @@ impl Relay<'_> {
     fn forward_partial(&mut self) -> bool {
         let args = self.session.intake.args_so_far();
         let command = lookup(&args);
-        if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
+        if let Err(denied) = self.permit(command, &args) {
             // What follows of it cannot be skipped cheaply: the connection ends.
             self.expect.push_back(Expect::Ours(words(&denied.to_string())));
             self.closing = true;

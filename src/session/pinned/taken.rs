@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::relay::Relay;
 use super::requests::{HARMLESS, UNQUEUEABLE, words};
 use crate::command::{Command, Local, Route, lookup};
+use crate::policy::{Denied, Who};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
 use crate::session::nearside;
@@ -139,6 +140,28 @@ impl Relay<'_> {
         true
     }
 
+    /// Whether what is not answered yet decides what the requests after it may do.
+    pub(super) fn rights_may_change(&self) -> bool {
+        let changes = |expect: &Expect| match expect {
+            Expect::Auth(_) | Expect::Reset => true,
+            Expect::Hello(hello) => hello.credential.is_some(),
+            _ => false,
+        };
+        !self.held.opaque && self.expect.iter().any(changes)
+    }
+
+    /// Whether the client may send this, as far as it is here.
+    pub(super) fn permit(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Denied> {
+        let rights = &self.session.path.rights;
+        rights.check(command, args)?;
+        // Who needs no password has not shown by one who he is.
+        let is_open = self.lease.as_ref().is_some_and(Lease::is_greeted);
+        if *rights.who() == Who::Stranger && is_open && names_default_user(command, args) {
+            return Err(Denied::Protected);
+        }
+        Ok(())
+    }
+
     /// A refused command. Inside a transaction the upstream has to know.
     pub(super) fn deny(&mut self, text: &str) -> bool {
         if !self.held.multi || self.held.opaque {
@@ -157,4 +180,18 @@ impl Relay<'_> {
         self.session.intake.pop();
         self.taken += 1;
     }
+}
+
+/// Whether this is to authenticate as the default user.
+fn names_default_user(command: Option<&'static Command>, args: &Args<'_>) -> bool {
+    let user = match command.map(|command| command.route) {
+        Some(Route::Session(Local::Auth)) if args.len() == 2 => return true,
+        Some(Route::Session(Local::Auth)) => args.get(1),
+        Some(Route::Session(Local::Hello)) => match (2..args.len()).find(|at| args.is(*at, "AUTH")) {
+            Some(at) => args.get(at + 1),
+            None => return false,
+        },
+        _ => return false,
+    };
+    user == b"default"
 }
