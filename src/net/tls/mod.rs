@@ -37,3 +37,6 @@ impl TlsStream {
         self.read.socket()
     }
 }
+
+#[cfg(test)]
+mod tests;
