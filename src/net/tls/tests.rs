@@ -8,6 +8,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixStream, unix};
 use tokio::sync::Semaphore;
 
@@ -126,15 +127,14 @@ fn the_end_of_writing_follows_what_still_waits() {
 }
 
 /// Carries ciphertext from one end to the other, in pieces of this size.
-async fn carry(from: unix::OwnedReadHalf, to: unix::OwnedWriteHalf, size: usize) {
+async fn carry(from: unix::OwnedReadHalf, mut to: unix::OwnedWriteHalf, size: usize) {
     let mut buf = vec![0; size];
     loop {
         from.readable().await.unwrap();
         match from.try_read(&mut buf) {
             Ok(0) => return,
             Ok(n) => {
-                to.writable().await.unwrap();
-                assert_eq!(to.try_write(&buf[..n]).unwrap(), n);
+                to.write_all(&buf[..n]).await.unwrap();
                 tokio::task::yield_now().await;
             }
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
