@@ -15,7 +15,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cache::Near;
 use crate::config::{Config, OnLoss};
-use crate::net::{Accepted, Certificates};
+use crate::net::Accepted;
+use crate::net::tls::Certificates;
 use crate::policy::Rules;
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{

@@ -5,6 +5,7 @@
 mod dial;
 mod listen;
 mod stream;
+pub mod tls;
 mod turn;
 
 pub use dial::{Address, DialError, dial, resolve};

@@ -90,7 +90,7 @@ impl ServerInfo {
 
     /// Whether it sends invalidations where they can be understood: earlier ones put them into the middle
     /// of replies (redis#8935).
-    fn can_track(&self) -> bool {
+    pub(super) fn can_track(&self) -> bool {
         self.is_valkey() || self.version() >= [6, 2, 7]
     }
 }

@@ -116,6 +116,11 @@ impl Lease {
         }
     }
 
+    /// Ready once everything that was written is out: over TLS some of it may wait for the connection.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write.poll_flush(cx)
+    }
+
     /// Whether the server took its greeting, and does not want a password first.
     pub fn is_greeted(&self) -> bool {
         !self.info.hello.is_empty()
