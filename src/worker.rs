@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::cache::Near;
 use crate::config::{Config, OnLoss};
 use crate::net::Accepted;
+use crate::net::tls::Certificates;
 use crate::policy::Rules;
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
@@ -50,6 +51,7 @@ pub(crate) struct Common {
     pub(crate) stats: Arc<Stats>,
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
+    pub(crate) certificates: Arc<Certificates>,
     pub(crate) bells: Arc<Bells>,
     pub(crate) nonce: Arc<str>,
     pub(crate) monitors: Arc<Monitors>,
@@ -140,9 +142,10 @@ fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
     let (stats, upstream, says) =
-        (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
+        (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
+    let certificates = Arc::clone(&common.certificates);
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
     let settings = feeds(config, keeper.barrier());
@@ -167,6 +170,7 @@ fn worker(index: usize, common: &Common) -> Worker {
             section(&stats, &says, upstream.connections(), &upstream.lending)
                 + &shares.section()
                 + &near.section()
+                + &certificates.section()
         })),
         shared: Arc::clone(shared),
         config: Arc::clone(config),

@@ -1,6 +1,7 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod probe;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -15,6 +16,7 @@ use self::accept::Placing;
 use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
+use crate::net::tls::{Certificates, ClientTls, ClientTlsError};
 use crate::net::{BindError, Listener};
 use crate::session::{Bells, Monitors, Roster};
 use crate::telemetry::Stats;
@@ -35,6 +37,9 @@ pub enum Error {
     /// The server Nearside starts itself does not start.
     #[error(transparent)]
     Embedded(#[from] embedded::Error),
+    /// TLS to the upstream cannot be had as it is configured.
+    #[error(transparent)]
+    UpstreamTls(#[from] ClientTlsError),
     /// The upstream is this very proxy.
     #[error(
         "the upstream {upstream} ({origin}) leads back to Nearside's own listener ({listen}); \
@@ -167,13 +172,15 @@ async fn run(
     {
         return Err(own_upstream(&config, listen));
     }
+    let certificates = Arc::new(certificates(&config)?);
     let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, inner, placing, near)?;
+    let (workers, threads) = start_workers(&config, &certificates, inner, placing, near)?;
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
+        () = certificates.watch(config.tls.reload_every) => {}
         looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
@@ -205,10 +212,18 @@ async fn serve(
 
 fn own_upstream(config: &Config, listen: &Listen) -> Error {
     Error::OwnUpstream {
-        upstream: config.upstream.endpoint.to_string(),
+        upstream: config.upstream.address(),
         origin: config.upstream.origin.clone(),
         listen: format!("listen = {listen}"),
     }
+}
+
+/// Everything that is made of certificates, as the files are now.
+fn certificates(config: &Config) -> Result<Certificates, Error> {
+    let upstream = if config.enabled { ClientTls::load(&config.upstream)?.map(Arc::new) } else { None };
+    let certificates = Certificates::new(upstream);
+    certificates.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(certificates)
 }
 
 /// Starts the server of our own where no other is configured, and makes it the upstream.
@@ -228,6 +243,7 @@ type Workers = (accept::Workers, Vec<JoinHandle<()>>);
 
 fn start_workers(
     config: &Arc<Config>,
+    certificates: &Arc<Certificates>,
     phase: watch::Receiver<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
@@ -235,8 +251,10 @@ fn start_workers(
     let (roster, orders) = Roster::new(config.workers);
     let common = Common {
         config: Arc::clone(config),
+        certificates: Arc::clone(certificates),
         shared: Arc::new(Shared::new(
             config.upstream.clone(),
+            certificates.upstream(),
             config.limits.clone(),
             config.pubsub_dedicated,
         )),

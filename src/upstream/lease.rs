@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::coop::unconstrained;
 
 use super::fate::Fate;
-use super::handshake::{Link, ServerInfo, error_text, hear, lost};
+use super::handshake::{Link, error_text, hear, lost};
+use super::info::ServerInfo;
 use super::{Class, Credential, Failure, Permit, Shared};
 use crate::net::{ReadHalf, WriteHalf};
 use crate::resp::Proto;

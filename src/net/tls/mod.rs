@@ -3,13 +3,25 @@
 //! Owns: certificates, handshakes, records. Never: decides who may connect, or what a name in a certificate
 //! is good for.
 
+mod cert;
+mod certificates;
+mod client;
 mod engine;
+mod explain;
+mod files;
 mod halves;
 mod handshake;
 mod names;
+mod verify;
+mod watch;
 
+pub use cert::Validity;
+pub use certificates::Certificates;
+pub use client::{ClientTls, ClientTlsError};
+pub use files::{Authorities, Fault, FileError, Identity, PemFile};
 pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{HandshakeError, Shaken, accept, connect};
+pub use watch::{Look, Mark, Renewable, Renewals, watch};
 
 use crate::net::stream;
 
