@@ -48,7 +48,9 @@ pub enum DialError {
         source: io::Error,
     },
     /// Nobody answered in time.
-    #[error("cannot connect to {address}: no answer within {after:?}; is the address right, and lets a firewall it through?")]
+    #[error(
+        "cannot connect to {address}: no answer within {after:?}; is the address right, and lets a firewall it through?"
+    )]
     Timeout {
         /// Where to.
         address: String,
@@ -97,11 +99,7 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError
 }
 
 /// Connects within `limit`, handshake included if it is to be over TLS. Cancelling closes the attempt.
-pub async fn dial(
-    address: &Address,
-    tls: Option<&ClientTls>,
-    limit: Duration,
-) -> Result<Stream, DialError> {
+pub async fn dial(address: &Address, tls: Option<&ClientTls>, limit: Duration) -> Result<Stream, DialError> {
     let deadline = Instant::now() + limit;
     let connecting = async {
         match address {

@@ -126,6 +126,15 @@ impl Stream {
         }
     }
 
+    /// Waits until there is something to read, or the end; with TLS something that is not read yet.
+    pub async fn readable(&self) -> io::Result<()> {
+        match (self.tcp(), self.unix()) {
+            (Some(stream), _) => stream.readable().await,
+            (_, Some(stream)) => stream.readable().await,
+            (None, None) => Ok(()),
+        }
+    }
+
     /// The two halves. Dropping the write half shuts the sending direction down; dropping both closes.
     pub fn split(self) -> (ReadHalf, WriteHalf) {
         match self {

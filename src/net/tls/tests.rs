@@ -101,8 +101,7 @@ fn what_the_socket_does_not_take_waits_and_is_bounded() {
         assert!(write.pending() > 0, "it stopped because something waits");
         assert!(!write.flush().unwrap());
         assert!(poll_fn(|cx| Poll::Ready(write.poll_ready(cx).is_pending())).await);
-        let (flushed, heard) =
-            tokio::join!(poll_fn(|cx| write.poll_flush(cx)), hear(&mut read, taken));
+        let (flushed, heard) = tokio::join!(poll_fn(|cx| write.poll_flush(cx)), hear(&mut read, taken));
         flushed.unwrap();
         assert_eq!(heard.len(), taken);
         assert_eq!(write.pending(), 0);
