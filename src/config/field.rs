@@ -75,6 +75,11 @@ pub(super) enum Part {
     Password,
     Database,
     Tls,
+    CertReqs,
+    CaCerts,
+    Certfile,
+    Keyfile,
+    ServerName,
 }
 
 impl Field {
@@ -191,7 +196,8 @@ impl Field {
             Self::CachePolicy(place) => place(config).name().into(),
             Self::Profile(place) => place(config).name().into(),
             Self::Upstream(Part::Database) => config.upstream.database.to_string(),
-            Self::Upstream(Part::Tls) => "false".into(),
+            Self::Upstream(Part::Tls) => config.upstream.tls.enabled.to_string(),
+            Self::Upstream(Part::CertReqs) => config.upstream.tls.cert_reqs.name().into(),
             Self::Upstream(_) => String::new(),
         }
     }
@@ -238,10 +244,13 @@ impl Field {
             Self::OnLoss(_) => "close or resubscribe".into(),
             Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
             Self::Upstream(Part::Uri) => {
-                "redis://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
+                "redis[s]://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
             }
             Self::Upstream(Part::Port) => between(1, u16::MAX, u16::MAX - 1),
             Self::Upstream(Part::Database) => "a number from 0".into(),
+            Self::Upstream(Part::CertReqs) => "required, optional or none".into(),
+            Self::Upstream(Part::CaCerts | Part::Certfile | Part::Keyfile) => "a path".into(),
+            Self::Upstream(Part::ServerName) => "a host name or an address".into(),
         }
     }
 }
