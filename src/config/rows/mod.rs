@@ -1,8 +1,10 @@
 //! The rows of the table, section by section. Only data.
 
 mod cache;
+mod gate;
 
 pub(super) use cache::CACHE;
+pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS};
 
 use super::field::{Bare, Field, Part};
 use super::setting::{Setting, fixed, live};
@@ -24,7 +26,7 @@ pub(super) const GENERAL: &[Setting] = &[
     .env(&["ENABLE_REDIS"]),
     fixed(
         "listen",
-        Field::Listen(|c| &mut c.listen),
+        Field::Listen(|c| &mut c.listen, 1),
         "Where clients connect: host:port, [v6]:port or unix:/path. Port 0 picks a free one.",
     )
     .flag("--listen"),
@@ -188,6 +190,7 @@ pub(super) const UPSTREAM: &[Setting] = &[
         Field::Wait(|c| &mut c.upstream.reconnect_max, Bare::Refused),
         "Longest pause before connecting again.",
     ),
+    gate::UPSTREAM_RENAME,
 ];
 
 pub(super) const EMBEDDED: &[Setting] = &[
