@@ -71,8 +71,14 @@ impl<'a> Options<'a> {
 
     /// One of a few words; the first is meant if it is not there.
     pub(in crate::config) fn word<T: Word>(&mut self, name: &'static str) -> T {
-        let words: Vec<&str> = T::ALL.iter().map(|word| word.name()).collect();
-        self.read(name, &either(&words), T::named).unwrap_or(T::ALL[0])
+        let Some(text) = self.text(name) else { return T::ALL[0] };
+        T::named(text.trim()).unwrap_or_else(|| {
+            let words: Vec<&str> = T::ALL.iter().map(|word| word.name()).collect();
+            let near = nearest(text, words.iter().copied());
+            let hint = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
+            self.fault(name, &format!("expects {}, got {}{hint}", either(&words), quoted(text)));
+            T::ALL[0]
+        })
     }
 
     /// The texts of an option, of which a single one needs no list; none if it is not there.
