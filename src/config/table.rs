@@ -2,13 +2,14 @@
 
 use super::rows::{
     ADMISSION, AUDIT, CACHE, EMBEDDED, FEATURES, GATE, GENERAL, LIMITS, LOG, RULES, TLS, UPSTREAM,
+    UPSTREAM_RENAME,
 };
 use super::setting::Setting;
 
 /// Every setting, in the order of the reference: top level first, then section by section.
 pub fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let gate = [TLS, RULES, ADMISSION, AUDIT];
-    let before = [GENERAL, GATE, UPSTREAM, EMBEDDED, LIMITS, CACHE];
+    let before = [GENERAL, GATE, UPSTREAM, UPSTREAM_RENAME, EMBEDDED, LIMITS, CACHE];
     before.into_iter().chain(gate).chain([LOG, FEATURES]).flatten()
 }
 

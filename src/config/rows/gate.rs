@@ -178,9 +178,10 @@ pub(in crate::config) const AUDIT: &[Setting] = &[
     ),
 ];
 
-pub(in crate::config) const UPSTREAM_RENAME: Setting = live(
+/// Of `[upstream]`, behind its other rows.
+pub(in crate::config) const UPSTREAM_RENAME: &[Setting] = &[live(
     "upstream.rename",
     Field::Tables(&Renames(|c| &mut c.upstream.rename, Side::Upstream)),
     "Names that commands of the upstream were given there (its rename-command): [upstream.rename] and below \
         it CONFIG = \"CONFIG_9a8b7c6d\"; \"\" for a command it has not.",
-);
+)];

@@ -4,7 +4,7 @@ mod cache;
 mod gate;
 
 pub(super) use cache::CACHE;
-pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS};
+pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
 
 use super::field::{Bare, Field, Part};
 use super::setting::{Setting, fixed, live};
@@ -190,7 +190,6 @@ pub(super) const UPSTREAM: &[Setting] = &[
         Field::Wait(|c| &mut c.upstream.reconnect_max, Bare::Refused),
         "Longest pause before connecting again.",
     ),
-    gate::UPSTREAM_RENAME,
 ];
 
 pub(super) const EMBEDDED: &[Setting] = &[
