@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::cache::Near;
 use crate::config::{Config, OnLoss};
 use crate::net::Accepted;
-use crate::policy::Rules;
+use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
     self, Bells, Client, Feed, Keeper, LaneWatch, Monitors, Order, Orders, Roster, Section, Session, Worker,
@@ -50,6 +50,7 @@ pub(crate) struct Common {
     pub(crate) stats: Arc<Stats>,
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) bells: Arc<Bells>,
     pub(crate) nonce: Arc<str>,
     pub(crate) monitors: Arc<Monitors>,
@@ -156,7 +157,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         }),
         keeper,
         pool,
-        rules: Rules::new(config.enabled, &config.features),
+        gate: Arc::clone(&common.gate),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -197,7 +198,8 @@ fn admit(index: usize, common: &Common, worker: &Rc<Worker>, clients: &Clients, 
     let gone = Gone { stats: Arc::clone(&common.stats), index, clients: Rc::clone(clients), id: arrival.id };
     let Ok(stream) = arrival.stream.register() else { return };
     stream.tune(common.config.tcp_keepalive);
-    let (session, client) = Session::new(Rc::clone(worker), stream, arrival.id);
+    let origin = Origin { listener: 0, address: stream.peer().ip(), names: Vec::new() };
+    let (session, client) = Session::new(Rc::clone(worker), stream, arrival.id, origin);
     clients.borrow_mut().insert(arrival.id, client);
     tokio::task::spawn_local(async move {
         let _gone = gone;

@@ -21,7 +21,7 @@ mod gate;
 mod listen;
 mod load;
 mod machine;
-mod nearest;
+pub(crate) mod nearest;
 mod output;
 mod pattern;
 mod profile;

@@ -1,7 +1,7 @@
 //! One connection, split into the half that is read and the half that is written.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
@@ -29,6 +29,16 @@ pub enum Peer {
     Tcp(SocketAddr),
     /// A Unix socket, which names nobody.
     Unix,
+}
+
+impl Peer {
+    /// Its IP address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(addr) => Some(addr.ip()),
+            Self::Unix => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Peer {
