@@ -91,7 +91,7 @@ fn hold(rig: &mut Rig, seed: u64, differences: &mut Vec<String>) {
         }
         (ours, theirs) => return differ(format!("{:?}, not {theirs:?}", ours.map(|user| user.describe()))),
     };
-    if let Some(difference) = rig.described(&user) {
+    if let Some(difference) = rig.described(&rules, &user) {
         differ(difference);
     }
     for _ in 0..TRIES {
