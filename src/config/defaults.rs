@@ -2,8 +2,8 @@
 
 use super::machine::{available_cores, available_memory};
 use super::{
-    Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Limits, Listen, Log, LogFormat,
-    OnLoss, OutputLimit, OutputLimits, Profile, Upstream,
+    Admission, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Limits, Listen,
+    Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Rules, Tls, Upstream, UpstreamTls,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +20,13 @@ impl Default for Config {
             profile: Profile::Default,
             enabled: true,
             listen: vec![Listen::Tcp("127.0.0.1".into(), 6380)],
+            tls: Tls::default(),
+            protected_mode: true,
+            users: Vec::new(),
+            rules: Rules::default(),
+            rates: Vec::new(),
+            admission: Admission::default(),
+            audit: Audit::default(),
             workers: default_workers(available_cores(), upstream.max_connections),
             maxclients: 10_000,
             timeout: None,
@@ -46,6 +53,8 @@ impl Default for Upstream {
             username: None,
             password: None,
             database: 0,
+            tls: UpstreamTls::default(),
+            rename: Vec::new(),
             max_connections: 10,
             max_pinned: 1000,
             min_idle: 0,

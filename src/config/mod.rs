@@ -12,10 +12,12 @@
 
 mod cache;
 pub mod cli;
+mod commands;
 mod defaults;
 pub mod env;
 mod field;
 mod file;
+mod gate;
 mod listen;
 mod load;
 mod machine;
@@ -30,19 +32,25 @@ mod secret;
 mod setting;
 mod settle;
 mod table;
+mod tables;
 mod texts;
+mod tls;
 mod units;
 mod upstream;
 mod uri;
+mod words;
 mod written;
 
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
+pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
 pub use load::{Effective, Loaded, Sources, load};
 pub use reference::reference;
 pub use render::render;
 pub use secret::Secret;
 pub use setting::Setting;
 pub use table::settings;
+pub use tables::Tables;
+pub use tls::{AuthClients, CertReqs, CertificateUser, Tls, TlsVersion, UpstreamTls};
 pub use written::{Origin, Problem, Value};
 
 use std::path::PathBuf;
@@ -57,6 +65,22 @@ pub struct Config {
     pub enabled: bool,
     /// Where clients connect. Never empty after [`load`]; default `127.0.0.1:6380`.
     pub listen: Vec<Listen>,
+    /// TLS to clients.
+    pub tls: Tls,
+    /// Whether clients that are not on this machine are refused while nobody has to say who he is.
+    /// Default `true`.
+    pub protected_mode: bool,
+    /// Users of Nearside's own, all of them the upstream's one user; empty: clients are the upstream's
+    /// users. Default empty.
+    pub users: Vec<LocalUser>,
+    /// What nobody may do.
+    pub rules: Rules,
+    /// How much may be done per second. Default nothing is limited.
+    pub rates: Vec<Rate>,
+    /// How many clients there may be, and how soon each has to say who it is.
+    pub admission: Admission,
+    /// How events that matter for security are logged.
+    pub audit: Audit,
     /// Worker threads; at least 1 and at most half of `upstream.max_connections`.
     pub workers: usize,
     /// Most clients connected at once. Default 10000.
@@ -142,6 +166,10 @@ pub struct Upstream {
     pub password: Option<Secret>,
     /// Database selected on new connections. Default 0.
     pub database: u32,
+    /// TLS to it.
+    pub tls: UpstreamTls,
+    /// Names its commands were given (`rename-command`): the command, and what it is called there.
+    pub rename: Vec<(String, String)>,
     /// Lanes plus returnable leases of all workers together; at least 2. Default 10.
     pub max_connections: usize,
     /// Connections held by blocked, subscribed or monitoring clients, counted apart. Default 1000.

@@ -44,6 +44,22 @@ impl User {
         if self.unrestricted { Ok(()) } else { self.look(command, args) }
     }
 
+    /// Whether [`Self::decide`] says yes to `command` whatever its arguments.
+    pub fn may_freely(&self, command: Option<&'static Command>) -> bool {
+        let Some(command) = command else {
+            return self.selectors().any(|selector| selector.all_keys && selector.runs_unknown());
+        };
+        let by_pattern = matches!(command.keys, Keys::Sort);
+        needs_no_auth(command)
+            || self.selectors().any(|selector| {
+                selector.runs(command, None)
+                    && !command.has_subcommands()
+                    && (selector.all_keys || command.keys == Keys::None)
+                    && (selector.all_channels || !matches!(command.keys, Keys::Channels { .. }))
+                    && (!by_pattern || selector.reads_all_keys())
+            })
+    }
+
     fn look(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Refusal> {
         let Some(command) = command else { return self.look_unknown(args) };
         if needs_no_auth(command) {
