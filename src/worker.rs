@@ -17,7 +17,7 @@ use crate::cache::Near;
 use crate::config::{Config, OnLoss};
 use crate::net::tls::{Admission, Certificates};
 use crate::net::{Accepted, Stream};
-use crate::policy::Rules;
+use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
     self, Bells, Client, Feed, Keeper, LaneWatch, Monitors, Order, Orders, Roster, Section, Session, Worker,
@@ -51,6 +51,7 @@ pub(crate) struct Common {
     pub(crate) stats: Arc<Stats>,
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) certificates: Arc<Certificates>,
     /// How clients are let in where TLS is spoken.
     pub(crate) admission: Option<Arc<Admission>>,
@@ -168,7 +169,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         }),
         keeper,
         pool,
-        rules: Rules::new(config.enabled, &config.features),
+        gate: Arc::clone(&common.gate),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -223,24 +224,26 @@ impl Hall {
     fn admit(&self, arrival: Arrival) {
         let (stats, clients) = (Arc::clone(&self.stats), Rc::clone(&self.clients));
         let gone = Gone { stats, index: self.index, clients, id: arrival.id };
-        let tls = arrival.stream.door().tls;
+        let door = arrival.stream.door();
         let Ok(stream) = arrival.stream.register() else { return };
         stream.tune(self.keepalive);
-        if !tls {
-            return self.serve(stream, gone);
+        if !door.tls {
+            return self.serve(stream, gone, door.index);
         }
         let hall = self.clone();
         tokio::task::spawn_local(async move {
             let Some(admission) = &hall.admission else { return };
             if let Some(stream) = admission.admit(stream, &hall.turn).await {
-                hall.serve(stream, gone);
+                hall.serve(stream, gone, door.index);
             }
         });
     }
 
     /// Starts a client's session; the client leaves the list when it ends.
-    fn serve(&self, stream: Stream, gone: Gone) {
-        let (session, client) = Session::new(Rc::clone(&self.worker), stream, gone.id);
+    fn serve(&self, stream: Stream, gone: Gone, listener: usize) {
+        let names = stream.peer_certificate_names().to_vec();
+        let origin = Origin { listener, address: stream.peer().ip(), names };
+        let (session, client) = Session::new(Rc::clone(&self.worker), stream, gone.id, origin);
         self.clients.borrow_mut().insert(gone.id, client);
         tokio::task::spawn_local(async move {
             let _gone = gone;

@@ -18,6 +18,7 @@ use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::tls::{Certificates, ClientTls, ClientTlsError, ServerTls, ServerTlsError};
 use crate::net::{BindError, Door, Listener};
+use crate::policy::{Gate, UserError};
 use crate::session::{Bells, Monitors, Roster};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
@@ -56,6 +57,9 @@ pub enum Error {
         /// Our listener.
         listen: String,
     },
+    /// The rights of a user cannot be read.
+    #[error(transparent)]
+    Users(#[from] UserError),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -296,6 +300,7 @@ fn start_workers(
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
         near,
+        gate: Arc::new(Gate::new(config)?),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),

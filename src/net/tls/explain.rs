@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use rustls::{AlertDescription as Alert, CertificateError, Error};
 
-use super::cert::{ago, long};
 use super::HandshakeError;
+use super::cert::{ago, long};
 use super::client::ClientTls;
 
 const OFF: &str = "if it does not speak TLS, set upstream.ssl = false (REDIS_SSL=false) and redis://";
-const CLIENT: &str = "set upstream.ssl_certfile and upstream.ssl_keyfile (REDIS_SSL_CERTFILE, REDIS_SSL_KEYFILE)";
+const CLIENT: &str =
+    "set upstream.ssl_certfile and upstream.ssl_keyfile (REDIS_SSL_CERTFILE, REDIS_SSL_KEYFILE)";
 
 /// Why a handshake failed.
 pub(super) fn explain(error: &HandshakeError, tls: &ClientTls) -> String {
@@ -85,7 +86,9 @@ fn certificate(why: &CertificateError, tls: &ClientTls) -> String {
         }
         CertificateError::NotValidForName => {
             let name = tls.name().to_str();
-            format!("{failed} it is not for {name}; connect by a name it has, or set upstream.ssl_server_name")
+            format!(
+                "{failed} it is not for {name}; connect by a name it has, or set upstream.ssl_server_name"
+            )
         }
         CertificateError::ExpiredContext { time, not_after } => {
             let since = time.as_secs().saturating_sub(not_after.as_secs());

@@ -35,7 +35,9 @@ pub enum Fault {
     #[error("there is no such file")]
     Missing,
     /// It may not be read.
-    #[error("permission denied: user {0}, as whom Nearside runs, must be able to read it and to enter its directories")]
+    #[error(
+        "permission denied: user {0}, as whom Nearside runs, must be able to read it and to enter its directories"
+    )]
     Denied(u32),
     /// It cannot be read for another reason.
     #[error("it cannot be read: {0}")]
@@ -47,7 +49,9 @@ pub enum Fault {
     #[error("it is empty")]
     Empty,
     /// It is something else.
-    #[error("it is not PEM: it has no line that begins with -----BEGIN (openssl x509 or openssl pkey with -inform der makes PEM of DER)")]
+    #[error(
+        "it is not PEM: it has no line that begins with -----BEGIN (openssl x509 or openssl pkey with -inform der makes PEM of DER)"
+    )]
     NotPem,
     /// It begins like PEM.
     #[error("it is broken PEM: {0}")]
@@ -59,10 +63,14 @@ pub enum Fault {
     #[error("it holds no private key{}", but(.0))]
     NoKey(Vec<&'static str>),
     /// The key needs a passphrase.
-    #[error("its private key is encrypted, and there is nobody to ask for the passphrase; write it without one (openssl pkey -in old.key -out new.key) where only Nearside may read it")]
+    #[error(
+        "its private key is encrypted, and there is nobody to ask for the passphrase; write it without one (openssl pkey -in old.key -out new.key) where only Nearside may read it"
+    )]
     KeyEncrypted,
     /// The key is of a kind that is not known here.
-    #[error("its private key is none that can be used here (RSA from 2048 bits, ECDSA P-256 or P-384, Ed25519): {0}")]
+    #[error(
+        "its private key is none that can be used here (RSA from 2048 bits, ECDSA P-256 or P-384, Ed25519): {0}"
+    )]
     KeyUnusable(String),
     /// The key belongs to another certificate.
     #[error("its private key does not belong to the (first) certificate in {}", .0.display())]
