@@ -141,8 +141,7 @@ fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
 fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
-    let (stats, upstream, says) =
-        (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
+    let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
     let certificates = Arc::clone(&common.certificates);

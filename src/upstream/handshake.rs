@@ -49,7 +49,9 @@ impl Greeting<'_> {
         let reason = match (self.tls, peer) {
             (Some(tls), _) => tls.explain_early_loss(error).unwrap_or_else(|| error.to_string()),
             (None, Peer::Tcp(_)) => {
-                format!("{error}; if it speaks TLS there, set upstream.ssl = true (REDIS_SSL=true) or rediss://")
+                format!(
+                    "{error}; if it speaks TLS there, set upstream.ssl = true (REDIS_SSL=true) or rediss://"
+                )
             }
             (None, Peer::Unix) => error.to_string(),
         };

@@ -72,7 +72,10 @@ fn what_one_asks_for_the_other_does_not_take_away() {
 fn tls_is_for_tcp() {
     let (tls, warnings) = spoken(env(&[("REDIS_URI", "unix:///run/r"), ("REDIS_SSL", "true")]));
     assert!(!tls.enabled);
-    assert!(warnings[0].starts_with("env REDIS_SSL is not used: TLS is spoken over TCP only"), "{warnings:?}");
+    assert!(
+        warnings[0].starts_with("env REDIS_SSL is not used: TLS is spoken over TCP only"),
+        "{warnings:?}"
+    );
     let (tls, warnings) = spoken(env(&[("REDIS_SSL", "true")]));
     assert!(!tls.enabled && warnings == ["env REDIS_SSL is not used: no upstream is configured"]);
 }
@@ -116,7 +119,10 @@ fn details_that_cannot_be_are_problems_of_their_source() {
         problems.remove(0)
     };
     let wrong = with("REDIS_SSL_CERT_REQS", "sometimes");
-    assert!(wrong.starts_with("env REDIS_SSL_CERT_REQS: upstream.ssl_cert_reqs is none of required"), "{wrong}");
+    assert!(
+        wrong.starts_with("env REDIS_SSL_CERT_REQS: upstream.ssl_cert_reqs is none of required"),
+        "{wrong}"
+    );
     let wrong = with("REDIS_SSL_KEYFILE", "/key");
     assert!(wrong.starts_with("env REDIS_SSL_KEYFILE: ") && wrong.contains("REDIS_SSL_CERTFILE"), "{wrong}");
     let wrong = with("NEARSIDE_UPSTREAM_SSL_SERVER_NAME", "a b");
@@ -151,5 +157,8 @@ fn details_without_tls_are_no_mistake_in_the_guides_environment_and_worth_a_word
     let (_, warnings) = spoken(file("[upstream]\nhost = \"h\"\nssl_ca_certs = \"/ca\"\n"));
     assert_eq!(warnings, ["file n.toml:3 is not used: TLS to the upstream is off (upstream.ssl)"]);
     let (_, warnings) = spoken(env(&[("REDIS_URI", "redis://h?ssl_ca_certs=/ca")]));
-    assert_eq!(warnings, ["what env REDIS_URI says of TLS is not used: TLS to the upstream is off (upstream.ssl)"]);
+    assert_eq!(
+        warnings,
+        ["what env REDIS_URI says of TLS is not used: TLS to the upstream is off (upstream.ssl)"]
+    );
 }

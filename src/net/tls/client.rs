@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use rustls::{ClientConfig, SignatureScheme};
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, SignatureScheme};
 
 use super::cert::Validity;
 use super::explain::explain;
-use super::handshake;
 use super::files::{Fault, FileError, Identity, PemFile};
+use super::handshake;
 use super::verify::{Anybody, Verifier};
 use super::watch::{Look, Mark, Renewable};
 use crate::config::{CertReqs, Endpoint, Upstream, UpstreamTls};
@@ -178,7 +178,9 @@ impl Renewable for ClientTls {
     fn warnings(&self, now: SystemTime) -> Vec<String> {
         let setup = self.setup();
         let mut found = Vec::new();
-        if let (Some(path), Some(why)) = (&self.settings.certfile, setup.validity.and_then(|v| v.complaint(now))) {
+        if let (Some(path), Some(why)) =
+            (&self.settings.certfile, setup.validity.and_then(|v| v.complaint(now)))
+        {
             found.push(format!("{CERTFILE}: {}: the certificate {why}", path.display()));
         }
         if let Some(path) = self.settings.ca_certs.as_ref().filter(|_| setup.skipped > 0) {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use rustls::{AlertDescription as Alert, CertificateError, Error};
 
-use super::cert::{ago, long};
 use super::HandshakeError;
+use super::cert::{ago, long};
 use super::client::ClientTls;
 
 const OFF: &str = "if it does not speak TLS, set upstream.ssl = false (REDIS_SSL=false) and redis://";
-const CLIENT: &str = "set upstream.ssl_certfile and upstream.ssl_keyfile (REDIS_SSL_CERTFILE, REDIS_SSL_KEYFILE)";
+const CLIENT: &str =
+    "set upstream.ssl_certfile and upstream.ssl_keyfile (REDIS_SSL_CERTFILE, REDIS_SSL_KEYFILE)";
 
 /// Why a handshake failed.
 pub(super) fn explain(error: &HandshakeError, tls: &ClientTls) -> String {
@@ -29,7 +30,7 @@ pub(super) fn explain(error: &HandshakeError, tls: &ClientTls) -> String {
 
 /// Nothing came for so long.
 pub(super) fn silence(limit: Duration) -> String {
-    format!("no TLS handshake within {limit:?} (upstream.connect_timeout); {OFF}")
+    format!("no answer to a TLS handshake within {limit:?} (see upstream.connect_timeout); {OFF}")
 }
 
 fn ended(tls: &ClientTls) -> String {
@@ -85,7 +86,9 @@ fn certificate(why: &CertificateError, tls: &ClientTls) -> String {
         }
         CertificateError::NotValidForName => {
             let name = tls.name().to_str();
-            format!("{failed} it is not for {name}; connect by a name it has, or set upstream.ssl_server_name")
+            format!(
+                "{failed} it is not for {name}; connect by a name it has, or set upstream.ssl_server_name"
+            )
         }
         CertificateError::ExpiredContext { time, not_after } => {
             let since = time.as_secs().saturating_sub(not_after.as_secs());
@@ -104,6 +107,11 @@ fn certificate(why: &CertificateError, tls: &ClientTls) -> String {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown(tls),
         // An authority's own certificate that is not among those that are trusted, in rustls's words.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => unknown(tls),
+        CertificateError::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
+            format!(
+                "{failed} it is of X.509 version 1, which has no names; it has to be made with extensions (subjectAltName)"
+            )
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             format!("{failed} it is not meant for a server (extended key usage serverAuth)")
         }

@@ -22,7 +22,9 @@ pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
         .collect();
     if let Ok(Some((_, SubjectAltName(others)))) = certificate.get_extension::<SubjectAltName>() {
         names.extend(others.iter().filter_map(|other| match other {
-            GeneralName::DnsName(name) | GeneralName::UniformResourceIdentifier(name) => Some(name.to_string()),
+            GeneralName::DnsName(name) | GeneralName::UniformResourceIdentifier(name) => {
+                Some(name.to_string())
+            }
             _ => None,
         }));
     }

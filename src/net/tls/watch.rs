@@ -139,7 +139,10 @@ pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewa
                 thing.replace(setup);
                 counts.used.fetch_add(1, Ordering::Relaxed);
                 let now = SystemTime::now();
-                tracing::info!(days_left = thing.days_left(now), "{what}: files have changed and are used from now on");
+                tracing::info!(
+                    days_left = thing.days_left(now),
+                    "{what}: files have changed and are used from now on"
+                );
                 thing.warnings(now).iter().for_each(|warning| tracing::warn!("{warning}"));
             }
             Verdict::Keep(why) => {
