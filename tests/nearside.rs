@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Proxy, Server, Talk, config, eventually};
 use nearside::Config;
@@ -222,7 +222,11 @@ fn a_key_is_kept_once_it_has_missed_often_enough() {
 
 #[test]
 fn hot_keys_are_those_read_most_on_all_workers_together() {
-    let (_server, proxy) = scene(|config| config.workers = 2);
+    // A lane that the machine has stalled is believed all the same: nobody writes here.
+    let (_server, proxy) = scene(|config| {
+        config.workers = 2;
+        config.cache.max_staleness = Duration::from_secs(60);
+    });
     let mut talks: Vec<Talk> = Vec::new();
     for worker in [0, 1] {
         proxy.handle().place_on(Some(worker));
@@ -230,6 +234,7 @@ fn hot_keys_are_those_read_most_on_all_workers_together() {
         assert_eq!(talk.ask(&["PING"]), b"+PONG\r\n");
         talks.push(talk);
     }
+    let started = Instant::now();
     for _ in 0..20 {
         for talk in &mut talks {
             let keys = |n: usize| if n.is_multiple_of(4) { "hot".into() } else { format!("cold:{n}") };
@@ -242,7 +247,10 @@ fn hot_keys_are_those_read_most_on_all_workers_together() {
     assert!(flat.starts_with("*1\r\n*8\r\n$3\r\nkey\r\n$3\r\nhot\r\n$16\r\nreads_per_second\r\n$"), "{flat}");
     let number = |name: &str| field(&flat, name).parse::<f64>().unwrap();
     assert!((0.15..0.35).contains(&number("traffic_share")), "{flat}");
-    assert!(number("hit_share") > 0.5 && number("reads_per_second") > 100.0, "{flat}");
+    assert!(number("hit_share") > 0.5, "{flat}");
+    // Of so many seconds as it took; a rate over less than one is that of one.
+    let seconds = started.elapsed().as_secs_f64().max(1.0);
+    assert!((0.5..2.0).contains(&(number("reads_per_second") * seconds / 4000.0)), "{seconds} s: {flat}");
     assert_eq!(ask(talk, "NEARSIDE HOTKEYS").matches("\r\nkey\r\n").count(), 10);
     ask(talk, "HELLO 3");
     let map = ask(talk, "NEARSIDE HOTKEYS 1");
@@ -313,6 +321,26 @@ fn who_comes_first_and_needs_no_password_is_answered() {
         let answer = ask(&mut proxy.connect(), &format!("NEARSIDE CACHE {line}"));
         assert!(answer.starts_with('*'), "{line}: {answer}");
     }
+}
+
+#[test]
+fn another_user_of_the_upstream_is_answered_if_that_trusts_it() {
+    let (server, proxy) = scene(|config| config.workers = 1);
+    let mut direct = Talk::connect(&server.place());
+    assert_eq!(direct.ask(&["ACL", "SETUSER", "app", "on", ">pw", "~app:*", "+@read"]), b"+OK\r\n");
+    assert_eq!(direct.ask(&["ACL", "SETUSER", "boss", "on", ">pw", "~*", "+@all"]), b"+OK\r\n");
+    let mut talk = proxy.connect();
+    let private =
+        ["NEARSIDE CACHE KEYS *", "NEARSIDE CACHE STATS", "NEARSIDE CACHE FLUSH", "NEARSIDE HOTKEYS"];
+    for (user, answered) in [("app", false), ("boss", true), ("app", false)] {
+        ask(&mut talk, &format!("AUTH {user} pw"));
+        for words in private {
+            assert_eq!(!ask(&mut talk, words).starts_with("-NOPERM NEARSIDE"), answered, "{user}: {words}");
+        }
+        assert!(ask(&mut talk, "NEARSIDE INFO").contains("nearside_version"));
+    }
+    ask(&mut talk, "RESET");
+    private.into_iter().for_each(|words| assert!(!ask(&mut talk, words).starts_with('-'), "{words}"));
 }
 
 #[test]

@@ -6,6 +6,9 @@ use super::Time;
 const ENOUGH: f64 = 250.0;
 /// The most reads of which one is counted.
 const RAREST: f64 = 1024.0;
+/// After so many were counted, reads are counted this much more rarely at most: how many come at once in one
+/// burst says little of a second, and a handful of reads must not stand for all the others.
+const RARER: f64 = 2.0;
 const SECOND: f64 = 1e9;
 
 /// Chooses reads at random distances: they may come in a rhythm. Few reads are all counted; of many about
@@ -43,7 +46,7 @@ impl Sample {
         let seconds = now.saturating_sub(self.since) as f64 / SECOND;
         if seconds >= 1.0 || f64::from(self.chosen) >= ENOUGH {
             let much = f64::from(self.chosen) / seconds.max(1e-3) / ENOUGH;
-            self.rarity = (self.rarity * much).clamp(1.0, RAREST);
+            self.rarity = (self.rarity * much.min(RARER)).clamp(1.0, RAREST);
             (self.chosen, self.since) = (0, now);
         }
         self.gap = self.random.u32(1..=(2.0 * self.rarity) as u32 - 1);
@@ -75,9 +78,29 @@ mod tests {
 
     #[test]
     fn of_many_a_few_hundred_a_second_are_and_they_stand_for_all() {
-        let (chosen, stand) = run(&mut Sample::new(1), 5, 10, 100_000);
-        assert!((2_000..4_500).contains(&chosen), "{chosen}");
+        let mut sample = Sample::new(1);
+        run(&mut sample, 5, 5, 100_000);
+        let (chosen, stand) = run(&mut sample, 10, 10, 100_000);
+        assert!((2_000..3_500).contains(&chosen), "{chosen}");
         assert!((950_000..1_050_000).contains(&stand), "{stand}");
+    }
+
+    #[test]
+    fn of_a_burst_enough_are_chosen_to_tell_a_quarter_of_it() {
+        for seed in 0..100 {
+            let mut sample = Sample::new(seed);
+            let weights = (0..8_000).map(|read| match sample.skips() {
+                true => (read, 0),
+                false => (read, sample.weight(SECOND as Time)),
+            });
+            let (mut all, mut quarter) = (0, 0);
+            for (read, weight) in weights {
+                all += weight;
+                quarter += if read % 4 == 0 { weight } else { 0 };
+            }
+            assert!((7_000..9_000).contains(&all), "{all}");
+            assert!((1_200..2_800).contains(&quarter), "{quarter}");
+        }
     }
 
     #[test]

@@ -3,17 +3,23 @@
 //! Owns: arity, key positions, route, effect on the data set, and how a RESP3 reply becomes a RESP2 one.
 //! Never: decides whether a client may run it (that is `policy`), or talks to anybody.
 
+mod access;
 mod cached;
+mod category;
+mod column;
 mod keys;
 mod lookup;
 mod monitor;
 mod reply;
 pub mod table;
 
+pub use access::{Access, Need};
 pub use cached::Cached;
+pub use category::{Categories, Category};
 pub use keys::{KeyIter, Keys, Positions};
-pub use lookup::{all, lookup, number, numbered};
+pub use lookup::{all, lookup, named, number, numbered};
 pub use reply::Resp2;
+pub use table::COUNT;
 
 use crate::resp::{convert::Conversion, request::Args};
 
@@ -209,6 +215,17 @@ impl Command {
             Route::Blocking(When::Option(word)) => keys::stream_options(args).any(|i| args.is(i, word)),
             _ => false,
         }
+    }
+
+    /// The option of `SORT` in `args` that makes it read keys which it does not name, as Redis's ACL
+    /// sees it: a `BY` that is not constant, any `GET`. The first one, if there are several.
+    pub fn reads_by_pattern(&self, args: &Args<'_>) -> Option<&'static str> {
+        if self.keys == Keys::Sort { keys::sort_patterns(args) } else { None }
+    }
+
+    /// Whether it has subcommands.
+    pub fn has_subcommands(&self) -> bool {
+        self.route == Route::Container || matches!(self.name, "COMMAND" | "NEARSIDE")
     }
 
     /// Whether sending it a second time does no harm.

@@ -135,10 +135,6 @@ impl Command {
             _ => Vec::new(),
         }
     }
-
-    fn has_subcommands(&self) -> bool {
-        self.route == Route::Container || matches!(self.name, "COMMAND" | "NEARSIDE")
-    }
 }
 
 /// `HELLO version [AUTH user password] [SETNAME name]`.

@@ -183,7 +183,7 @@ mod tests {
     fn flags_stand_before_or_after_the_subcommand() {
         for args in [["--listen", "a:1", "check"], ["check", "--listen", "a:1"]] {
             let cli = parse(&args);
-            assert_eq!(cli.command, Some(Command::Check { reference: false }));
+            assert_eq!(cli.command, Some(Command::Check { reference: false, connect: false }));
             assert_eq!(cli.flags.values()[0].value, Value::Many(vec!["a:1".into()]));
         }
         assert_eq!(parse(&[]).command, None);

@@ -20,7 +20,7 @@ mod gate;
 mod listen;
 mod load;
 mod machine;
-mod nearest;
+pub(crate) mod nearest;
 mod output;
 mod pattern;
 mod profile;

@@ -2,7 +2,7 @@
 
 /// The candidate a writer most likely meant, if any is close: few edits away, or the same last
 /// part in another section (`max_connections` for `upstream.max_connections`).
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     if name.len() > 80 {
         return None;
     }

@@ -1,7 +1,7 @@
 //! One connection, split into the half that is read and the half that is written.
 
 use std::io::{self, Read};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -35,6 +35,16 @@ pub enum Peer {
     Unix,
 }
 
+impl Peer {
+    /// Its IP address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(addr) => Some(addr.ip()),
+            Self::Unix => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -47,7 +57,7 @@ impl std::fmt::Display for Peer {
 impl Stream {
     /// Both ends of one connection, for tests: the other one is read without waiting.
     #[cfg(test)]
-    pub(crate) fn pair() -> io::Result<(Self, impl io::Read)> {
+    pub(crate) fn pair() -> io::Result<(Self, impl Read)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;
@@ -123,6 +133,15 @@ impl Stream {
         match self {
             Self::Tcp(_) | Self::Unix(_) => &[],
             Self::Tls(stream) => stream.peer_names(),
+        }
+    }
+
+    /// Waits until there is something to read, or the end; with TLS something that is not read yet.
+    pub async fn readable(&self) -> io::Result<()> {
+        match (self.tcp(), self.unix()) {
+            (Some(stream), _) => stream.readable().await,
+            (_, Some(stream)) => stream.readable().await,
+            (None, None) => Ok(()),
         }
     }
 

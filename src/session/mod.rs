@@ -19,6 +19,7 @@ mod pinned;
 mod roster;
 mod state;
 mod subscribed;
+mod users;
 mod whole;
 
 use std::cell::{Cell, RefCell};
@@ -31,7 +32,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::{Config, Limits};
 use crate::net::Stream;
-use crate::policy::Rules;
+use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
 use crate::upstream::{Lanes, Pool, Shared};
@@ -63,8 +64,8 @@ pub struct Worker {
     pub feeds: Feeds<Listener>,
     /// Its part of the cache.
     pub keeper: Keeper,
-    /// What is permitted.
-    pub rules: Rules,
+    /// Who may do what.
+    pub gate: Arc<Gate>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.
@@ -129,15 +130,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session for a client that has just connected.
-    pub fn new(worker: Rc<Worker>, stream: Stream, id: u64) -> (Self, Rc<Client>) {
+    /// A session for a client that has just connected from `origin`.
+    pub fn new(worker: Rc<Worker>, stream: Stream, id: u64, origin: Origin) -> (Self, Rc<Client>) {
         let (peer, place) = (stream.peer(), Place::of(&stream));
         let (read, write) = stream.split();
         let db = worker.config.upstream.database;
         let card = Arc::new(Card::new(id, worker.index, place, db, worker.shared.credential().user()));
         worker.roster.enter(Arc::clone(&card));
         let client = Rc::new(Client::new(card, peer, write, &worker));
-        let path = Path::new(worker, Rc::clone(&client));
+        let path = Path::new(worker, Rc::clone(&client), origin);
         (Self { intake: Intake::new(read), path, ended: false, exhausted: true }, client)
     }
 

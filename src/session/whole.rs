@@ -11,6 +11,7 @@ use super::intake::Look;
 use super::local;
 use super::near::Queued;
 use super::path::{Path, Verdict};
+use super::users;
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::convert::{Conversion, convert};
@@ -86,9 +87,10 @@ impl Session {
 impl Path {
     /// What `args` is within a transaction on the lane; `None`: it must not be there.
     fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
-        let permitted = self.worker.rules.check(Some(command), args).is_ok();
+        let permitted = self.rights.check(Some(command), args).is_ok();
         let elsewhere = self.worker.shared.is_large(args) || local::changes_terms(command, args);
-        if !permitted || !command.arity_ok(args.len()) || elsewhere {
+        let ours = self.has_own_users() && users::is_about_users(command);
+        if !permitted || !command.arity_ok(args.len()) || elsewhere || ours {
             return None;
         }
         match command.route {

@@ -172,7 +172,7 @@ impl Lease {
     }
 
     /// Asks one thing; an error reply is a failure.
-    pub(super) async fn hear(&mut self, request: &[u8]) -> Result<Bytes, Failure> {
+    pub async fn hear(&mut self, request: &[u8]) -> Result<Bytes, Failure> {
         self.write.write_all(request).await.map_err(lost)?;
         let reply = hear(&mut self.read, &mut BytesMut::new()).await?;
         error_text(&reply).map_or(Ok(reply), |text| Err(Failure::Refused(text)))

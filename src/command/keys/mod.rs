@@ -191,6 +191,15 @@ fn sort_options<'a>(args: &Args<'a>) -> impl Iterator<Item = usize> + use<'a> {
     })
 }
 
+/// The first option by whose pattern a `SORT` reads other keys.
+pub(super) fn sort_patterns(args: &Args<'_>) -> Option<&'static str> {
+    sort_options(args).filter(|i| i + 1 < args.len()).find_map(|i| match () {
+        () if args.is(i, "BY") && args.get(i + 1).contains(&b'*') => Some("BY"),
+        () if args.is(i, "GET") => Some("GET"),
+        () => None,
+    })
+}
+
 /// Redis takes the last of several.
 fn sort_store(args: &Args<'_>) -> usize {
     sort_options(args).filter(|&i| args.is(i, "STORE")).last().map_or(0, |i| present(args, i + 1))

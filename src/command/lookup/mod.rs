@@ -112,8 +112,26 @@ pub fn numbered(number: u16) -> Option<&'static Command> {
     ROWS.get(usize::from(number))
 }
 
+/// The number of the row of that name (`GET`, `CONFIG|SET`), ASCII case ignored.
+pub(super) const fn number_of(name: &[u8]) -> Option<usize> {
+    let at = bar(name);
+    let (own, rest) = name.split_at(at);
+    let Some(key) = key(own, 0) else { return None };
+    let Some(row) = INDEX.find(&key) else { return None };
+    let Some((_, sub)) = rest.split_first() else { return Some(row) };
+    match self::key(sub, row as u64 + 1) {
+        Some(key) => INDEX.find(&key),
+        None => None,
+    }
+}
+
+/// The row of that name (`GET`, `CONFIG|SET`), ASCII case ignored.
+pub fn named(name: &str) -> Option<&'static Command> {
+    ROWS.get(number_of(name.as_bytes())?)
+}
+
 /// Every row, subcommands included, family by family.
-pub fn all() -> impl ExactSizeIterator<Item = &'static Command> {
+pub fn all() -> impl ExactSizeIterator<Item = &'static Command> + Clone {
     ROWS.iter()
 }
 

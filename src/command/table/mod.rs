@@ -50,7 +50,7 @@ const GROUPS: [&[Command]; 18] = [
 ];
 
 /// How many rows there are.
-pub(super) const COUNT: usize = {
+pub const COUNT: usize = {
     let mut count = 0;
     let mut group = 0;
     while group < GROUPS.len() {

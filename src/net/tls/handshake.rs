@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use rustls::client::UnbufferedClientConnection;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use tokio::sync::Semaphore;
@@ -45,6 +45,8 @@ pub struct Shaken {
     pub stream: Stream,
     /// It took up an earlier session of the same peer.
     pub resumed: bool,
+    /// The certificate the peer has shown, now or when the session began.
+    pub shown: Option<CertificateDer<'static>>,
 }
 
 /// Speaks TLS as the server on `stream`. Cancelling closes it.
@@ -111,7 +113,8 @@ fn done(read: ReadHalf, write: WriteHalf) -> Shaken {
     let known = engine.common();
     let resumed = known.handshake_kind() == Some(HandshakeKind::Resumed);
     let shown = known.peer_certificates().and_then(|chain| chain.first());
-    let peer_names = shown.map(names::names).unwrap_or_default();
+    let shown = shown.cloned();
+    let peer_names = shown.as_ref().map(names::names).unwrap_or_default();
     drop(engine);
-    Shaken { stream: Stream::Tls(Box::new(TlsStream { read, write, peer_names })), resumed }
+    Shaken { stream: Stream::Tls(Box::new(TlsStream { read, write, peer_names })), resumed, shown }
 }

@@ -3,6 +3,7 @@
 //! Owns: certificates, handshakes, records. Never: decides who may connect, or what a name in a certificate
 //! is good for.
 
+mod admission;
 mod cert;
 mod certificates;
 mod client;
@@ -12,15 +13,18 @@ mod files;
 mod halves;
 mod handshake;
 mod names;
+mod server;
 mod verify;
 mod watch;
 
+pub use admission::Admission;
 pub use cert::Validity;
 pub use certificates::Certificates;
 pub use client::{ClientTls, ClientTlsError};
 pub use files::{Authorities, Fault, FileError, Identity, PemFile};
 pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{HandshakeError, Shaken, accept, connect};
+pub use server::{ServerSetup, ServerTls, ServerTlsError};
 pub use watch::{Look, Mark, Renewable, Renewals, watch};
 
 use crate::net::stream;
@@ -49,3 +53,6 @@ impl TlsStream {
         self.read.socket()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::*;
 use crate::command::lookup;
 use crate::net::Stream;
-use crate::policy::Rules;
+use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
@@ -41,7 +41,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         keeper,
         pool,
         feeds,
-        rules: Rules::new(config.enabled, &config.features),
+        gate: Arc::new(Gate::new(&config).unwrap()),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -57,7 +57,8 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
 /// A client of `worker`, and the other end of its connection.
 async fn client(worker: &Rc<Worker>, id: u64) -> (Session, Rc<Client>, impl Read) {
     let (ours, mut theirs) = Stream::pair().unwrap();
-    let (session, client) = Session::new(Rc::clone(worker), ours, id);
+    let (session, client) =
+        Session::new(Rc::clone(worker), ours, id, Origin { listener: 0, address: None, names: Vec::new() });
     // The runtime has to see once that the socket takes bytes; from then on writes are immediate.
     client.append(|out| out.push(b'.'));
     while !client.is_flushed() {

@@ -95,15 +95,22 @@ impl Relay<'_> {
 
     /// The request at the front goes on, or is answered here; `false` if it must wait.
     fn forward(&mut self) -> bool {
+        if self.rights_may_change() {
+            return false;
+        }
         let args = self.session.intake.args();
         let command = lookup(&args);
-        if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
-            return self.deny(&denied.to_string());
+        if let Err(denied) = self.permit(command, &args) {
+            return self.deny(&denied.text(self.session.path.dialect()));
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
             return false;
         }
+        if let Some(moved) = self.about_own_users(command) {
+            return moved;
+        }
+        let args = self.session.intake.args();
         if let Some(command) = command
             && self.session.path.worker.monitors.refuses(&self.client, command, &args)
         {
@@ -258,9 +265,9 @@ impl Relay<'_> {
     fn forward_partial(&mut self) -> bool {
         let args = self.session.intake.args_so_far();
         let command = lookup(&args);
-        if let Err(denied) = self.session.path.worker.rules.check(command, &args) {
+        if let Err(denied) = self.permit(command, &args) {
             // What follows of it cannot be skipped cheaply: the connection ends.
-            self.expect.push_back(Expect::Ours(words(&denied.to_string())));
+            self.expect.push_back(Expect::Ours(words(&denied.text(self.session.path.dialect()))));
             self.closing = true;
             return false;
         }

@@ -5,10 +5,11 @@ use bytes::Bytes;
 use super::relay::Relay;
 use super::requests::{HARMLESS, UNQUEUEABLE, words};
 use crate::command::{Command, Local, Route, lookup};
+use crate::policy::{Denied, Who};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
-use crate::session::nearside;
-use crate::session::state::{Expect, Turn};
+use crate::session::state::{Expect, Replies, Turn};
+use crate::session::{hello, nearside, users};
 use crate::upstream::Lease;
 
 impl Relay<'_> {
@@ -129,6 +130,9 @@ impl Relay<'_> {
             // The server looks at the name first, which it does not know.
             return nearside::is_private(&args).then_some(Bytes::from_static(nearside::NOAUTH));
         }
+        if nearside::is_private(&args) && path.is_somebody_else() {
+            return Some(Bytes::from_static(nearside::NOT_NOW));
+        }
         nearside::answer(path, &args).map(Bytes::from)
     }
 
@@ -137,6 +141,61 @@ impl Relay<'_> {
         self.took();
         self.ours();
         true
+    }
+
+    /// Whether what is not answered yet decides what the requests after it may do.
+    pub(super) fn rights_may_change(&self) -> bool {
+        let changes = |expect: &Expect| match expect {
+            Expect::Auth(_) | Expect::Reset => true,
+            Expect::Hello(hello) => hello.credential.is_some(),
+            _ => false,
+        };
+        !self.held.opaque && self.expect.iter().any(changes)
+    }
+
+    /// Whether the client may send this, as far as it is here.
+    pub(super) fn permit(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Denied> {
+        let rights = &self.session.path.rights;
+        rights.check(command, args)?;
+        // Who needs no password has not shown by one who he is.
+        let is_open = self.lease.as_ref().is_some_and(Lease::is_greeted);
+        if matches!(rights.who(), Who::Stranger) && is_open && names_default_user(command, args) {
+            return Err(Denied::Protected);
+        }
+        Ok(())
+    }
+
+    /// What concerns Nearside's own users is answered here. `None`: it is no such request, or there are none.
+    pub(super) fn about_own_users(&mut self, command: Option<&'static Command>) -> Option<bool> {
+        let command =
+            command.filter(|command| self.session.path.has_own_users() && users::is_about_users(command))?;
+        if !self.held.opaque && !self.expect.is_empty() && !self.held.multi {
+            return Some(false);
+        }
+        let (path, args) = (&mut self.session.path, self.session.intake.args());
+        let answer = match command.route {
+            Route::Session(Local::Hello) => {
+                let mut hello = hello::parse(&args).ok().filter(|hello| hello.credential.is_some())?;
+                if self.held.multi && !self.held.opaque {
+                    return Some(self.deny(users::NOT_IN_MULTI));
+                }
+                // The rest of it is the upstream's to answer.
+                words(&path.hello_auth(&mut hello).err()?)
+            }
+            Route::Session(_) if self.held.multi && !self.held.opaque => {
+                return Some(self.deny(users::NOT_IN_MULTI));
+            }
+            Route::Session(_) => path.auth(&args).into(),
+            _ => {
+                let answer = path.acl(command, &args)?;
+                if self.held.multi && !self.held.opaque {
+                    return Some(self.deny(users::NOT_IN_MULTI));
+                }
+                answer.into()
+            }
+        };
+        let is_heard = self.held.replies == Replies::On || self.held.opaque;
+        Some(self.answer_here(if is_heard { answer } else { Bytes::new() }))
     }
 
     /// A refused command. Inside a transaction the upstream has to know.
@@ -157,4 +216,18 @@ impl Relay<'_> {
         self.session.intake.pop();
         self.taken += 1;
     }
+}
+
+/// Whether this is to authenticate as the default user.
+fn names_default_user(command: Option<&'static Command>, args: &Args<'_>) -> bool {
+    let user = match command.map(|command| command.route) {
+        Some(Route::Session(Local::Auth)) if args.len() == 2 => return true,
+        Some(Route::Session(Local::Auth)) => args.get(1),
+        Some(Route::Session(Local::Hello)) => match (2..args.len()).find(|at| args.is(*at, "AUTH")) {
+            Some(at) => args.get(at + 1),
+            None => return false,
+        },
+        _ => return false,
+    };
+    user == b"default"
 }

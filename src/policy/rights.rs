@@ -1,0 +1,123 @@
+//! What one client may do, compiled for the path of a request.
+
+use std::sync::Arc;
+
+use super::acl::{Refusal, User};
+use super::common::Common;
+use super::{Denied, Permit};
+use crate::command::{Command, Local, Route, all, number};
+use crate::resp::request::Args;
+
+/// What a client may do who is a certain user on a certain listener. Shared by all such clients; never
+/// changes: a client whose rights change gets others.
+#[derive(Debug)]
+pub struct Rights {
+    who: Who,
+    common: Arc<Common>,
+    /// By a command's number: it may run, whatever its arguments.
+    free: Box<[bool]>,
+    /// The same, for a command that is not known here.
+    unknown_free: bool,
+}
+
+/// Who a client is.
+#[derive(Clone, Debug)]
+pub enum Who {
+    /// It has not said yet, and must.
+    Nobody,
+    /// It is not on this machine, and the upstream may let in whoever comes.
+    Stranger,
+    /// A user of the upstream, which knows what that user may do.
+    Upstream(String),
+    /// One of Nearside's own.
+    Local(Arc<User>),
+}
+
+impl Rights {
+    pub(super) fn new(who: Who, common: &Arc<Common>) -> Self {
+        let is_free = |command| common.is_free(command) && who.is_free(command);
+        let free = all().map(|command| is_free(Some(command))).collect();
+        let unknown_free = is_free(None);
+        Self { who, common: Arc::clone(common), free, unknown_free }
+    }
+
+    /// Whether `args`, whose row is `command` (`None`: unknown), is permitted.
+    #[inline]
+    pub fn check(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<Permit, Denied> {
+        let free = match command {
+            Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
+            None => self.unknown_free,
+        };
+        if free { Ok(Permit(())) } else { self.look(command, args) }
+    }
+
+    /// Who has them.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        match &self.who {
+            Who::Nobody | Who::Stranger => "default",
+            Who::Upstream(name) => name,
+            Who::Local(user) => user.name(),
+        }
+    }
+
+    /// Whether the client has to authenticate before anything else.
+    pub fn must_authenticate(&self) -> bool {
+        matches!(self.who, Who::Nobody | Who::Stranger)
+    }
+
+    fn look(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<Permit, Denied> {
+        self.common.check_enabled()?;
+        if self.must_authenticate() {
+            self.check_admission(command, args)?;
+        }
+        if let Who::Local(user) = &self.who
+            && let Err(refusal) = user.decide(command, args)
+        {
+            return Err(refused(refusal, user, command, args));
+        }
+        self.common.check(command, args)?;
+        Ok(Permit(()))
+    }
+
+    /// What somebody may send who has not said yet who he is.
+    fn check_admission(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Denied> {
+        let is_stranger = matches!(self.who, Who::Stranger);
+        let denied = if is_stranger { Denied::Protected } else { Denied::Nobody };
+        let Some(command) = command else { return Err(denied) };
+        if !command.arity_ok(args.len()) {
+            return Err(Denied::Arity(command.name.to_lowercase()));
+        }
+        match command.route {
+            Route::Session(Local::Auth | Local::Quit | Local::Reset) => Ok(()),
+            Route::Session(Local::Hello) if (2..args.len()).any(|at| args.is(at, "AUTH")) => Ok(()),
+            // What is wrong with its version is said first.
+            Route::Session(Local::Hello) if args.len() > 1 && !matches!(args.get(1), b"2" | b"3") => Ok(()),
+            Route::Session(Local::Hello) if !is_stranger => Err(Denied::HelloOfNobody),
+            _ => Err(denied),
+        }
+    }
+}
+
+impl Who {
+    /// Whether it may run `command` whatever the arguments.
+    fn is_free(&self, command: Option<&'static Command>) -> bool {
+        match self {
+            Self::Nobody | Self::Stranger => false,
+            Self::Upstream(_) => true,
+            Self::Local(user) => user.may_freely(command),
+        }
+    }
+}
+
+/// Redis looks at the number of arguments before it looks at rights.
+fn refused(refusal: Refusal, user: &User, command: Option<&Command>, args: &Args<'_>) -> Denied {
+    match command {
+        Some(command) if !command.arity_ok(args.len()) => Denied::Arity(command.name.to_ascii_lowercase()),
+        _ => Denied::Acl { user: user.name().to_owned(), refusal },
+    }
+}
