@@ -27,7 +27,8 @@ fn said(command: &mut Command) -> String {
 fn redis_cli() {
     let scene = strict();
     let cli = |words: &[&str]| {
-        let (ca, cert, key) = (scene.certs.at("ca.crt"), scene.certs.at("app.crt"), scene.certs.at("app.key"));
+        let (ca, cert, key) =
+            (scene.certs.at("ca.crt"), scene.certs.at("app.crt"), scene.certs.at("app.key"));
         let mut command = Command::new("redis-cli");
         command.args(["-h", "127.0.0.1", "-p", &scene.port().to_string(), "--tls", "--cacert", &ca]);
         said(command.args(["--cert", &cert, "--key", &key]).args(words))
