@@ -130,6 +130,11 @@ impl Shared {
             && self.wants_password.load(Ordering::Acquire)
     }
 
+    /// Whether the last connection that gave no password was told to give one.
+    pub fn last_wanted_password(&self) -> bool {
+        self.wants_password.load(Ordering::Acquire)
+    }
+
     /// Rises when another server becomes the current one; connections of an older one must go.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
@@ -217,9 +222,8 @@ impl Shared {
         self.budget.idle(class)
     }
 
-    /// Connects, greets and selects; with `track` has the server tell of changes to what is read, if it
-    /// can. Names are resolved anew; the current server is kept while its
-    /// name still has that address, and replaced for all workers when it has not.
+    /// Connects, greets and selects; with `track` has the server tell of changes to what is read, if it can.
+    /// Names are resolved anew; the current server stays while its name has that address, and is else replaced.
     pub(super) async fn connect(
         &self,
         proto: Proto,
