@@ -2,6 +2,7 @@
 //! reported together with everything else. `main` parses; nothing here reads the arguments.
 
 use super::env::CONFIG_FILE;
+use super::nearest::is_name;
 use super::written::Value;
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
@@ -137,8 +138,9 @@ impl Flags {
             values.push(value("--listen", "listen", Value::Many(self.listen.clone())));
         }
         for pair in &self.set {
-            // Without a `=` the text may be anything, a secret too: it is not repeated.
-            let (key, text) = pair.split_once('=').unwrap_or(("", ""));
+            // Without a name and a `=` the text may be anything, a secret too: it is not repeated.
+            let named = pair.split_once('=').filter(|(key, _)| is_name(key.trim()));
+            let (key, text) = named.unwrap_or(("", ""));
             values.push(value(&format!("--set {key}"), key.trim(), Value::One(text.into())));
         }
         values

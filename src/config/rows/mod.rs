@@ -1,9 +1,11 @@
 //! The rows of the table, section by section. Only data.
 
 mod cache;
+mod gate;
 mod upstream;
 
 pub(super) use cache::CACHE;
+pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
 pub(super) use upstream::UPSTREAM;
 
 use super::field::{Bare, Field};
@@ -26,7 +28,7 @@ pub(super) const GENERAL: &[Setting] = &[
     .env(&["ENABLE_REDIS"]),
     fixed(
         "listen",
-        Field::Listen(|c| &mut c.listen),
+        Field::Listen(|c| &mut c.listen, 1),
         "Where clients connect: host:port, [v6]:port or unix:/path. Port 0 picks a free one.",
     )
     .flag("--listen"),
