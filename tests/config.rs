@@ -4,6 +4,8 @@
 mod cache;
 #[path = "config/gate.rs"]
 mod gate;
+#[path = "config/upstream_tls.rs"]
+mod upstream_tls;
 
 use nearside::config::cli::FlagValue;
 use nearside::config::{
@@ -135,6 +137,8 @@ fn the_guides_variables_are_understood() {
         ("REDIS_SSL", "false"),
         ("REDIS_SSL_CERT_REQS", "required"),
         ("REDIS_SSL_CA_CERTS", "/path/to/ca.crt"),
+        ("REDIS_SSL_CERTFILE", "/path/to/client.crt"),
+        ("REDIS_SSL_KEYFILE", "/path/to/client.key"),
         ("REDIS_CACHE_ENABLED", "true"),
         ("REDIS_PUBSUB_ENABLED", "False"),
         ("REDIS_SESSION_STORE_ENABLED", "0"),
@@ -234,23 +238,6 @@ fn an_identity_that_cannot_be_used_is_dropped_with_a_warning() {
     assert_eq!(loaded.config.upstream.username, None);
     assert_eq!(loaded.warnings, ["env REDIS_USERNAME is not used: there is no password"]);
     assert!(env(&[("REDIS_HOST", "h"), ("REDIS_USERNAME", "default")]).good().warnings.is_empty());
-}
-
-#[test]
-fn tls_is_refused_until_it_exists() {
-    for pair in [
-        ("REDIS_SSL", "true"),
-        ("REDIS_URI", "rediss://:hunter2@h"),
-        ("NEARSIDE_UPSTREAM", "redis://h?ssl=true"),
-        ("NEARSIDE_UPSTREAM_SSL", "yes"),
-    ] {
-        let problems = env(&[pair]).bad();
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].starts_with(&format!("env {}: TLS to the upstream comes with the gate", pair.0)));
-        assert!(!problems[0].contains("hunter2"));
-    }
-    env(&[("REDIS_SSL", "true"), ("NEARSIDE_UPSTREAM_SSL", "false")]).good();
-    env(&[("REDIS_SSL", ""), ("REDIS_SSL_CERT_REQS", "none")]).good();
 }
 
 #[test]

@@ -6,8 +6,8 @@ use super::tables::{Fault, TableField};
 use super::units::{boolean, duration, show_duration, show_size, size};
 use super::words::{Words, either};
 use super::written::{Value, quoted};
-use super::{CacheMode, CachePattern, CachePolicy};
-use super::{Config, Listen, LogFormat, OnLoss, OutputLimits, Profile};
+use super::{CachePattern, CachePolicy};
+use super::{Config, Listen, OutputLimits, Profile};
 use super::{listen, output, pattern};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,9 +59,6 @@ pub(super) enum Field {
     /// One of a few words.
     Word(&'static dyn Words),
     Output(Place<OutputLimits>),
-    LogFormat(Place<LogFormat>),
-    OnLoss(Place<OnLoss>),
-    CacheMode(Place<CacheMode>),
     CachePolicy(Place<CachePolicy>),
     Profile(Place<Profile>),
     /// Part of what names the upstream; these are resolved together (`upstream.rs`).
@@ -85,6 +82,11 @@ pub(super) enum Part {
     Password,
     Database,
     Tls,
+    CertReqs,
+    CaCerts,
+    Certfile,
+    Keyfile,
+    ServerName,
 }
 
 impl Field {
@@ -157,10 +159,7 @@ impl Field {
                 *place(config) =
                     output::parse(text, base).map_err(|why| format!("{} {why}", quoted(text)))?;
             }
-            Self::LogFormat(place) => *place(config) = LogFormat::named(text).ok_or_else(wrong)?,
-            Self::OnLoss(place) => *place(config) = OnLoss::named(text).ok_or_else(wrong)?,
             Self::Profile(place) => *place(config) = Profile::named(text).ok_or_else(wrong)?,
-            Self::CacheMode(place) => *place(config) = CacheMode::named(text).ok_or_else(wrong)?,
             Self::CachePolicy(place) => {
                 *place(config) = CachePolicy::named(text).map_err(|why| format!("{} {why}", quoted(text)))?;
             }
@@ -176,8 +175,6 @@ impl Field {
     fn hint(self, text: &str) -> String {
         let words: &[&str] = match self {
             Self::Profile(_) => &Profile::ALL.map(Profile::name),
-            Self::CacheMode(_) => &CacheMode::ALL.map(CacheMode::name),
-            Self::OnLoss(_) => &["close", "resubscribe"],
             Self::Word(words) => &words.all(),
             _ => &[],
         };
@@ -211,13 +208,11 @@ impl Field {
             Self::Tables(field) => field.show(config),
             Self::Word(words) => words.show(config).into(),
             Self::Output(place) => place(config).to_string(),
-            Self::LogFormat(place) => place(config).name().into(),
-            Self::OnLoss(place) => place(config).name().into(),
-            Self::CacheMode(place) => place(config).name().into(),
             Self::CachePolicy(place) => place(config).name().into(),
             Self::Profile(place) => place(config).name().into(),
             Self::Upstream(Part::Database) => config.upstream.database.to_string(),
-            Self::Upstream(Part::Tls) => "false".into(),
+            Self::Upstream(Part::Tls) => config.upstream.tls.enabled.to_string(),
+            Self::Upstream(Part::CertReqs) => config.upstream.tls.cert_reqs.name().into(),
             Self::Upstream(_) => String::new(),
         }
     }
@@ -261,49 +256,21 @@ impl Field {
             Self::Word(words) => either(&words.all()),
             Self::Listen(..) => "a list of host:port or unix:/path".into(),
             Self::Output(_) => "a text such as \"normal 0 0 0 pubsub 32mb 8mb 60\"".into(),
-            Self::LogFormat(_) => "text or json".into(),
-            Self::CacheMode(_) => "auto, ttl or off".into(),
             Self::CachePolicy(_) => "allkeys-lru or allkeys-lfu".into(),
-            Self::OnLoss(_) => "close or resubscribe".into(),
             Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
             Self::Upstream(Part::Uri) => {
-                "redis://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
+                "redis[s]://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
             }
             Self::Upstream(Part::Port) => between(1, u16::MAX, u16::MAX - 1),
             Self::Upstream(Part::Database) => "a number from 0".into(),
+            Self::Upstream(Part::CertReqs) => "required, optional or none".into(),
+            Self::Upstream(Part::CaCerts | Part::Certfile | Part::Keyfile) => "a path".into(),
+            Self::Upstream(Part::ServerName) => "a host name or an address".into(),
         }
     }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-impl LogFormat {
-    fn named(name: &str) -> Option<Self> {
-        [Self::Text, Self::Json].into_iter().find(|format| format.name().eq_ignore_ascii_case(name))
-    }
-
-    /// Its name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
-impl OnLoss {
-    fn named(name: &str) -> Option<Self> {
-        [Self::Close, Self::Resubscribe].into_iter().find(|what| what.name().eq_ignore_ascii_case(name))
-    }
-
-    /// Its name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Close => "close",
-            Self::Resubscribe => "resubscribe",
-        }
-    }
-}
 
 fn number<T: std::str::FromStr + PartialOrd>(text: &str, least: T, most: T) -> Option<T> {
     text.parse::<T>().ok().filter(|n| *n >= least && *n <= most)

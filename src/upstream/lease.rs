@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::coop::unconstrained;
 
 use super::fate::Fate;
-use super::handshake::{Link, ServerInfo, error_text, hear, lost};
+use super::handshake::{Link, error_text, hear, lost};
+use super::info::ServerInfo;
 use super::{Class, Credential, Failure, Permit, Shared};
 use crate::net::{ReadHalf, WriteHalf};
 use crate::resp::Proto;
@@ -113,6 +114,11 @@ impl Lease {
                 done => return Poll::Ready(done),
             }
         }
+    }
+
+    /// Ready once everything that was written is out: over TLS some of it may wait for the connection.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write.poll_flush(cx)
     }
 
     /// Whether the server took its greeting, and does not want a password first.

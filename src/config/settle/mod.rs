@@ -147,7 +147,7 @@ impl Settler<'_> {
         let message = format!(
             "names {}, which is this proxy itself: it listens there ({key} = {listen}, {listen_by}); \
              name the Redis behind it with NEARSIDE_UPSTREAM or --upstream",
-            config.upstream.endpoint
+            config.upstream.address()
         );
         self.problems.push(Problem::new(&by, "upstream.uri", message));
     }
