@@ -5,7 +5,7 @@ use super::nearest::nearest;
 use super::tables::{Fault, TableField};
 use super::units::{boolean, duration, show_duration, show_size, size};
 use super::words::{Words, either};
-use super::written::{Value, quoted};
+use super::written::{MISPLACED, Value, is_secret, quoted};
 use super::{CachePattern, CachePolicy};
 use super::{Config, Listen, OutputLimits, Profile};
 use super::{listen, output, pattern};
@@ -95,6 +95,9 @@ impl Field {
     pub(super) fn set(self, config: &mut Config, value: &Value) -> Result<(), Vec<Fault>> {
         match self {
             Self::Tables(field) => field.set(config, value),
+            // A password may hold anything, and an address is read with it.
+            Self::Upstream(Part::Password | Part::Uri) => Ok(()),
+            _ if value.texts().iter().any(|text| is_secret(text)) => Err(vec![MISPLACED.to_string().into()]),
             _ => self.set_texts(config, value).map_err(|why| vec![why.into()]),
         }
     }
@@ -284,8 +287,7 @@ fn between<T: std::fmt::Display + PartialEq>(least: T, most: T, unbounded: T) ->
 }
 
 fn path(text: &str) -> Option<PathBuf> {
-    // The contents of a key's file, where its path belongs, would be shown from then on.
-    (!text.is_empty() && !text.contains(['\0', '\n']) && !text.contains("-----")).then(|| PathBuf::from(text))
+    (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
 }
 
 fn show_seconds(wait: Option<Duration>) -> String {
