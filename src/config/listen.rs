@@ -50,8 +50,8 @@ impl Config {
     /// port of an address that a listener covers. A name that merely resolves to this machine is not
     /// seen here; the probe at start sees it.
     pub fn upstream_is_own_listener(&self) -> Option<&Listen> {
-        let own = |listen| own(listen, &self.upstream.endpoint);
-        own(&self.listen).or_else(|| own(&self.tls.listen))
+        let endpoint = &self.upstream.endpoint;
+        own(&self.listen, endpoint).or_else(|| own(&self.tls.listen, endpoint))
     }
 }
 

@@ -119,7 +119,7 @@ impl Stream {
 
     /// The file descriptor, to show to people.
     pub fn fd(&self) -> i32 {
-        self.tcp().map(AsRawFd::as_raw_fd).or(self.unix().map(AsRawFd::as_raw_fd)).unwrap_or(-1)
+        self.tcp().map(AsRawFd::as_raw_fd).or_else(|| self.unix().map(AsRawFd::as_raw_fd)).unwrap_or(-1)
     }
 
     /// The path of the Unix socket it was accepted on.

@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 
 use super::{Error, Proxy, certificates};
 use crate::config::{Config, Endpoint};
-use crate::upstream::{Shared, Visit};
+use crate::upstream::{Failure, Shared, Visit};
 
 impl Proxy {
     /// Reads the files of certificates and keys that `config` names, without using them; what is not as it
@@ -37,7 +37,13 @@ impl Proxy {
         let shared = Arc::new(Shared::new(settings, tls, config.limits.clone(), 0));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| text(&e))?;
         let address = config.upstream.address();
-        match runtime.block_on(shared.visit()).map_err(|e| text(&e))? {
+        let met = runtime.block_on(shared.visit()).map_err(|failure| match failure {
+            Failure::Unreachable { upstream, reason } => {
+                format!("upstream {upstream} is unreachable: {reason}")
+            }
+            other => other.to_string(),
+        })?;
+        match met {
             Visit::Welcome { server, version: [major, minor, patch] } => {
                 Ok(format!("{address} answers: {server} {major}.{minor}.{patch}"))
             }

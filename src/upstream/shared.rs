@@ -288,10 +288,11 @@ impl Shared {
     }
 
     /// Whether the upstream is the very proxy that asks, known by its `nonce`. A server that cannot be
-    /// reached, or says nothing, is not.
+    /// reached, which is logged, or says nothing, is not.
     pub async fn leads_back(&self, nonce: &str) -> bool {
         let ask = async {
-            let (_, stream) = self.reach().await.ok()?;
+            let reached = self.reach().await;
+            let (_, stream) = reached.inspect_err(|error| self.warn_of_absence(error)).ok()?;
             let (mut read, write) = stream.split();
             write.write_all(&encode(&[b"NEARSIDE", b"PROBE", nonce.as_bytes()])).await.ok()?;
             let mut answer = BytesMut::with_capacity(128);
@@ -303,6 +304,11 @@ impl Shared {
             Some(answer.starts_with(b"+LOOP"))
         };
         tokio::time::timeout(PROBE, ask).await.ok().flatten().unwrap_or(false)
+    }
+
+    fn warn_of_absence(&self, error: &DialError) {
+        let Upstream { origin, .. } = &self.settings;
+        tracing::warn!(upstream = self.settings.address(), %origin, "the upstream cannot be used yet: {error}");
     }
 
     async fn addresses(&self) -> Result<Vec<Address>, DialError> {
