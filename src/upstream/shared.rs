@@ -285,7 +285,11 @@ impl Shared {
         for address in addresses {
             match dial(&address, self.tls.as_deref(), limit).await {
                 Ok(stream) => return Ok((address, stream)),
-                Err(error) => failed = failed.or(Some(error)),
+                // Where the attempt got furthest is where the cause is.
+                Err(error) if failed.is_none() || matches!(error, DialError::Tls { .. }) => {
+                    failed = Some(error);
+                }
+                Err(_) => {}
             }
         }
         Err(failed.unwrap_or(DialError::Nowhere))
@@ -343,7 +347,8 @@ impl Shared {
 
     pub(super) fn unreachable(&self, reason: &impl ToString) -> Failure {
         let Upstream { origin, .. } = &self.settings;
-        let by = if origin.is_empty() { String::new() } else { format!(" ({origin})") };
+        let nobody = origin.is_empty() || origin == "default";
+        let by = if nobody { String::new() } else { format!(" ({origin})") };
         let upstream = format!("{}{by}", self.settings.address());
         Failure::Unreachable { upstream, reason: reason.to_string() }
     }
