@@ -2,6 +2,7 @@
 
 use super::commands::selector;
 use super::nearest::nearest;
+pub(super) use super::part::Part;
 use super::tables::{Fault, TableField};
 use super::units::{boolean, duration, show_duration, show_size, size};
 use super::words::{Words, either};
@@ -70,23 +71,6 @@ pub(super) enum Field {
 pub(super) enum Bare {
     Seconds,
     Refused,
-}
-
-/// The settings that together name the upstream and who we are to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Uri,
-    Host,
-    Port,
-    Username,
-    Password,
-    Database,
-    Tls,
-    CertReqs,
-    CaCerts,
-    Certfile,
-    Keyfile,
-    ServerName,
 }
 
 impl Field {
@@ -233,7 +217,7 @@ impl Field {
     /// What a value must be, for messages and the reference.
     pub(super) fn expects(self) -> String {
         match self {
-            Self::Bool(_) | Self::Upstream(Part::Tls) => "true or false".into(),
+            Self::Bool(_) => "true or false".into(),
             Self::Number(_, least, most) => between(least, most, u32::MAX),
             Self::Count(_, least, most) => between(least, most, usize::MAX),
             Self::Long(_, least, most) => between(least, most, u64::MAX),
@@ -250,7 +234,7 @@ impl Field {
             Self::Interval(_) => "a duration such as \"30s\", or seconds; 0 for never".into(),
             Self::Seconds(_) => "seconds or a duration such as \"5m\"; 0 for never".into(),
             Self::Path(_) | Self::PathOrNone(_) => "a path".into(),
-            Self::Text(..) | Self::Upstream(Part::Host | Part::Username | Part::Password) => "a text".into(),
+            Self::Text(..) => "a text".into(),
             Self::List(_) => "a list of texts".into(),
             Self::Globs(_) => "a list of patterns".into(),
             Self::Patterns(_) => "a list of patterns such as \"api:* max_age=30s\"".into(),
@@ -261,14 +245,7 @@ impl Field {
             Self::Output(_) => "a text such as \"normal 0 0 0 pubsub 32mb 8mb 60\"".into(),
             Self::CachePolicy(_) => "allkeys-lru or allkeys-lfu".into(),
             Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
-            Self::Upstream(Part::Uri) => {
-                "redis[s]://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
-            }
-            Self::Upstream(Part::Port) => between(1, u16::MAX, u16::MAX - 1),
-            Self::Upstream(Part::Database) => "a number from 0".into(),
-            Self::Upstream(Part::CertReqs) => "required, optional or none".into(),
-            Self::Upstream(Part::CaCerts | Part::Certfile | Part::Keyfile) => "a path".into(),
-            Self::Upstream(Part::ServerName) => "a host name or an address".into(),
+            Self::Upstream(part) => part.expects().into(),
         }
     }
 }
