@@ -23,6 +23,9 @@ const NOT_HERE: &str = "ERR users are Nearside's own here (`users` in its config
 pub(super) const NOT_IN_MULTI: &str =
     "ERR users are Nearside's own here (`users` in its configuration): not inside a transaction";
 
+pub(super) const NOT_IN_PIECES: &str = "ERR users are Nearside's own here (`users` in its configuration): \
+    not in a request of this size (limits.large)";
+
 /// Whether `command` is about users.
 pub(super) fn is_about_users(command: &Command) -> bool {
     match command.route {

@@ -14,6 +14,7 @@ use crate::session::local;
 use crate::session::monitor;
 use crate::session::path::{Verdict, is_attack};
 use crate::session::state::{Expect, Replies as Silence, Turn};
+use crate::session::users;
 use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -268,6 +269,12 @@ impl Relay<'_> {
         if let Err(denied) = self.permit(command, &args) {
             // What follows of it cannot be skipped cheaply: the connection ends.
             self.expect.push_back(Expect::Ours(words(&denied.text(self.session.path.dialect()))));
+            self.closing = true;
+            return false;
+        }
+        if self.session.path.has_own_users() && command.is_some_and(users::is_about_users) {
+            // The upstream would take it for its own users.
+            self.expect.push_back(Expect::Ours(words(users::NOT_IN_PIECES)));
             self.closing = true;
             return false;
         }
