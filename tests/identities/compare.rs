@@ -96,6 +96,10 @@ const fn beyond(head: &'static str) -> Permitted {
     }
 }
 
+const fn wrong(head: &'static str) -> Permitted {
+    local(head, "-ERR ", "-NOPERM ", "there are fewer keys than it says, of which one may not be touched")
+}
+
 const UNKNOWN: &str = "what nobody here knows, a restricted user may not do";
 const OURS: &str = "users are Nearside's own, and are changed in its configuration";
 
@@ -107,6 +111,18 @@ const PERMITTED: &[Permitted] = &[
     local("ACL SETUSER", "+OK", "-ERR users are Nearside's own", OURS),
     local("AUTH", "", "-ERR users are Nearside's own", "not inside a transaction"),
     local("ACL", "", "-ERR users are Nearside's own", "not inside a transaction"),
+    Permitted {
+        mode: Some(Mode::Through),
+        head: "SELECT 0",
+        direct: "-NOPERM ",
+        ours: "+OK",
+        with: "",
+        reason: "it is where the client is already, and nobody is asked",
+    },
+    wrong("ZUNION 9"),
+    wrong("LMPOP 9"),
+    wrong("EVAL x 9"),
+    local("SORT", "+QUEUED", "-ERR ", "it is refused before it is queued"),
     beyond("EVAL"),
     beyond("FCALL"),
     beyond("FUNCTION"),

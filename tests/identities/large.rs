@@ -48,11 +48,7 @@ fn nobody_may_more_by_a_request_that_is_passed_on_in_pieces() {
                 let about = format!("{mode:?}, {user}, after {first}: {line}");
                 let Pair([_, mut ours]) = scene.pair();
                 assert_eq!(ours.ask_text(&["AUTH", user, "pw"]), "+OK\r\n");
-                ours.say(&[first]);
-                if first.starts_with("WATCH") {
-                    ours.reply();
-                }
-                ours.reply();
+                ours.ask(&first.split(' ').collect::<Vec<_>>());
                 // It may be closed before all of it is sent.
                 ours.send_if(&bytes(line));
                 let reply = ours.try_reply().unwrap_or_default();

@@ -20,12 +20,15 @@ fn rules(n: usize) -> String {
     format!("on >pw{n} ~u{n}:* &* +@all")
 }
 
-/// Connections to the server, but the one that asks.
+/// Connections to the server, but the one that asks, and those it has seen the end of.
 fn connections(admin: &mut Talk) -> usize {
-    ask(admin, "CLIENT LIST")
-        .lines()
-        .filter(|line| line.contains(" cmd=") && !line.contains("cmd=client|list"))
-        .count()
+    let list = ask(admin, "CLIENT LIST");
+    let is_open = |line: &str| line.contains(" cmd=") && !line.contains("cmd=client|list");
+    let is_closing = |line: &str| {
+        let flags = line.split(' ').find_map(|field| field.strip_prefix("flags="));
+        flags.is_some_and(|flags| flags.contains('A'))
+    };
+    list.lines().filter(|line| is_open(line) && !is_closing(line)).count()
 }
 
 /// Everybody logs in, works on its database, and stays connected; then some work on.

@@ -12,6 +12,8 @@ use crate::ways::{Step, WAYS, Way};
 
 /// Differences after which it is enough.
 const ENOUGH: usize = 25;
+/// Into so many parts the phrases are cut; each user asks one of them in each way. As many seeds are all.
+const PARTS: usize = 4;
 
 #[test]
 fn users_of_the_upstream_get_what_it_would_give_them() {
@@ -48,6 +50,11 @@ fn hold(mode: Mode) {
     }
 }
 
+/// One in [`PARTS`].
+fn every(phrases: Vec<Phrase>, part: usize) -> Vec<Phrase> {
+    phrases.into_iter().skip(part).step_by(PARTS).collect()
+}
+
 struct Held {
     differences: Vec<String>,
     asked: u64,
@@ -58,10 +65,11 @@ struct Held {
 
 impl Held {
     fn everybody(&mut self, scene: &mut Scene, users: impl Iterator<Item = Option<&'static str>>) {
-        for user in users {
-            for way in WAYS {
+        for (nth, user) in users.enumerate() {
+            for (at, way) in WAYS.iter().enumerate() {
                 let mut rng = Rng::with_seed(self.seed.wrapping_mul(31));
-                let (mut first, mut then) = (reads(), others());
+                let part = (nth + at + usize::try_from(self.seed).unwrap_or(0)) % PARTS;
+                let (mut first, mut then) = (every(reads(), part), every(others(), part));
                 rng.shuffle(&mut first);
                 if self.seed > 0 {
                     rng.shuffle(&mut then);

@@ -23,7 +23,7 @@ pub(crate) struct Scene {
     pub(crate) mode: Mode,
     pub(crate) proxy: Proxy,
     pub(crate) direct: Server,
-    pub(crate) behind: Server,
+    _behind: Server,
     /// Straight at each of the servers, as somebody who may do everything.
     admins: [Talk; 2],
 }
@@ -54,14 +54,7 @@ impl Scene {
             }
         }
         tune(&mut settings);
-        Self { mode, proxy: Proxy::start(settings), direct, behind, admins }
-    }
-
-    /// Does `line` at both servers.
-    pub(crate) fn both(&mut self, line: &str) {
-        let words: Vec<&str> = line.split(' ').collect();
-        let said = self.admins.each_mut().map(|admin| admin.ask_text(&words));
-        assert!(!said[0].starts_with('-') && said[0] == said[1], "{line}: {said:?}");
+        Self { mode, proxy: Proxy::start(settings), direct, _behind: behind, admins }
     }
 
     /// What `line` says straight at the server behind Nearside.
@@ -88,14 +81,6 @@ impl Scene {
         // Longer than anything here takes, and no wait for hours if a reply is missing.
         pair.0.iter().for_each(|talk| talk.set_patience(Duration::from_secs(8)));
         pair
-    }
-
-    /// How often the server behind Nearside has run `command`.
-    pub(crate) fn calls(&mut self, command: &str) -> u64 {
-        let stats = self.behind("INFO commandstats");
-        let head = format!("cmdstat_{}:calls=", command.to_lowercase());
-        let found = stats.lines().find_map(|line| line.strip_prefix(&head)?.split(',').next());
-        found.map_or(0, |calls| calls.parse().unwrap())
     }
 }
 
