@@ -158,6 +158,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         keeper,
         pool,
         gate: Arc::clone(&common.gate),
+        denials: Arc::clone(&common.stats.denials),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -166,6 +167,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         monitors: Feed::new(&common.monitors, index, config),
         info: Section(Rc::new(move || {
             section(&stats, &says, upstream.connections(), &upstream.lending)
+                + &stats.denials.section()
                 + &shares.section()
                 + &near.section()
         })),

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::common::Common;
 use super::rights::{Rights, Who};
+use crate::command::Command;
 use crate::config::Config;
+use crate::resp::rename::Names;
 
 /// Where a client comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub struct Gate {
     /// We have a password for the upstream, so that who comes without one must not use ours unasked.
     has_password: bool,
     /// Rights that somebody has had, so that all like him share them.
-    kept: Mutex<HashMap<String, Arc<Rights>>>,
+    kept: Mutex<HashMap<(String, usize), Arc<Rights>>>,
     nobody: Arc<Rights>,
     stranger: Arc<Rights>,
 }
@@ -47,8 +49,8 @@ impl Gate {
             protected: config.protected_mode,
             has_password: config.upstream.password.is_some(),
             kept: Mutex::default(),
-            nobody: Arc::new(Rights::new(Who::Nobody, &common)),
-            stranger: Arc::new(Rights::new(Who::Stranger, &common)),
+            nobody: Arc::new(Rights::new(Who::Nobody, 0, &common)),
+            stranger: Arc::new(Rights::new(Who::Stranger, 0, &common)),
             common,
         }
     }
@@ -56,21 +58,37 @@ impl Gate {
     /// The rights of a client that has just connected from `origin`, and would be `user` upstream.
     pub fn newcomer(&self, origin: &Origin, user: &str) -> Arc<Rights> {
         if !self.protected || origin.is_near() || !origin.names.is_empty() {
-            return self.admitted(user);
+            return self.admitted(origin, user);
         }
         Arc::clone(if self.has_password { &self.nobody } else { &self.stranger })
     }
 
-    /// The rights of a client that the upstream has let in as `user`.
-    pub fn admitted(&self, user: &str) -> Arc<Rights> {
+    /// The rights of a client from `origin` that the upstream has let in as `user`.
+    pub fn admitted(&self, origin: &Origin, user: &str) -> Arc<Rights> {
+        self.kept(origin, user, || Who::Upstream(user.to_owned()))
+    }
+
+    /// What clients call commands; `None`: what Redis calls them.
+    pub fn renames(&self) -> Option<&Arc<Names>> {
+        self.common.rules.renames()
+    }
+
+    /// The commands that are refused to everybody, whatever their arguments.
+    pub fn blocked(&self) -> impl Iterator<Item = &'static Command> + '_ {
+        self.common.rules.blocked()
+    }
+
+    fn kept(&self, origin: &Origin, name: &str, who: impl FnOnce() -> Who) -> Arc<Rights> {
+        let listener = if self.common.rules.tell_listeners_apart() { origin.listener } else { 0 };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rights) = kept.get(user) {
+        let key = (name.to_owned(), listener);
+        if let Some(rights) = kept.get(&key) {
             return Arc::clone(rights);
         }
         // Whom nobody uses any more need not be kept.
         kept.retain(|_, rights| Arc::strong_count(rights) > 1);
-        let rights = Arc::new(Rights::new(Who::Upstream(user.to_owned()), &self.common));
-        kept.insert(user.to_owned(), Arc::clone(&rights));
+        let rights = Arc::new(Rights::new(who(), listener, &self.common));
+        kept.insert(key, Arc::clone(&rights));
         rights
     }
 }
@@ -135,7 +153,7 @@ mod tests {
         assert_eq!(check(&rights, "HELLO 3"), Err(Denied::HelloOfNobody));
         assert_eq!(check(&rights, "AUTH pw"), Ok(()));
         assert_eq!(check(&gate.newcomer(&origin("127.0.0.1"), "default"), "GET k"), Ok(()));
-        assert_eq!(check(&gate.admitted("app"), "GET k"), Ok(()));
+        assert_eq!(check(&gate.admitted(&origin("10.0.0.7"), "app"), "GET k"), Ok(()));
         let certified = Origin { names: vec!["app".into()], ..origin("10.0.0.7") };
         assert_eq!(check(&gate.newcomer(&certified, "default"), "GET k"), Ok(()));
     }

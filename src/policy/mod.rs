@@ -8,11 +8,13 @@ mod denied;
 mod gate;
 mod glob;
 mod rights;
+mod rules;
 
 pub use denied::Denied;
 pub use gate::{Gate, Origin};
 pub use glob::matches;
 pub use rights::{Rights, Who};
+pub use rules::{Seen, unknown_command};
 
 /// Proof that a command was permitted; only [`Rights::check`] makes one.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::common::Common;
-use super::{Denied, Permit};
+use super::rules::Mine;
+use super::{Denied, Permit, Seen};
 use crate::command::{Command, Local, Route, all, number};
 use crate::resp::request::Args;
 
@@ -13,6 +14,8 @@ use crate::resp::request::Args;
 pub struct Rights {
     who: Who,
     common: Arc<Common>,
+    /// Which rules concern it.
+    mine: Mine,
     /// By a command's number: it may run, whatever its arguments.
     free: Box<[bool]>,
     /// The same, for a command that is not known here.
@@ -31,11 +34,13 @@ pub enum Who {
 }
 
 impl Rights {
-    pub(super) fn new(who: Who, common: &Arc<Common>) -> Self {
+    /// Those of `who` on a listener.
+    pub(super) fn new(who: Who, listener: usize, common: &Arc<Common>) -> Self {
         let admitted = matches!(who, Who::Upstream(_));
-        let free = all().map(|command| admitted && common.is_free(Some(command))).collect();
-        let unknown_free = admitted && common.is_free(None);
-        Self { who, common: Arc::clone(common), free, unknown_free }
+        let mine = common.rules.of(who.name(), listener);
+        let free = all().map(|command| admitted && common.is_free(&mine, Some(command))).collect();
+        let unknown_free = admitted && common.is_free(&mine, None);
+        Self { who, common: Arc::clone(common), mine, free, unknown_free }
     }
 
     /// Whether `args`, whose row is `command` (`None`: unknown), is permitted.
@@ -45,7 +50,22 @@ impl Rights {
             Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
             None => self.unknown_free,
         };
-        if free { Ok(Permit(())) } else { self.look(command, args) }
+        if free { Ok(Permit(())) } else { self.look(command, args, Seen::Whole) }
+    }
+
+    /// The same for a request that is passed on in pieces, of which `args` is there. What a rule, or the
+    /// client's own rights, look at must be among it: nothing that follows is looked at.
+    pub fn check_so_far(
+        &self,
+        command: Option<&'static Command>,
+        args: &Args<'_>,
+        (count, arriving): (usize, usize),
+    ) -> Result<Permit, Denied> {
+        let free = match command {
+            Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
+            None => self.unknown_free,
+        };
+        if free { Ok(Permit(())) } else { self.look(command, args, Seen::Partly { count, arriving }) }
     }
 
     /// Who has them.
@@ -58,12 +78,13 @@ impl Rights {
         matches!(self.who, Who::Nobody | Who::Stranger)
     }
 
-    fn look(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<Permit, Denied> {
+    fn look(&self, command: Option<&'static Command>, args: &Args<'_>, seen: Seen) -> Result<Permit, Denied> {
         self.common.check_enabled()?;
+        self.common.rules.check_name(command, args)?;
         if self.must_authenticate() {
             self.check_admission(command, args)?;
         }
-        self.common.check(command, args)?;
+        self.common.check(&self.mine, command, args, seen)?;
         Ok(Permit(()))
     }
 
@@ -81,6 +102,16 @@ impl Rights {
             Route::Session(Local::Hello) if args.len() > 1 && !matches!(args.get(1), b"2" | b"3") => Ok(()),
             Route::Session(Local::Hello) if self.who == Who::Nobody => Err(Denied::HelloOfNobody),
             _ => Err(denied),
+        }
+    }
+}
+
+impl Who {
+    /// The user's name; empty for who is none yet.
+    fn name(&self) -> &str {
+        match self {
+            Self::Nobody | Self::Stranger => "",
+            Self::Upstream(name) => name,
         }
     }
 }

@@ -156,7 +156,7 @@ impl Path {
     /// From now on the client acts as `credential`.
     pub(super) fn become_user(&mut self, credential: Credential) {
         credential.user().clone_into(&mut self.client.card.names().user);
-        self.rights = self.worker.gate.admitted(credential.user());
+        self.rights = self.worker.gate.admitted(&self.origin, credential.user());
         self.credential = Rc::new(credential);
         self.client.act_as(Rc::clone(&self.credential));
         self.leave_lane();
@@ -190,7 +190,7 @@ impl Path {
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
         let verdict = match self.rights.check(command, args) {
-            Err(denied) => self.here(|_, out| reply::error(denied.to_string(), out)),
+            Err(denied) => self.refuse(&denied),
             Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
             Ok(permit) => self.route_any(command, args, permit),
         };

@@ -1,6 +1,8 @@
 //! What operators see: the log, and counters. No globals: `main` installs what [`log::subscriber`] makes.
 
+mod denials;
 pub mod log;
 mod stats;
 
+pub use denials::Denials;
 pub use stats::{Connections, Lending, Stats, section};

@@ -1,8 +1,11 @@
 //! Counters of one proxy, and how `INFO` shows them.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
+
+use super::Denials;
 
 /// Counted by all workers of one proxy.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub struct Stats {
     pub rejected: AtomicU64,
     /// Clients connected now, per worker.
     pub clients: Vec<AtomicUsize>,
+    /// Requests that were refused.
+    pub denials: Arc<Denials>,
 }
 
 impl Stats {
@@ -25,6 +30,7 @@ impl Stats {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            denials: Arc::default(),
         }
     }
 

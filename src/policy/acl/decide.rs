@@ -46,7 +46,9 @@ impl User {
 
     /// Whether [`Self::decide`] says yes to `command` whatever its arguments.
     pub fn may_freely(&self, command: Option<&'static Command>) -> bool {
-        let Some(command) = command else { return self.selectors().any(|selector| selector.all_keys && selector.runs_unknown()) };
+        let Some(command) = command else {
+            return self.selectors().any(|selector| selector.all_keys && selector.runs_unknown());
+        };
         let by_pattern = matches!(command.keys, Keys::Sort);
         needs_no_auth(command)
             || self.selectors().any(|selector| {

@@ -42,6 +42,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         pool,
         feeds,
         gate: Arc::new(Gate::new(&config)),
+        denials: Arc::default(),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
