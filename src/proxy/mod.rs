@@ -234,14 +234,12 @@ fn start_workers(
     near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
+    let stats = Stats::new(config.workers);
+    let shared = Shared::new(config.upstream.clone(), config.limits.clone(), config.pubsub_dedicated);
     let common = Common {
         config: Arc::clone(config),
-        shared: Arc::new(Shared::new(
-            config.upstream.clone(),
-            config.limits.clone(),
-            config.pubsub_dedicated,
-        )),
-        stats: Arc::new(Stats::new(config.workers)),
+        shared: Arc::new(shared.with_longest_reply(config.rules.max_reply, &stats.denials)),
+        stats: Arc::new(stats),
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
         near,

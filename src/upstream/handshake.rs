@@ -4,16 +4,18 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use redis_protocol::resp3::decode::complete::decode;
-use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
+use redis_protocol::resp3::types::OwnedFrame;
 
+use super::habits::{Habits, server_timeout};
+use super::outgoing::Outgoing;
 use super::{ClientLine, Credential, Failure};
 use crate::config::Secret;
-use crate::net::{Peer, ReadHalf, Stream, WriteHalf};
+use crate::net::{Peer, ReadHalf, Stream};
 use crate::resp::Proto;
+use crate::resp::rename::Names;
 use crate::resp::request::encode;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 
@@ -43,15 +45,6 @@ pub enum Tracking {
     On,
     /// It cannot be, in the server's words or ours.
     Impossible(String),
-}
-
-/// What a server does to all its connections alike.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Habits {
-    /// It closes connections idle for longer (`CONFIG GET timeout`); `None` never, or unknown.
-    pub timeout: Option<Duration>,
-    /// How it prints a client in `CLIENT LIST`.
-    pub line: ClientLine,
 }
 
 impl ServerInfo {
@@ -122,13 +115,15 @@ pub(super) struct Greeting<'a> {
     pub(super) asks: bool,
     /// Whether it is to be told of changes to what it reads.
     pub(super) track: bool,
+    /// What it calls commands.
+    pub(super) names: Option<&'a Arc<Names>>,
 }
 
 /// A connection that has been greeted and is ready for commands.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) read: ReadHalf,
-    pub(super) write: WriteHalf,
+    pub(super) write: Outgoing,
     /// The protocol the server agreed to: RESP2 if it knows no other, or wants a password first.
     pub(super) proto: Proto,
     pub(super) info: Rc<ServerInfo>,
@@ -140,6 +135,7 @@ pub(super) struct Link {
 pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u64) -> Result<Link, Failure> {
     let peer = stream.peer();
     let (read, write) = stream.split();
+    let write = Outgoing::new(write, greeting.names);
     let mut talk = Talk { read, write, buf: BytesMut::new() };
     let mut words = hello(greeting.proto, greeting.credential);
     let db = greeting.db.to_string();
@@ -250,7 +246,7 @@ fn hello(proto: Proto, credential: &Credential) -> Vec<u8> {
 /// A conversation of one question and one answer at a time.
 struct Talk {
     read: ReadHalf,
-    write: WriteHalf,
+    write: Outgoing,
     buf: BytesMut,
 }
 
@@ -300,17 +296,6 @@ fn string(frame: &[u8]) -> Option<Bytes> {
     }
 }
 
-/// Seconds of idleness after which the server hangs up, from the reply to `CONFIG GET timeout`.
-fn server_timeout(reply: &[u8]) -> Option<Duration> {
-    let value = match decode(reply).ok()??.0 {
-        OwnedFrame::Map { data, .. } => data.into_values().next()?,
-        OwnedFrame::Array { data, .. } => data.into_iter().nth(1)?,
-        _ => return None,
-    };
-    let seconds = value.as_str()?.parse().ok()?;
-    (seconds > 0).then(|| Duration::from_secs(seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,15 +320,5 @@ mod tests {
         assert_eq!(of(b"%2\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:17\r\n"), 17);
         assert_eq!(of(b"*4\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:5\r\n"), 5);
         assert_eq!(of(b"-NOAUTH first\r\n"), 0);
-    }
-
-    #[test]
-    fn the_servers_own_timeout_is_understood_in_both_protocols() {
-        let seconds = |n| Some(Duration::from_secs(n));
-        assert_eq!(server_timeout(b"%1\r\n$7\r\ntimeout\r\n$1\r\n2\r\n"), seconds(2));
-        assert_eq!(server_timeout(b"*2\r\n$7\r\ntimeout\r\n$3\r\n300\r\n"), seconds(300));
-        assert_eq!(server_timeout(b"%1\r\n$7\r\ntimeout\r\n$1\r\n0\r\n"), None);
-        assert_eq!(server_timeout(b"-NOPERM no\r\n"), None);
-        assert_eq!(server_timeout(b"%0\r\n"), None);
     }
 }

@@ -13,8 +13,9 @@ use tokio::task::coop::unconstrained;
 
 use super::fate::Fate;
 use super::handshake::{Link, ServerInfo, error_text, hear, lost};
+use super::outgoing::Outgoing;
 use super::{Class, Credential, Failure, Permit, Shared};
-use crate::net::{ReadHalf, WriteHalf};
+use crate::net::ReadHalf;
 use crate::resp::Proto;
 use crate::resp::request::encode;
 
@@ -34,7 +35,7 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Lease {
     read: ReadHalf,
-    write: WriteHalf,
+    write: Outgoing,
     permit: Permit,
     fate: Fate,
     pub(super) generation: u64,

@@ -9,14 +9,16 @@ use bytes::BytesMut;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Budget, Class, Permit};
-use super::handshake::{Greeting, Habits, Link, greet};
+use super::habits::Habits;
+use super::handshake::{Greeting, Link, greet};
 use super::large::Large;
 use super::{Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
+use crate::resp::rename::Names;
 use crate::resp::request::{Args, encode};
-use crate::telemetry::{Connections, Lending};
+use crate::telemetry::{Connections, Denials, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
 const LARGE_STARTS: usize = 2;
@@ -32,6 +34,11 @@ const PROBE: Duration = Duration::from_secs(1);
 pub struct Shared {
     pub(super) settings: Upstream,
     pub(super) limits: Limits,
+    /// What the upstream calls commands; `None`: what Redis calls them.
+    names: Option<Arc<Names>>,
+    /// Longest reply for a client, bytes.
+    longest: usize,
+    denials: Arc<Denials>,
     budget: Budget,
     large: Large,
     /// Large replies that may be starting at once.
@@ -59,6 +66,9 @@ impl Shared {
     pub fn new(settings: Upstream, limits: Limits, dedicated: usize) -> Self {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
+            names: Names::outward(&settings.rename).map(Arc::new),
+            longest: usize::MAX,
+            denials: Arc::default(),
             large: Large::new(limits.large_memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             dedicated: Arc::new(Semaphore::new(dedicated)),
@@ -73,6 +83,27 @@ impl Shared {
             lending: Lending::default(),
             habits: Mutex::default(),
         }
+    }
+
+    /// Replies of more than `longest` bytes are kept from clients (0: none is), and counted.
+    pub fn with_longest_reply(self, longest: u64, denials: &Arc<Denials>) -> Self {
+        let longest = if longest == 0 { usize::MAX } else { usize::try_from(longest).unwrap_or(usize::MAX) };
+        Self { longest, denials: Arc::clone(denials), ..self }
+    }
+
+    /// Whether a reply of `len` bytes that starts with `first` is kept from clients. Short replies say what
+    /// became of a request, and never are.
+    #[inline]
+    pub fn is_too_long(&self, first: Option<&u8>, len: usize) -> bool {
+        len > self.longest && !matches!(first, Some(b'+' | b'-' | b':' | b'_' | b'#'))
+    }
+
+    /// Such a reply has come.
+    #[cold]
+    pub fn too_long(&self) -> Failure {
+        self.denials.count("rules.max_reply");
+        tracing::info!(target: "audit", rule = "rules.max_reply", "reply withheld");
+        Failure::TooLong { limit: self.longest }
     }
 
     /// The credential of clients that bring none of their own.
@@ -213,7 +244,16 @@ impl Shared {
             let base = self.credential();
             let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let asks = *credential == base || known.is_none();
-            let greeting = Greeting { proto, db, credential, base: &base, known, asks, track };
+            let greeting = Greeting {
+                proto,
+                db,
+                credential,
+                base: &base,
+                known,
+                asks,
+                track,
+                names: self.names.as_ref(),
+            };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,

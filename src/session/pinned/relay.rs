@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -101,7 +102,6 @@ impl<'a> Relay<'a> {
         Self {
             underway,
             signal: None,
-            session,
             client,
             lease: Some(lease),
             expect: again.iter().map(|_| Expect::Reply).collect(),
@@ -109,7 +109,7 @@ impl<'a> Relay<'a> {
             to_upstream: again.map_or_else(BytesMut::new, BytesMut::from),
             from_upstream: BytesMut::new(),
             turn,
-            replies: Replies::default(),
+            replies: Replies::new(Arc::clone(&session.path.worker.shared)),
             held: Held::default(),
             look_again: None,
             looks: 0,
@@ -122,6 +122,7 @@ impl<'a> Relay<'a> {
             closing: false,
             taken: 0,
             progress: Instant::now(),
+            session,
         }
     }
 
@@ -305,7 +306,7 @@ impl<'a> Relay<'a> {
                 front: self.expect.front(),
             };
             let fed = self.replies.feed(&bytes[at..], reading, &self.client);
-            let (n, frame) = fed.map_err(|e| Stop::Upstream(e.to_string()))?;
+            let (n, frame) = fed.map_err(Stop::Upstream)?;
             at += n;
             if let Some(frame) = frame {
                 self.ended(frame);
