@@ -1,5 +1,7 @@
 //! Why a request is refused.
 
+use super::acl::{Dialect, Refusal, refusal_text};
+
 /// Why a command is refused, in words for the client: Redis's own where Redis has any.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
@@ -26,6 +28,14 @@ pub enum Denied {
     /// The wrong number of arguments, which Redis looks at before it looks at rights.
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(String),
+    /// The client's user has no right to it.
+    #[error("{}", refusal_text(.refusal, .user, Dialect::Newer))]
+    Acl {
+        /// The user.
+        user: String,
+        /// What it lacks.
+        refusal: Refusal,
+    },
     /// Publish and subscribe are switched off.
     #[error("ERR {0} is refused: publish/subscribe is off (REDIS_PUBSUB_ENABLED=false)")]
     Pubsub(&'static str),
@@ -50,9 +60,10 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// The words for the client, as they go on the wire.
-    pub fn words(&self) -> Vec<u8> {
+    /// The words for the client, as they go on the wire, and as this kind of server would put them.
+    pub fn text(&self, dialect: Dialect) -> Vec<u8> {
         match self {
+            Self::Acl { user, refusal } => refusal_text(refusal, user, dialect).into_bytes(),
             Self::Unknown(words) => words.clone(),
             other => other.to_string().into_bytes(),
         }

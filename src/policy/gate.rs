@@ -1,14 +1,37 @@
 //! The rules in force, and who has which rights under them.
 
 use core::net::IpAddr;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::acl::{RuleError, User};
 use super::common::Common;
+use super::matches;
 use super::rights::{Rights, Who};
 use crate::command::Command;
-use crate::config::Config;
+use crate::config::{CertificateUser, Config};
 use crate::resp::rename::Names;
+
+/// A user whose rights cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("users: {name}: {source}")]
+pub struct UserError {
+    name: String,
+    source: RuleError,
+}
+
+/// What comes of a name and a password.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// The client has these rights from now on.
+    Granted(Arc<Rights>),
+    /// They are wrong, or the user is off.
+    Wrong,
+    /// No user was named, and the default one has no password to compare with.
+    Open,
+    /// The user needs no password, and the client is not on this machine.
+    Stranger,
+}
 
 /// Where a client comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +58,9 @@ pub struct Gate {
     protected: bool,
     /// We have a password for the upstream, so that who comes without one must not use ours unasked.
     has_password: bool,
+    /// Nearside's own users; empty: clients are the upstream's.
+    users: BTreeMap<String, Arc<User>>,
+    certificates: Vec<CertificateUser>,
     /// Rights that somebody has had, so that all like him share them.
     kept: Mutex<HashMap<(String, usize), Arc<Rights>>>,
     nobody: Arc<Rights>,
@@ -43,29 +69,53 @@ pub struct Gate {
 
 impl Gate {
     /// The rules that `config` asks for.
-    pub fn new(config: &Config) -> Self {
+    ///
+    /// # Errors
+    /// What Redis would say of the first user whose rights it could not read.
+    pub fn new(config: &Config) -> Result<Self, UserError> {
         let common = Arc::new(Common::new(config));
-        Self {
+        let mut users = BTreeMap::new();
+        for user in &config.users {
+            let read = User::parse(&user.name, user.acl.expose());
+            let read = read.map_err(|source| UserError { name: user.name.clone(), source })?;
+            users.insert(user.name.clone(), Arc::new(read));
+        }
+        Ok(Self {
             protected: config.protected_mode,
             has_password: config.upstream.password.is_some(),
+            users,
+            certificates: config.tls.users.clone(),
             kept: Mutex::default(),
             nobody: Arc::new(Rights::new(Who::Nobody, 0, &common)),
             stranger: Arc::new(Rights::new(Who::Stranger, 0, &common)),
             common,
-        }
+        })
+    }
+
+    /// Whether users are Nearside's own.
+    pub fn has_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// Nearside's own users, by name.
+    pub fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.values().map(|user| &**user)
+    }
+
+    /// Nearside's own user of that name.
+    pub fn user(&self, name: &[u8]) -> Option<&User> {
+        self.users.get(std::str::from_utf8(name).ok()?).map(|user| &**user)
     }
 
     /// The rights of a client that has just connected from `origin`, and would be `user` upstream.
     pub fn newcomer(&self, origin: &Origin, user: &str) -> Arc<Rights> {
-        if !self.protected || origin.is_near() || !origin.names.is_empty() {
+        if self.has_users() {
+            return self.certified(origin).unwrap_or_else(|| Arc::clone(&self.nobody));
+        }
+        if !self.is_strange(origin) {
             return self.admitted(origin, user);
         }
         Arc::clone(if self.has_password { &self.nobody } else { &self.stranger })
-    }
-
-    /// The rights of a client from `origin` that the upstream has let in as `user`.
-    pub fn admitted(&self, origin: &Origin, user: &str) -> Arc<Rights> {
-        self.kept(origin, user, || Who::Upstream(user.to_owned()))
     }
 
     /// What clients call commands; `None`: what Redis calls them.
@@ -78,14 +128,65 @@ impl Gate {
         self.common.rules.blocked()
     }
 
+    /// The rights of a client from `origin` that the upstream has let in as `user`.
+    pub fn admitted(&self, origin: &Origin, user: &str) -> Arc<Rights> {
+        self.kept(origin, user, || Who::Upstream(user.to_owned()))
+    }
+
+    /// Who a client is that says it is `user`, of Nearside's own (`None`: the default one), and gives
+    /// `password`.
+    pub fn login(&self, origin: &Origin, user: Option<&[u8]>, password: &[u8]) -> Login {
+        let name = std::str::from_utf8(user.unwrap_or(b"default")).ok();
+        let Some(found) = name.and_then(|name| self.users.get(name)) else {
+            // Takes as long as it would for a user there is.
+            self.users.values().next().map(|any| any.check_password(password));
+            return Login::Wrong;
+        };
+        if user.is_none() && found.is_on() && !found.needs_password() {
+            return Login::Open;
+        }
+        if !found.check_password(password) {
+            return Login::Wrong;
+        }
+        if !found.needs_password() && self.is_strange(origin) {
+            return Login::Stranger;
+        }
+        Login::Granted(self.local(origin, found))
+    }
+
+    /// Whom nobody knows to be on this machine or to have shown who he is, where that matters.
+    fn is_strange(&self, origin: &Origin) -> bool {
+        self.protected && !origin.is_near() && origin.names.is_empty()
+    }
+
+    /// The rights of who need not say more: by a certificate, or because the default user is open.
+    fn certified(&self, origin: &Origin) -> Option<Arc<Rights>> {
+        let fits = |rule: &&CertificateUser| {
+            origin.names.iter().any(|name| matches(rule.cert.as_bytes(), name.as_bytes()))
+        };
+        if let Some(rule) = self.certificates.iter().find(fits) {
+            return self
+                .users
+                .get(&rule.user)
+                .filter(|user| user.is_on())
+                .map(|user| self.local(origin, user));
+        }
+        let default = self.users.get("default").filter(|user| user.is_on() && !user.needs_password())?;
+        (!self.is_strange(origin)).then(|| self.local(origin, default))
+    }
+
+    fn local(&self, origin: &Origin, user: &Arc<User>) -> Arc<Rights> {
+        self.kept(origin, user.name(), || Who::Local(Arc::clone(user)))
+    }
+
     fn kept(&self, origin: &Origin, name: &str, who: impl FnOnce() -> Who) -> Arc<Rights> {
         let listener = if self.common.rules.tell_listeners_apart() { origin.listener } else { 0 };
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.to_owned(), listener);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rights) = kept.get(&key) {
             return Arc::clone(rights);
         }
-        // Whom nobody uses any more need not be kept.
+        // Those of users that nobody is any more need not be kept.
         kept.retain(|_, rights| Arc::strong_count(rights) > 1);
         let rights = Arc::new(Rights::new(who(), listener, &self.common));
         kept.insert(key, Arc::clone(&rights));
@@ -117,7 +218,7 @@ mod tests {
     fn gate(change: impl FnOnce(&mut Config)) -> Gate {
         let mut config = Config::default();
         change(&mut config);
-        Gate::new(&config)
+        Gate::new(&config).unwrap()
     }
 
     #[test]

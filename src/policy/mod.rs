@@ -11,7 +11,7 @@ mod rights;
 mod rules;
 
 pub use denied::Denied;
-pub use gate::{Gate, Origin};
+pub use gate::{Gate, Login, Origin, UserError};
 pub use glob::matches;
 pub use rights::{Rights, Who};
 pub use rules::{Seen, unknown_command};

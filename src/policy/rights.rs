@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::acl::{Refusal, User};
 use super::common::Common;
-use super::rules::Mine;
+use super::rules::{Mine, Rules, may_touch_any_key};
 use super::{Denied, Permit, Seen};
 use crate::command::{Command, Local, Route, all, number};
 use crate::resp::request::Args;
@@ -23,7 +24,7 @@ pub struct Rights {
 }
 
 /// Who a client is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Who {
     /// It has not said yet, and must.
     Nobody,
@@ -31,16 +32,18 @@ pub enum Who {
     Stranger,
     /// A user of the upstream, which knows what that user may do.
     Upstream(String),
+    /// One of Nearside's own.
+    Local(Arc<User>),
 }
 
 impl Rights {
     /// Those of `who` on a listener.
     pub(super) fn new(who: Who, listener: usize, common: &Arc<Common>) -> Self {
-        let admitted = matches!(who, Who::Upstream(_));
         let mine = common.rules.of(who.name(), listener);
-        let free = all().map(|command| admitted && common.is_free(&mine, Some(command))).collect();
-        let unknown_free = admitted && common.is_free(&mine, None);
-        Self { who, common: Arc::clone(common), mine, free, unknown_free }
+        let is_free = |command| common.is_free(&mine, command) && who.is_free(command);
+        let free = all().map(|command| is_free(Some(command))).collect();
+        let unknown_free = is_free(None);
+        Self { common: Arc::clone(common), who, mine, free, unknown_free }
     }
 
     /// Whether `args`, whose row is `command` (`None`: unknown), is permitted.
@@ -53,24 +56,34 @@ impl Rights {
         if free { Ok(Permit(())) } else { self.look(command, args, Seen::Whole) }
     }
 
-    /// The same for a request that is passed on in pieces, of which `args` is there. What a rule, or the
-    /// client's own rights, look at must be among it: nothing that follows is looked at.
+    /// The same for a request that is passed on in pieces, of which `args` is there: what it `announced` is
+    /// how many arguments it will have, and how long the one is that is arriving. All that is looked at must
+    /// be among what is there, for nothing that follows is looked at.
     pub fn check_so_far(
         &self,
         command: Option<&'static Command>,
         args: &Args<'_>,
-        (count, arriving): (usize, usize),
+        announced: (usize, usize),
     ) -> Result<Permit, Denied> {
         let free = match command {
             Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
             None => self.unknown_free,
         };
+        let (count, arriving) = announced;
         if free { Ok(Permit(())) } else { self.look(command, args, Seen::Partly { count, arriving }) }
     }
 
     /// Who has them.
     pub fn who(&self) -> &Who {
         &self.who
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        match &self.who {
+            Who::Nobody | Who::Stranger => "default",
+            known => known.name(),
+        }
     }
 
     /// Whether the client has to authenticate before anything else.
@@ -84,13 +97,25 @@ impl Rights {
         if self.must_authenticate() {
             self.check_admission(command, args)?;
         }
+        if let Who::Local(user) = &self.who
+            && let Err(refusal) = user.decide(command, args)
+        {
+            return Err(refused(refusal, user, command, args));
+        }
+        if let (Who::Local(user), Some(command)) = (&self.who, command) {
+            if may_touch_any_key(command) && !user.runs_on_all_keys(command) {
+                return Err(Rules::beyond_keys(user.name(), command, args));
+            }
+            Rules::check_keys_seen("users", command, args, seen)?;
+        }
         self.common.check(&self.mine, command, args, seen)?;
         Ok(Permit(()))
     }
 
     /// What somebody may send who has not said yet who he is.
     fn check_admission(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Denied> {
-        let denied = if self.who == Who::Stranger { Denied::Protected } else { Denied::Nobody };
+        let is_stranger = matches!(self.who, Who::Stranger);
+        let denied = if is_stranger { Denied::Protected } else { Denied::Nobody };
         let Some(command) = command else { return Err(denied) };
         if !command.arity_ok(args.len()) {
             return Err(Denied::Arity(command.name.to_lowercase()));
@@ -100,7 +125,7 @@ impl Rights {
             Route::Session(Local::Hello) if (2..args.len()).any(|at| args.is(at, "AUTH")) => Ok(()),
             // What is wrong with its version is said first.
             Route::Session(Local::Hello) if args.len() > 1 && !matches!(args.get(1), b"2" | b"3") => Ok(()),
-            Route::Session(Local::Hello) if self.who == Who::Nobody => Err(Denied::HelloOfNobody),
+            Route::Session(Local::Hello) if !is_stranger => Err(Denied::HelloOfNobody),
             _ => Err(denied),
         }
     }
@@ -112,6 +137,27 @@ impl Who {
         match self {
             Self::Nobody | Self::Stranger => "",
             Self::Upstream(name) => name,
+            Self::Local(user) => user.name(),
         }
+    }
+
+    /// Whether it may run `command` whatever the arguments.
+    fn is_free(&self, command: Option<&'static Command>) -> bool {
+        match self {
+            Self::Nobody | Self::Stranger => false,
+            Self::Upstream(_) => true,
+            Self::Local(user) => {
+                let beyond = |c: &'static Command| may_touch_any_key(c) && !user.runs_on_all_keys(c);
+                user.may_freely(command) && !command.is_some_and(beyond)
+            }
+        }
+    }
+}
+
+/// Redis looks at the number of arguments before it looks at rights.
+fn refused(refusal: Refusal, user: &User, command: Option<&Command>, args: &Args<'_>) -> Denied {
+    match command {
+        Some(command) if !command.arity_ok(args.len()) => Denied::Arity(command.name.to_ascii_lowercase()),
+        _ => Denied::Acl { user: user.name().to_owned(), refusal },
     }
 }

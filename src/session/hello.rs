@@ -53,7 +53,14 @@ pub(super) fn parse(args: &Args<'_>) -> Result<Hello, String> {
 }
 
 /// The answer to `hello`, if it can be given here; `None`: the upstream has to be asked.
-pub(super) fn answer(path: &mut Path, hello: Hello) -> Option<Vec<u8>> {
+pub(super) fn answer(path: &mut Path, mut hello: Hello) -> Option<Vec<u8>> {
+    if path.has_own_users()
+        && let Err(text) = path.hello_auth(&mut hello)
+    {
+        let mut out = Vec::new();
+        reply::error(text, &mut out);
+        return Some(out);
+    }
     if hello.credential.is_some() {
         return None;
     }

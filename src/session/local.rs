@@ -14,6 +14,9 @@ pub(super) const OK: &[u8] = b"+OK\r\n";
 /// The answer to a session command, if it can be given here. `None`: the upstream has to be asked,
 /// because it must verify something, or because the command is wrong in a way it words best.
 pub(super) fn answer(path: &mut Path, which: Local, args: &Args<'_>) -> Option<Vec<u8>> {
+    if which == Local::Auth && path.has_own_users() {
+        return Some(path.auth(args));
+    }
     if path.must_authenticate() && which != Local::Hello && which != Local::Reset {
         return None;
     }

@@ -20,6 +20,7 @@ mod refused;
 mod roster;
 mod state;
 mod subscribed;
+mod users;
 mod whole;
 
 use std::cell::{Cell, RefCell};

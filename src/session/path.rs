@@ -10,7 +10,7 @@ use super::client::{After, Client};
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
-use super::{Worker, local, monitor, nearside};
+use super::{Worker, local, monitor, nearside, users};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
 use crate::policy::{Origin, Permit, Rights};
@@ -18,7 +18,7 @@ use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
-use crate::upstream::{Credential, Lane, Wanted};
+use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) struct Path {
     pub(super) db: u32,
     pub(super) credential: Rc<Credential>,
     /// Where it comes from.
-    origin: Origin,
+    pub(super) origin: Origin,
     /// What it may do.
     pub(super) rights: Arc<Rights>,
     /// Its subscriptions, if it shares a connection for them.
@@ -83,10 +83,12 @@ impl Path {
             large: limit(worker.limits.large),
             unauthenticated: false,
         };
+        let rights = worker.gate.newcomer(&origin, worker.shared.credential().user());
+        rights.user().clone_into(&mut client.card.names().user);
         Self {
             proto: Proto::Resp2,
             db: worker.config.upstream.database,
-            rights: worker.gate.newcomer(&origin, worker.shared.credential().user()),
+            rights,
             origin,
             credential: Rc::new(worker.shared.credential()),
             member: None,
@@ -111,9 +113,14 @@ impl Path {
         self.rights.must_authenticate() || self.upstream_wants_password()
     }
 
+    /// What the server has said of itself, if the session has a lane to it.
+    pub(super) fn server(&self) -> Option<Rc<ServerInfo>> {
+        self.lane.as_ref().and_then(|lane| lane.link_info())
+    }
+
     fn upstream_wants_password(&self) -> bool {
         self.credential.password.is_none()
-            && match self.lane.as_ref().and_then(|lane| lane.link_info()) {
+            && match self.server() {
                 Some(info) => info.hello.is_empty(),
                 None => self.worker.shared.wants_password(&self.credential),
             }
@@ -133,7 +140,7 @@ impl Path {
         // Redis 7.2 forgets it, which is also the first to print this field.
         self.client.card.reset(self.worker.shared.habits().line.has("lib-name"));
         self.become_user(self.worker.shared.credential());
-        self.rights = self.worker.gate.newcomer(&self.origin, self.credential.user());
+        self.have(self.worker.gate.newcomer(&self.origin, self.credential.user()));
         self.select(self.worker.config.upstream.database);
     }
 
@@ -153,10 +160,15 @@ impl Path {
         self.leave_lane();
     }
 
-    /// From now on the client acts as `credential`.
+    /// From now on the client has these rights, and the name that goes with them.
+    pub(super) fn have(&mut self, rights: Arc<Rights>) {
+        rights.user().clone_into(&mut self.client.card.names().user);
+        self.rights = rights;
+    }
+
+    /// From now on the client acts as `credential`, which the upstream has let in.
     pub(super) fn become_user(&mut self, credential: Credential) {
-        credential.user().clone_into(&mut self.client.card.names().user);
-        self.rights = self.worker.gate.admitted(&self.origin, credential.user());
+        self.have(self.worker.gate.admitted(&self.origin, credential.user()));
         self.credential = Rc::new(credential);
         self.client.act_as(Rc::clone(&self.credential));
         self.leave_lane();
@@ -244,6 +256,15 @@ impl Path {
     #[inline]
     fn route_known(&mut self, command: &'static Command, args: &Args<'_>, permit: Permit) -> Verdict {
         match command.route {
+            _ if command.family == Family::Server
+                && self.has_own_users()
+                && users::is_about_users(command) =>
+            {
+                match self.acl(command, args) {
+                    Some(answer) => self.here(|_, out| out.extend_from_slice(&answer)),
+                    None => self.on_lane(command, args, After::Nothing),
+                }
+            }
             Route::Lane if command.family == Family::Pubsub => {
                 let after = correct::after(self.worker.feeds.shares(), command, args);
                 self.on_lane(command, args, after)
@@ -292,7 +313,8 @@ impl Path {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
         }
-        let walks = which == Local::Nearside && nearside::takes_a_walk(args);
+        let walks = which == Local::Nearside
+            && (nearside::takes_a_walk(args) || (nearside::is_private(args) && self.is_somebody_else()));
         if walks && !self.must_authenticate() && self.is_let_in() {
             return Verdict::Walk;
         }

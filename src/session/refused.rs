@@ -8,7 +8,7 @@ impl Path {
     /// Refuses a request, once nothing is in flight.
     #[cold]
     pub(super) fn refuse(&mut self, denied: &Denied) -> Verdict {
-        let verdict = self.here(|_, out| reply::error(denied.words(), out));
+        let verdict = self.here(|path, out| reply::error(denied.text(path.dialect()), out));
         if verdict.consumed() {
             self.note_denied(denied);
         }

@@ -20,6 +20,9 @@ const WRONG: &str = "WRONGPASS invalid username-password pair or user is disable
 /// What would change the upstream's users, or show them as if they were ours.
 const NOT_HERE: &str = "ERR users are Nearside's own here (`users` in its configuration): change them there";
 
+pub(super) const NOT_IN_MULTI: &str =
+    "ERR users are Nearside's own here (`users` in its configuration): not inside a transaction";
+
 /// Whether `command` is about users.
 pub(super) fn is_about_users(command: &Command) -> bool {
     match command.route {

@@ -11,6 +11,7 @@ use super::intake::Look;
 use super::local;
 use super::near::Queued;
 use super::path::{Path, Verdict};
+use super::users;
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::convert::{Conversion, convert};
@@ -94,7 +95,8 @@ impl Path {
     fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
         let permitted = self.rights.check(Some(command), args).is_ok();
         let elsewhere = self.worker.shared.is_large(args) || local::changes_terms(command, args);
-        if !permitted || !command.arity_ok(args.len()) || elsewhere {
+        let ours = self.has_own_users() && users::is_about_users(command);
+        if !permitted || !command.arity_ok(args.len()) || elsewhere || ours {
             return None;
         }
         match command.route {

@@ -5,4 +5,4 @@ pub mod log;
 mod stats;
 
 pub use denials::Denials;
-pub use stats::{Connections, Lending, Stats, section};
+pub use stats::{Connections, Handshakes, Lending, Stats, section};

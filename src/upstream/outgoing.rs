@@ -73,6 +73,12 @@ impl Outgoing {
         self.write.poll_ready(cx)
     }
 
+    /// Ready once nothing that was written is held back.
+    #[inline]
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write.poll_flush(cx)
+    }
+
     /// Nothing more will be written; what the peer still says can be read.
     pub(super) fn end(&self) {
         self.write.end();
@@ -89,7 +95,7 @@ impl Outgoing {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all workers of one upstream decide together.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,16 +9,19 @@ use bytes::BytesMut;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Budget, Class, Permit};
-use super::habits::Habits;
 use super::handshake::{Greeting, Link, greet};
+use super::info::Habits;
 use super::large::Large;
+use super::longest::Longest;
+use super::terms::Terms;
 use super::{Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
+use crate::net::tls::ClientTls;
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
 use crate::resp::rename::Names;
 use crate::resp::request::{Args, encode};
-use crate::telemetry::{Connections, Denials, Lending};
+use crate::telemetry::{Connections, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
 const LARGE_STARTS: usize = 2;
@@ -28,17 +31,31 @@ const LARGE_WAIT: Duration = Duration::from_secs(60);
 /// How long the upstream may take to show that it is this proxy.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// How an upstream has received us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Visit {
+    /// It has said what it is.
+    Welcome {
+        /// What it calls itself.
+        server: String,
+        /// Three numbers.
+        version: [u32; 3],
+    },
+    /// It says nothing to who has no password.
+    WantsPassword,
+}
+
 /// One upstream as every worker sees it: its settings, the connection budget, and which server is
 /// the current one.
 #[derive(Debug)]
 pub struct Shared {
     pub(super) settings: Upstream,
+    /// How TLS is spoken with it, if it is.
+    tls: Option<Arc<ClientTls>>,
     pub(super) limits: Limits,
     /// What the upstream calls commands; `None`: what Redis calls them.
     names: Option<Arc<Names>>,
-    /// Longest reply for a client, bytes.
-    longest: usize,
-    denials: Arc<Denials>,
+    pub(super) longest: Longest,
     budget: Budget,
     large: Large,
     /// Large replies that may be starting at once.
@@ -47,12 +64,7 @@ pub struct Shared {
     dedicated: Arc<Semaphore>,
     current: Mutex<Option<Address>>,
     generation: AtomicU64,
-    /// How often who is let in without a password may have changed.
-    terms: AtomicU64,
-    /// The latest terms on which one that gave no password was let in, as were all before it.
-    open_terms: AtomicU64,
-    /// The last connection that gave no password was told to give one.
-    wants_password: AtomicBool,
+    pub(super) terms: Terms,
     buffered: AtomicUsize,
     /// What has become of the connections that are lent.
     pub lending: Lending,
@@ -62,83 +74,26 @@ pub struct Shared {
 
 impl Shared {
     /// An upstream nobody has connected to. Its endpoint must be a real one, not `Embedded`.
-    /// `dedicated`: how many subscribers may have a connection of their own.
-    pub fn new(settings: Upstream, limits: Limits, dedicated: usize) -> Self {
+    /// `tls`: how TLS is spoken with it, if it is. `dedicated`: how many subscribers may have a connection
+    /// of their own.
+    pub fn new(settings: Upstream, tls: Option<Arc<ClientTls>>, limits: Limits, dedicated: usize) -> Self {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
             names: Names::outward(&settings.rename).map(Arc::new),
-            longest: usize::MAX,
-            denials: Arc::default(),
+            longest: Longest::default(),
             large: Large::new(limits.large_memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             dedicated: Arc::new(Semaphore::new(dedicated)),
             settings,
+            tls,
             limits,
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
-            terms: AtomicU64::new(0),
-            open_terms: AtomicU64::new(0),
-            wants_password: AtomicBool::new(false),
+            terms: Terms::default(),
             buffered: AtomicUsize::new(0),
             lending: Lending::default(),
             habits: Mutex::default(),
         }
-    }
-
-    /// Replies of more than `longest` bytes are kept from clients (0: none is), and counted.
-    pub fn with_longest_reply(self, longest: u64, denials: &Arc<Denials>) -> Self {
-        let longest = if longest == 0 { usize::MAX } else { usize::try_from(longest).unwrap_or(usize::MAX) };
-        Self { longest, denials: Arc::clone(denials), ..self }
-    }
-
-    /// Whether a reply of `len` bytes that starts with `first` is kept from clients. Short replies say what
-    /// became of a request, and never are.
-    #[inline]
-    pub fn is_too_long(&self, first: Option<&u8>, len: usize) -> bool {
-        len > self.longest && !matches!(first, Some(b'+' | b'-' | b':' | b'_' | b'#'))
-    }
-
-    /// Such a reply has come.
-    #[cold]
-    pub fn too_long(&self) -> Failure {
-        self.denials.count("rules.max_reply");
-        tracing::info!(target: "audit", rule = "rules.max_reply", "reply withheld");
-        Failure::TooLong { limit: self.longest }
-    }
-
-    /// The credential of clients that bring none of their own.
-    pub fn credential(&self) -> Credential {
-        let Upstream { username, password, .. } = &self.settings;
-        let terms = if password.is_none() { self.terms.load(Ordering::Acquire) } else { 0 };
-        Credential { username: username.clone(), password: password.clone(), terms }
-    }
-
-    /// Who is let in without a password may have changed (`CONFIG SET requirepass`). A connection stays
-    /// what it was let in as, so who comes from now on must not be served on one of before.
-    pub fn terms_changed(&self) {
-        self.terms.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Whether others were let in without a password later than `credential` was: the one is as good as
-    /// the other then, and [`Self::renewed`] is what to go on with.
-    #[inline]
-    pub fn is_outdated(&self, credential: &Credential) -> bool {
-        credential.password.is_none() && credential.terms < self.open_terms.load(Ordering::Relaxed)
-    }
-
-    /// `credential` on the latest terms that are known to be as good as its own.
-    pub fn renewed(&self, credential: &Credential) -> Credential {
-        let latest = if credential.password.is_none() { self.open_terms.load(Ordering::Acquire) } else { 0 };
-        Credential { terms: credential.terms.max(latest), ..credential.clone() }
-    }
-
-    /// Whether the upstream is known to want a password from who comes now with `credential`. Not if
-    /// nothing would notice that it has ceased to: then only an answer to this client tells.
-    pub fn wants_password(&self, credential: &Credential) -> bool {
-        self.settings.min_idle > 0
-            && credential.password.is_none()
-            && credential.terms == self.terms.load(Ordering::Acquire)
-            && self.wants_password.load(Ordering::Acquire)
     }
 
     /// Rises when another server becomes the current one; connections of an older one must go.
@@ -244,28 +199,15 @@ impl Shared {
             let base = self.credential();
             let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let asks = *credential == base || known.is_none();
-            let greeting = Greeting {
-                proto,
-                db,
-                credential,
-                base: &base,
-                known,
-                asks,
-                track,
-                names: self.names.as_ref(),
-            };
+            let (names, tls) = (self.names.as_ref(), self.tls.as_deref());
+            let greeting = Greeting { proto, db, credential, base: &base, known, asks, track, names, tls };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,
             })?;
             // A server that wants a password first has said nothing.
             let nothing = greeted.info.hello.is_empty();
-            if credential.password.is_none() && credential.terms == self.terms.load(Ordering::Acquire) {
-                self.wants_password.store(nothing, Ordering::Release);
-                if !nothing {
-                    self.open_terms.fetch_max(credential.terms, Ordering::AcqRel);
-                }
-            }
+            self.note_greeted(credential, nothing);
             if !nothing {
                 let mut habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
                 *habits = Some(Arc::clone(&greeted.info.habits));
@@ -278,6 +220,19 @@ impl Shared {
         })
     }
 
+    /// Connects once as clients that bring no credential would, and leaves.
+    ///
+    /// # Errors
+    /// As for any other connection.
+    pub async fn visit(&self) -> Result<Visit, Failure> {
+        let link = self.connect(Proto::Resp3, self.settings.database, &self.credential(), false).await?;
+        if link.info.hello.is_empty() {
+            return Ok(Visit::WantsPassword);
+        }
+        let server = link.info.text(b"server").unwrap_or_else(|| "a server".into());
+        Ok(Visit::Welcome { server, version: link.info.version() })
+    }
+
     /// The first of the upstream's addresses that takes a connection, the current one before others.
     async fn reach(&self) -> Result<(Address, Stream), DialError> {
         let addresses = self.addresses().await?;
@@ -285,7 +240,7 @@ impl Shared {
         let limit = self.settings.connect_timeout / u32::try_from(addresses.len()).unwrap_or(1).max(1);
         let mut failed = None;
         for address in addresses {
-            match dial(&address, limit).await {
+            match dial(&address, self.tls.as_deref(), limit).await {
                 Ok(stream) => return Ok((address, stream)),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -294,10 +249,11 @@ impl Shared {
     }
 
     /// Whether the upstream is the very proxy that asks, known by its `nonce`. A server that cannot be
-    /// reached, or says nothing, is not.
+    /// reached, which is logged, or says nothing, is not.
     pub async fn leads_back(&self, nonce: &str) -> bool {
         let ask = async {
-            let (_, stream) = self.reach().await.ok()?;
+            let reached = self.reach().await;
+            let (_, stream) = reached.inspect_err(|error| self.warn_of_absence(error)).ok()?;
             let (mut read, write) = stream.split();
             write.write_all(&encode(&[b"NEARSIDE", b"PROBE", nonce.as_bytes()])).await.ok()?;
             let mut answer = BytesMut::with_capacity(128);
@@ -309,6 +265,11 @@ impl Shared {
             Some(answer.starts_with(b"+LOOP"))
         };
         tokio::time::timeout(PROBE, ask).await.ok().flatten().unwrap_or(false)
+    }
+
+    fn warn_of_absence(&self, error: &DialError) {
+        let Upstream { origin, .. } = &self.settings;
+        tracing::warn!(upstream = self.settings.address(), %origin, "the upstream cannot be used yet: {error}");
     }
 
     async fn addresses(&self) -> Result<Vec<Address>, DialError> {
@@ -338,6 +299,9 @@ impl Shared {
     }
 
     pub(super) fn unreachable(&self, reason: &impl ToString) -> Failure {
-        Failure::Unreachable { upstream: self.settings.endpoint.to_string(), reason: reason.to_string() }
+        let Upstream { origin, .. } = &self.settings;
+        let by = if origin.is_empty() { String::new() } else { format!(" ({origin})") };
+        let upstream = format!("{}{by}", self.settings.address());
+        Failure::Unreachable { upstream, reason: reason.to_string() }
     }
 }

@@ -92,7 +92,10 @@ fn rules_may_be_for_some_users_and_listeners() {
     let mut talk = proxy.connect();
     assert_eq!(line(&mut talk, "KEYS *"), "*0");
     assert_eq!(line(&mut talk, "AUTH app pw"), "+OK");
-    assert_eq!(line(&mut talk, "KEYS *"), "-NOPERM KEYS is blocked by Nearside (rules.deny: apps do not list)");
+    assert_eq!(
+        line(&mut talk, "KEYS *"),
+        "-NOPERM KEYS is blocked by Nearside (rules.deny: apps do not list)"
+    );
     assert_eq!(line(&mut talk, "RESET"), "+RESET");
     assert_eq!(line(&mut talk, "KEYS *"), "*0");
 }
@@ -102,11 +105,8 @@ fn a_large_request_in_pieces_dodges_no_rule() {
     let server = Server::start(&[]);
     let mut config = config(&server.place());
     config.limits.large = 64 * 1024;
-    config.rules.deny = vec![DenyRule {
-        name: "secrets".into(),
-        keys: vec!["secret:*".into()],
-        ..DenyRule::default()
-    }];
+    config.rules.deny =
+        vec![DenyRule { name: "secrets".into(), keys: vec!["secret:*".into()], ..DenyRule::default() }];
     let proxy = Proxy::start(config);
     let large = "x".repeat(1024 * 1024);
     let mut talk = proxy.connect();

@@ -3,7 +3,6 @@
 use crate::common::{Proxy, Server, config, eventually};
 use crate::{field, line, said};
 use nearside::Config;
-use nearside::config::CacheMode;
 
 fn names(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, to)| ((*name).to_owned(), (*to).to_owned())).collect()
@@ -89,7 +88,10 @@ fn large_requests_have_their_names_too() {
         let mut talk = proxy.connect();
         talk.say_if(&[name, "k", &large]);
         let told = String::from_utf8(talk.reply()).unwrap();
-        assert!(told.starts_with(&format!("-ERR unknown command '{name}', with args beginning with: 'k' ")), "{told}");
+        assert!(
+            told.starts_with(&format!("-ERR unknown command '{name}', with args beginning with: 'k' ")),
+            "{told}"
+        );
     }
 }
 
@@ -112,9 +114,8 @@ fn a_server_with_names_of_its_own_is_served_as_any_other() {
         ("MONITOR", "X_MONITOR"),
         ("GET", "X_GET"),
     ];
-    let server = Server::try_start_renamed(&rename_commands(&own));
+    let server = Server::start(&rename_commands(&own));
     let mut config = renamed(&server, &[], &own);
-    config.cache.mode = CacheMode::On;
     config.workers = 1;
     let proxy = Proxy::start(config);
     let mut talk = proxy.connect();
@@ -157,8 +158,7 @@ fn a_server_with_names_of_its_own_is_served_as_any_other() {
 fn what_the_server_does_not_have_is_unknown_and_nothing_else_is_lost() {
     let gone = [("CLIENT", ""), ("PTTL", ""), ("CONFIG", ""), ("ACL", "")];
     let server = Server::start(&rename_commands(&gone));
-    let mut config = renamed(&server, &[], &gone);
-    config.cache.mode = CacheMode::On;
+    let config = renamed(&server, &[], &gone);
     let proxy = Proxy::start(config);
     let mut talk = proxy.connect();
     for (words, args) in [("CLIENT ID", "'ID' "), ("PTTL k", "'k' "), ("CONFIG GET x", "'GET' 'x' ")] {

@@ -54,7 +54,8 @@ fn what_has_begun_to_pass_ends_with_its_connection() {
     // So many short elements that nobody can tell from the beginning how long it will be.
     for part in 0..200 {
         let words: Vec<String> = (0..1000).map(|i| format!("{part:05}-{i:05}-{}", "x".repeat(40))).collect();
-        let words: Vec<&str> = ["RPUSH", "list"].into_iter().chain(words.iter().map(String::as_str)).collect();
+        let words: Vec<&str> =
+            ["RPUSH", "list"].into_iter().chain(words.iter().map(String::as_str)).collect();
         said(&mut direct, &words);
     }
     let mut config = config(&server.place());

@@ -47,8 +47,15 @@ pub(super) fn writes(command: Option<&Command>) -> bool {
 
 /// Whether `command` runs a script or a function, which may do what its caller may not, on keys that it does
 /// not name.
-pub(in crate::policy) fn is_script(command: &Command) -> bool {
+pub(super) fn is_script(command: &Command) -> bool {
     matches!(command.keys, Keys::Declared { .. })
+}
+
+/// Whether `command` runs a script or a function, or changes functions that others run: who may not touch
+/// every key may not touch them all by those either.
+pub(in crate::policy) fn may_touch_any_key(command: &Command) -> bool {
+    is_script(command)
+        || matches!(command.name, "FUNCTION|LOAD" | "FUNCTION|RESTORE" | "FUNCTION|DELETE" | "FUNCTION|FLUSH")
 }
 
 /// Whether `command` runs a script or brings one.

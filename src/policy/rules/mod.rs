@@ -15,6 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub(super) use kinds::may_touch_any_key;
 use names::shown;
 use rule::Rule;
 use sizes::Sizes;
@@ -116,6 +117,13 @@ impl Rules {
             rule.check(command, args, seen)?;
         }
         self.sizes.check(command, args, seen)
+    }
+
+    /// A refusal of a command by which `user`, who may not touch all keys, could touch any of them: to the
+    /// upstream a script is its own user's.
+    pub(super) fn beyond_keys(user: &str, command: &Command, args: &Args<'_>) -> Denied {
+        let why = format!("is refused by Nearside: it could touch keys that user '{user}' may not");
+        denied("users", Some(command), args, &why)
     }
 
     /// An error if a key of `args` may not have arrived, which `rule` would look at.

@@ -196,11 +196,13 @@ pub(super) fn may_have_keys(command: Option<&Command>) -> bool {
     command.is_none_or(|command| !matches!(command.keys, Keys::None | Keys::Channels { .. }))
 }
 
-/// The position behind the last one where a key of `command` may stand.
+/// The position behind the last one where a key, or a channel, of `command` may stand.
 pub(super) fn keys_end(command: &Command) -> usize {
     match command.keys {
-        Keys::None | Keys::Channels { .. } => 0,
-        Keys::Range { last, .. } => usize::try_from(last).map_or(usize::MAX, |last| last + 1),
+        Keys::None => 0,
+        Keys::Range { last, .. } | Keys::Channels { last, .. } => {
+            usize::try_from(last).map_or(usize::MAX, |last| last + 1)
+        }
         _ => usize::MAX,
     }
 }

@@ -1,5 +1,6 @@
 use crate::command::lookup;
 use crate::config::{Config, DenyRule};
+use crate::policy::acl::Dialect;
 use crate::policy::{Gate, Origin};
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
@@ -10,7 +11,7 @@ const LIMITS: Limits =
 fn gate(change: impl FnOnce(&mut Config)) -> Gate {
     let mut config = Config::default();
     change(&mut config);
-    Gate::new(&config)
+    Gate::new(&config).unwrap()
 }
 
 fn origin(listener: usize) -> Origin {
@@ -24,7 +25,7 @@ fn told_as(gate: &Gate, user: &str, listener: usize, line: &str) -> String {
     scanner.scan(&bytes, &LIMITS).unwrap();
     let args = scanner.args(&bytes);
     let denied = gate.admitted(&origin(listener), user).check(lookup(&args), &args).err();
-    denied.map(|denied| String::from_utf8(denied.words()).unwrap()).unwrap_or_default()
+    denied.map(|denied| String::from_utf8(denied.text(Dialect::Newer)).unwrap()).unwrap_or_default()
 }
 
 fn told(gate: &Gate, line: &str) -> String {

@@ -102,12 +102,16 @@ impl Relay<'_> {
         let command = lookup(&args);
         if let Err(denied) = self.permit(command, &args, None) {
             self.session.path.note_denied(&denied);
-            return self.deny(denied.words());
+            return self.deny(denied.text(self.session.path.dialect()));
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
             return false;
         }
+        if let Some(moved) = self.about_own_users(command) {
+            return moved;
+        }
+        let args = self.session.intake.args();
         if let Some(command) = command
             && self.session.path.worker.monitors.refuses(&self.client, command, &args)
         {
@@ -266,7 +270,7 @@ impl Relay<'_> {
         if let Err(denied) = self.permit(command, &args, Some(announced)) {
             self.session.path.note_denied(&denied);
             // What follows of it cannot be skipped cheaply: the connection ends.
-            self.expect.push_back(Expect::Ours(words(denied.words())));
+            self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
             self.closing = true;
             return false;
         }

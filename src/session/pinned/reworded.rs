@@ -11,6 +11,7 @@ use crate::resp::request::encode;
 use crate::session::local::integer;
 use crate::session::nod::{self, NOBODY};
 use crate::session::state::{Expect, Turn, redirect_at};
+use crate::session::users;
 
 /// How often a client that is to take invalidations is looked for before it is given up.
 const LOOKS: u32 = 200;
@@ -52,6 +53,12 @@ impl Relay<'_> {
                 let (request, ids) = self.with_their_id(redirect_at(&self.session.intake.args())?)?;
                 self.redirected = ids;
                 return Some(request);
+            }
+            "HELLO" if self.session.path.has_own_users() => {
+                if let Turn::Expect(Expect::Hello(hello)) = turn {
+                    hello.credential = None;
+                }
+                return Some(users::without_auth(&self.session.intake.args()));
             }
             _ => {}
         }

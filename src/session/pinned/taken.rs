@@ -8,8 +8,8 @@ use crate::command::{Command, Local, Route, lookup};
 use crate::policy::{Denied, Who};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
-use crate::session::nearside;
-use crate::session::state::{Expect, Turn};
+use crate::session::state::{Expect, Replies, Turn};
+use crate::session::{hello, nearside, users};
 use crate::upstream::Lease;
 
 impl Relay<'_> {
@@ -130,6 +130,9 @@ impl Relay<'_> {
             // The server looks at the name first, which it does not know.
             return nearside::is_private(&args).then_some(Bytes::from_static(nearside::NOAUTH));
         }
+        if nearside::is_private(&args) && path.is_somebody_else() {
+            return Some(Bytes::from_static(nearside::NOT_NOW));
+        }
         nearside::answer(path, &args).map(Bytes::from)
     }
 
@@ -164,10 +167,43 @@ impl Relay<'_> {
         };
         // Who needs no password has not shown by one who he is.
         let is_open = self.lease.as_ref().is_some_and(Lease::is_greeted);
-        if *rights.who() == Who::Stranger && is_open && names_default_user(command, args) {
+        if matches!(rights.who(), Who::Stranger) && is_open && names_default_user(command, args) {
             return Err(Denied::Protected);
         }
         Ok(())
+    }
+
+    /// What concerns Nearside's own users is answered here. `None`: it is no such request, or there are none.
+    pub(super) fn about_own_users(&mut self, command: Option<&'static Command>) -> Option<bool> {
+        let command =
+            command.filter(|command| self.session.path.has_own_users() && users::is_about_users(command))?;
+        if !self.held.opaque && !self.expect.is_empty() && !self.held.multi {
+            return Some(false);
+        }
+        let (path, args) = (&mut self.session.path, self.session.intake.args());
+        let answer = match command.route {
+            Route::Session(Local::Hello) => {
+                let mut hello = hello::parse(&args).ok().filter(|hello| hello.credential.is_some())?;
+                if self.held.multi && !self.held.opaque {
+                    return Some(self.deny(users::NOT_IN_MULTI));
+                }
+                // The rest of it is the upstream's to answer.
+                words(&path.hello_auth(&mut hello).err()?)
+            }
+            Route::Session(_) if self.held.multi && !self.held.opaque => {
+                return Some(self.deny(users::NOT_IN_MULTI));
+            }
+            Route::Session(_) => path.auth(&args).into(),
+            _ => {
+                let answer = path.acl(command, &args)?;
+                if self.held.multi && !self.held.opaque {
+                    return Some(self.deny(users::NOT_IN_MULTI));
+                }
+                answer.into()
+            }
+        };
+        let is_heard = self.held.replies == Replies::On || self.held.opaque;
+        Some(self.answer_here(if is_heard { answer } else { Bytes::new() }))
     }
 
     /// A refused command. Inside a transaction the upstream has to know.
