@@ -104,6 +104,9 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut idle = Idle::default();
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
+    if index == 0 {
+        tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
+    }
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => hall.admit(arrival),
@@ -171,6 +174,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         pool,
         gate: Arc::clone(&common.gate),
         denials: Arc::clone(&common.stats.denials),
+        notices: Arc::clone(&common.stats.notices),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -180,6 +184,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         info: Section(Rc::new(move || {
             section(&stats, &says, upstream.connections(), &upstream.lending)
                 + &stats.denials.section()
+                + &stats.notices.section()
                 + &shares.section()
                 + &near.section()
                 + &certificates.section()

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::acl::{RuleError, User};
 use super::common::Common;
-use super::matches;
 use super::rights::{Rights, Who};
-use crate::command::Command;
+use super::{Inside, matches};
 use crate::config::{CertificateUser, Config};
 use crate::resp::rename::Names;
 
@@ -123,9 +122,10 @@ impl Gate {
         self.common.rules.renames()
     }
 
-    /// The commands that are refused to everybody, whatever their arguments.
-    pub fn blocked(&self) -> impl Iterator<Item = &'static Command> + '_ {
-        self.common.rules.blocked()
+    /// What to ask the upstream about whether scripts of its `user` can run what everybody is refused here;
+    /// `None`: nothing.
+    pub fn inside(&self, user: &str) -> Option<Inside> {
+        self.common.rules.inside(user)
     }
 
     /// The rights of a client from `origin` that the upstream has let in as `user`.

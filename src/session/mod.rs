@@ -7,6 +7,7 @@
 
 mod client;
 mod hello;
+pub mod inside;
 mod intake;
 mod laned;
 mod local;
@@ -36,7 +37,7 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::Denials;
+use crate::telemetry::{Denials, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
@@ -70,6 +71,8 @@ pub struct Worker {
     pub gate: Arc<Gate>,
     /// How often it was refused.
     pub denials: Arc<Denials>,
+    /// What is wrong now.
+    pub notices: Arc<Notices>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.

@@ -2,7 +2,9 @@
 
 mod denials;
 pub mod log;
+mod notices;
 mod stats;
 
 pub use denials::Denials;
+pub use notices::Notices;
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::Denials;
+use super::{Denials, Notices};
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
 #[derive(Debug, Default)]
@@ -49,6 +49,8 @@ pub struct Stats {
     pub clients: Vec<AtomicUsize>,
     /// Requests that were refused.
     pub denials: Arc<Denials>,
+    /// What is wrong now.
+    pub notices: Arc<Notices>,
 }
 
 impl Stats {
@@ -60,6 +62,7 @@ impl Stats {
             rejected: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             denials: Arc::default(),
+            notices: Arc::default(),
         }
     }
 

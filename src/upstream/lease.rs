@@ -179,6 +179,16 @@ impl Lease {
         error_text(&reply).map_or(Ok(reply), |text| Err(Failure::Refused(text)))
     }
 
+    /// Asks so many things; errors are answers.
+    pub(super) async fn hear_all(&mut self, requests: &[Vec<u8>]) -> Result<Vec<Bytes>, Failure> {
+        self.write.write_all(&requests.concat()).await.map_err(lost)?;
+        let (mut buf, mut replies) = (BytesMut::new(), Vec::with_capacity(requests.len()));
+        for _ in requests {
+            replies.push(hear(&mut self.read, &mut buf).await?);
+        }
+        Ok(replies)
+    }
+
     pub(super) async fn exchange(&mut self, words: &[u8], replies: usize) -> Result<(), Failure> {
         self.write.write_all(words).await.map_err(lost)?;
         let mut buf = BytesMut::new();

@@ -20,9 +20,10 @@ impl Default for Longest {
 
 impl Shared {
     /// Replies of more than `longest` bytes are kept from clients (0: none is), and counted.
-    pub fn with_longest_reply(self, longest: u64, denials: &Arc<Denials>) -> Self {
+    pub fn with_longest_reply(mut self, longest: u64, denials: &Arc<Denials>) -> Self {
         let bytes = if longest == 0 { usize::MAX } else { usize::try_from(longest).unwrap_or(usize::MAX) };
-        Self { longest: Longest { bytes, denials: Arc::clone(denials) }, ..self }
+        self.longest = Longest { bytes, denials: Arc::clone(denials) };
+        self
     }
 
     /// Whether a reply of `len` bytes that starts with `first` is kept from clients. Short replies say what

@@ -145,6 +145,11 @@ impl Shared {
         self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
+    /// Whether it has been reached, and has let anybody in.
+    pub fn is_known(&self) -> bool {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// An element was popped for a client that had gone.
     pub fn note_lost_pop(&self) {
         self.lending.popped_elements_lost.fetch_add(1, Ordering::Relaxed);

@@ -21,8 +21,8 @@ use rule::Rule;
 use sizes::Sizes;
 pub use unknown::unknown_command;
 
-use super::Denied;
-use crate::command::Command;
+use super::{Denied, Inside};
+use crate::command::{Command, all, named};
 use crate::config::Config;
 use crate::resp::rename::Names as Renames;
 use crate::resp::request::Args;
@@ -34,6 +34,10 @@ pub(super) struct Rules {
     sizes: Sizes,
     /// What commands are called; `None`: what Redis calls them.
     renames: Option<Arc<Renames>>,
+    /// What the upstream calls them.
+    theirs: Option<Renames>,
+    /// Whether scripts may run that write.
+    scripts: bool,
 }
 
 /// Which of the rules concern somebody.
@@ -68,8 +72,14 @@ impl Rules {
     pub(super) fn new(config: &Config) -> Self {
         let listeners: Vec<String> =
             config.listen.iter().chain(&config.tls.listen).map(ToString::to_string).collect();
+        let rules = Rule::all(&config.rules, &listeners);
+        let is_blocked =
+            |name| named(name).is_some_and(|command| rules.iter().any(|rule| rule.blocks(command)));
+        let scripts = config.rules.scripts && !config.rules.read_only;
         Self {
-            rules: Rule::all(&config.rules, &listeners),
+            scripts: scripts && !["EVAL", "EVALSHA", "FCALL"].into_iter().all(is_blocked),
+            theirs: Renames::outward(&config.upstream.rename),
+            rules,
             sizes: Sizes::new(&config.rules),
             renames: Renames::new(&config.rules.rename, &config.upstream.rename).map(Arc::new),
         }
@@ -136,9 +146,10 @@ impl Rules {
         if seen.has(args, rule::keys_end(command)) { Ok(()) } else { Err(unseen(rule, Some(command), args)) }
     }
 
-    /// The commands that are refused to everybody, whatever their arguments.
-    pub(super) fn blocked(&self) -> impl Iterator<Item = &'static Command> + '_ {
-        crate::command::all().filter(|command| self.rules.iter().any(|rule| rule.blocks(command)))
+    /// What to ask the upstream about whether scripts of its `user` can run what everybody is refused here.
+    pub(super) fn inside(&self, user: &str) -> Option<Inside> {
+        let blocked = all().filter(|command| self.rules.iter().any(|rule| rule.blocks(command)));
+        Inside::new(user, blocked, self.theirs.as_ref()).filter(|_| self.scripts)
     }
 
     fn mine<'a>(&'a self, mine: &'a Mine) -> impl Iterator<Item = &'a Rule> {
