@@ -160,7 +160,7 @@ fn worker(index: usize, common: &Common) -> Worker {
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
     let certificates = Arc::clone(&common.certificates);
     let keeper = Keeper::new(&common.near, &common.bells, index);
-    let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
+    let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
     let settings = feeds(config, keeper.barrier());
     let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings);
     Worker {
@@ -168,7 +168,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         feeds,
         roster: Arc::clone(&common.roster),
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
-            Rc::new(LaneWatch::new(&kept, db, credential, &base))
+            Rc::new(LaneWatch::new(&kept, db, credential, &base.credential()))
         }),
         keeper,
         pool,

@@ -4,6 +4,10 @@ mod common;
 
 #[path = "rules/blocked.rs"]
 mod blocked;
+#[path = "rules/inside.rs"]
+mod inside;
+#[path = "rules/password.rs"]
+mod password;
 #[path = "rules/renamed.rs"]
 mod renamed;
 #[path = "rules/sizes.rs"]

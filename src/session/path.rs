@@ -189,7 +189,7 @@ impl Path {
 
     /// The state a connection of the session's own must be in.
     pub(super) fn wanted(&self) -> Wanted {
-        Wanted { proto: self.proto, db: self.db, credential: (*self.credential).clone() }
+        Wanted { proto: self.proto, db: self.db, credential: self.worker.shared.current(&self.credential) }
     }
 
     /// The session's lane.

@@ -36,6 +36,7 @@ pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
 pub use pool::Pool;
 pub use shared::{Shared, Visit};
+pub use terms::Standing;
 
 pub use crate::net::give_way;
 

@@ -95,10 +95,7 @@ impl Relay<'_> {
     }
 
     fn answered(&mut self, expect: Expect, reply: Reply) {
-        if self.terms {
-            self.session.path.worker.shared.terms_changed();
-            self.terms = self.held.multi || !self.expect.is_empty();
-        }
+        self.terms_may_have_changed(!self.held.multi && self.expect.is_empty());
         if reply.is_error() {
             self.held.refused(&expect);
         } else if matches!(expect, Expect::Multi { .. } | Expect::Watch { .. }) {

@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::replies::{Reading, Replies};
+use crate::config::Secret;
 use crate::net;
 use crate::resp::scan::request::Remainder;
 use crate::session::near::{Signal, Underway};
@@ -70,6 +71,8 @@ pub(super) struct Relay<'a> {
     pub(super) redirected: (i64, i64),
     /// Something that is not answered yet may change who is let in without a password.
     pub(super) terms: bool,
+    /// Passwords it may give the upstream's user that we are.
+    pub(super) passwords: Vec<Secret>,
     /// What the connection brings from now on is nobody's.
     pub(super) deaf: bool,
     /// The upstream would not let go of what the client is blocked on.
@@ -115,6 +118,7 @@ impl<'a> Relay<'a> {
             looks: 0,
             redirected: (-1, -1),
             terms: false,
+            passwords: Vec::new(),
             deaf: false,
             stuck: Rc::default(),
             popped: false,
@@ -133,6 +137,7 @@ impl<'a> Relay<'a> {
         self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
         self.forget_underway();
+        self.terms_may_have_changed(true);
         let worker = &self.session.path.worker;
         if !worker.monitors.has(&self.client) {
             self.client.set_output_limit(worker.config.client_output_buffer_limit.normal);

@@ -227,8 +227,8 @@ impl Relay<'_> {
         if command.is_some_and(|command| self.waits_for_target(command)) {
             return false;
         }
+        self.note_terms(command);
         let args = self.session.intake.args();
-        self.terms |= command.is_some_and(|command| local::changes_terms(command, &args));
         let mut turn = self.held.forward(command, &args);
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
             return false;
