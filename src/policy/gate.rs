@@ -117,6 +117,11 @@ impl Gate {
         Arc::clone(if self.has_password { &self.nobody } else { &self.stranger })
     }
 
+    /// What is odd about the rules, a line each.
+    pub fn doubts(&self) -> Vec<String> {
+        self.common.rules.doubts()
+    }
+
     /// What clients call commands; `None`: what Redis calls them.
     pub fn renames(&self) -> Option<&Arc<Names>> {
         self.common.rules.renames()

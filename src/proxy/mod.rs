@@ -286,6 +286,8 @@ fn start_workers(
     near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
+    let gate = Gate::new(config)?;
+    gate.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
     let stats = Stats::new(config.workers);
     let (upstream, limits) = (config.upstream.clone(), config.limits.clone());
     let shared = Shared::new(upstream, certificates.upstream(), limits, config.pubsub_dedicated);
@@ -298,7 +300,7 @@ fn start_workers(
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
         near,
-        gate: Arc::new(Gate::new(config)?),
+        gate: Arc::new(gate),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),

@@ -1,9 +1,9 @@
 //! Blocked commands, on every way a request goes.
 
-use crate::common::{Proxy, Server, config, transparent};
+use crate::common::{Dir, Place, Proxy, Server, Talk, config, transparent};
 use crate::{field, line, said};
 use nearside::Config;
-use nearside::config::{DenyRule, Rules};
+use nearside::config::{DenyRule, Listen, Rules};
 
 fn blocking(server: &Server) -> Config {
     let mut config = config(&server.place());
@@ -100,6 +100,23 @@ fn rules_may_be_for_some_users_and_listeners() {
     );
     assert_eq!(line(&mut talk, "RESET"), "+RESET");
     assert_eq!(line(&mut talk, "KEYS *"), "*0");
+}
+
+#[test]
+fn a_listener_may_have_rules_of_its_own() {
+    let server = Server::start(&[]);
+    let dir = Dir::new();
+    let mut config = config(&server.place());
+    config.listen.push(Listen::Unix(dir.join("n")));
+    config.rules.deny = vec![DenyRule {
+        name: "no lists on TCP".into(),
+        commands: vec!["KEYS".into()],
+        listeners: vec!["127.0.0.1:*".into()],
+        ..DenyRule::default()
+    }];
+    let proxy = Proxy::start(config);
+    assert!(line(&mut proxy.connect(), "KEYS *").starts_with("-NOPERM"));
+    assert_eq!(line(&mut Talk::connect(&Place::Unix(dir.join("n"))), "KEYS *"), "*0");
 }
 
 #[test]

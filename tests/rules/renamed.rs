@@ -173,3 +173,44 @@ fn what_the_server_does_not_have_is_unknown_and_nothing_else_is_lost() {
     talk.ask(&["HELLO", "3"]);
     assert_eq!(line(&mut talk, "GET k"), "$1\r\nv");
 }
+
+/// A driver that knows nothing of it, with the guide's names on both sides at once.
+#[test]
+fn redis_py_uses_the_names_it_is_given() {
+    let Ok(python) = std::env::var("NEARSIDE_TEST_PYTHON") else { return };
+    let theirs =
+        [("CONFIG", "C_1"), ("HELLO", "H_1"), ("CLIENT", "CL_1"), ("TTL", "T_1"), ("EVALSHA", "E_1")];
+    let server = Server::start(&rename_commands(&theirs));
+    let proxy = Proxy::start(renamed(&server, &GUIDE, &theirs));
+    let script = r#"
+import sys, redis
+for protocol in (2, 3):
+    r = redis.Redis(port=int(sys.argv[1]), protocol=protocol, decode_responses=True, client_name="me")
+    assert r.set("k", "v", ex=100) and r.get("k") == "v" and r.client_getname() == "me"
+    assert "maxmemory" in str(r.execute_command("CONFIG_9a8b7c6d GET", "maxmemory"))
+    for gone in (r.config_get, r.flushall, r.flushdb):
+        try:
+            gone()
+            raise SystemExit(f"{gone} runs")
+        except redis.ResponseError as error:
+            assert str(error).startswith("unknown command '"), error
+    with r.pipeline() as pipe:
+        assert pipe.set("k", "w").get("k").execute() == [True, "w"]
+    with r.pipeline() as pipe:
+        try:
+            pipe.set("k", "x").flushall().execute()
+            raise SystemExit("flushall was queued")
+        except redis.ResponseError as error:
+            assert "unknown command 'FLUSHALL'" in str(error), error
+    with r.lock("l", timeout=5):
+        assert r.get("k") == "w"
+    p = r.pubsub()
+    p.subscribe("c")
+    assert p.get_message(timeout=5)["type"] == "subscribe"
+print("done")
+"#;
+    let port = proxy.place().port().to_string();
+    let output = std::process::Command::new(python).args(["-c", script, &port]).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(out.trim(), "done", "{err}");
+}

@@ -95,6 +95,11 @@ impl Rules {
         self.rules.iter().any(|rule| rule.listeners.is_some())
     }
 
+    /// What is odd about them, a line each.
+    pub(super) fn doubts(&self) -> Vec<String> {
+        self.rules.iter().filter_map(Rule::doubt).collect()
+    }
+
     /// The rules that concern `user` on a listener.
     pub(super) fn of(&self, user: &str, listener: usize) -> Mine {
         let concerns = |rule: &Rule| rule.concerns(user, listener);

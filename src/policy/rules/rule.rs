@@ -65,9 +65,17 @@ impl Rule {
                 keys: globs(&rule.keys),
             },
         };
-        let at = |name: &String| listeners.iter().position(|listener| listener == name);
-        let here = (!rule.listeners.is_empty()).then(|| rule.listeners.iter().filter_map(at).collect());
+        let is_meant = |at: &usize| {
+            rule.listeners.iter().any(|glob| matches(glob.as_bytes(), listeners[*at].as_bytes()))
+        };
+        let here = (!rule.listeners.is_empty()).then(|| (0..listeners.len()).filter(is_meant).collect());
         Self { name: format!("rules.deny: {}", rule.name), what, users: rule.users.clone(), listeners: here }
+    }
+
+    /// What is odd about it: it holds nowhere.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let nowhere = self.listeners.as_ref().is_some_and(Vec::is_empty);
+        nowhere.then(|| format!("{} concerns no listener that there is: it refuses nothing", self.name))
     }
 
     /// Whether it concerns `user` on a listener at all.

@@ -1,8 +1,11 @@
-use crate::command::lookup;
-use crate::config::{Config, DenyRule};
+use std::sync::Arc;
+
+use crate::command::{Command, lookup};
+use crate::config::{Config, DenyRule, LocalUser, Secret};
 use crate::policy::acl::Dialect;
-use crate::policy::{Gate, Origin};
-use crate::resp::request::encode;
+use crate::policy::{Denied, Gate, Login, Origin};
+use crate::resp::rename::Names;
+use crate::resp::request::{Args, encode};
 use crate::resp::scan::request::{Limits, RequestScanner};
 
 const LIMITS: Limits =
@@ -18,14 +21,28 @@ fn origin(listener: usize) -> Origin {
     Origin { listener, address: None, names: Vec::new() }
 }
 
-/// What `user` on a listener is told; empty: it may.
-fn told_as(gate: &Gate, user: &str, listener: usize, line: &str) -> String {
+/// What `check` says of the request `line`; empty: nothing.
+fn asked(line: &str, check: impl FnOnce(Option<&'static Command>, &Args<'_>) -> Option<Denied>) -> String {
+    asked_as(None, line, check)
+}
+
+fn asked_as(
+    names: Option<Arc<Names>>,
+    line: &str,
+    check: impl FnOnce(Option<&'static Command>, &Args<'_>) -> Option<Denied>,
+) -> String {
     let bytes = encode(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
-    let mut scanner = RequestScanner::with_names(gate.renames().cloned());
+    let mut scanner = RequestScanner::with_names(names);
     scanner.scan(&bytes, &LIMITS).unwrap();
     let args = scanner.args(&bytes);
-    let denied = gate.admitted(&origin(listener), user).check(lookup(&args), &args).err();
+    let denied = check(lookup(&args), &args);
     denied.map(|denied| String::from_utf8(denied.text(Dialect::Newer)).unwrap()).unwrap_or_default()
+}
+
+/// What `user` on a listener is told; empty: it may.
+fn told_as(gate: &Gate, user: &str, listener: usize, line: &str) -> String {
+    let rights = gate.admitted(&origin(listener), user);
+    asked_as(gate.renames().cloned(), line, |command, args| rights.check(command, args).err())
 }
 
 fn told(gate: &Gate, line: &str) -> String {
@@ -187,6 +204,52 @@ fn rules_can_be_for_users_and_listeners() {
 }
 
 #[test]
+fn own_users_with_few_keys_have_no_scripts() {
+    let gate = gate(|config| {
+        let user = |name: &str, acl: &str| LocalUser { name: name.into(), acl: Secret::new(acl) };
+        config.users = vec![
+            user("few", "on nopass +@all ~app:*"),
+            user("mixed", "on nopass +@all ~app:* (+get ~*)"),
+            user("all", "on nopass +@all ~*"),
+        ];
+    });
+    let told = |user: &str, line: &str| {
+        let Login::Granted(rights) = gate.login(&origin(0), Some(user.as_bytes()), b"x") else {
+            panic!("{user}")
+        };
+        asked(line, |command, args| rights.check(command, args).err())
+    };
+    let scripts = ["EVAL x 1 app:1", "EVAL_RO x 0", "EVALSHA x 0", "FCALL f 0", "FUNCTION LOAD x"];
+    for (user, line) in ["few", "mixed"].iter().flat_map(|user| scripts.map(|line| (user, line))) {
+        let refused = told(user, line);
+        assert!(
+            refused.contains("could touch keys that user") && refused.ends_with("(users)"),
+            "{line}: {refused}"
+        );
+    }
+    for line in ["GET app:1", "FUNCTION LIST", "SCRIPT EXISTS x", "SORT app:1"] {
+        assert_eq!(told("few", line), "", "{line}");
+    }
+    assert!(scripts.iter().all(|line| told("all", line).is_empty()));
+    // What has not arrived could be a key that it may not touch.
+    let Login::Granted(rights) = gate.login(&origin(0), Some(b"few"), b"x") else { panic!("few") };
+    let early = |line| asked(line, |command, args| rights.check_so_far(command, args, (9, 1 << 20)).err());
+    assert_eq!(early("SET app:1"), "");
+    assert!(early("MSET app:1").contains("has not arrived"));
+    assert!(early("SET other").starts_with("NOPERM"));
+}
+
+#[test]
+fn a_rule_for_no_listener_is_odd() {
+    let gate = gate(|config| {
+        let mut rule = deny("l", &["SET"], &[], &[]);
+        rule.listeners = vec!["10.*".into()];
+        config.rules.deny = vec![rule];
+    });
+    assert_eq!(gate.doubts(), ["rules.deny: l concerns no listener that there is: it refuses nothing"]);
+}
+
+#[test]
 fn read_only_is_what_a_replica_is_and_scripts() {
     let gate = gate(|config| config.rules.read_only = true);
     assert_eq!(told(&gate, "SET k v"), "NOPERM SET is refused: Nearside is read-only (rules.read_only)");
@@ -263,12 +326,8 @@ fn sizes_are_limits_of_keys_and_of_what_is_none() {
 /// What is said of a request of which only `line` has arrived, and which has `count` arguments, the next of
 /// them of `arriving` bytes.
 fn told_early(gate: &Gate, line: &str, announced: (usize, usize)) -> String {
-    let bytes = encode(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
-    let mut scanner = RequestScanner::default();
-    scanner.scan(&bytes, &LIMITS).unwrap();
-    let args = scanner.args(&bytes);
-    let denied = gate.admitted(&origin(0), "default").check_so_far(lookup(&args), &args, announced).err();
-    denied.map(|denied| denied.to_string()).unwrap_or_default()
+    let rights = gate.admitted(&origin(0), "default");
+    asked(line, |command, args| rights.check_so_far(command, args, announced).err())
 }
 
 #[test]
