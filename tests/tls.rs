@@ -10,6 +10,8 @@ mod abuse;
 mod certs;
 #[path = "tls/clients.rs"]
 mod clients;
+#[path = "tls/identities.rs"]
+mod identities;
 #[path = "tls/streams.rs"]
 mod streams;
 #[path = "tls/terms.rs"]

@@ -11,12 +11,13 @@ use crate::session::inside;
 use crate::upstream::{Failure, Pool, Shared, Visit};
 
 impl Proxy {
-    /// Reads the files of certificates and keys that `config` names, without using them; what is not as it
-    /// should be, though a proxy would start, a line each.
+    /// Reads the rights of users and the files of certificates and keys that `config` names, without using
+    /// them; what is not as it should be, though a proxy would start, a line each.
     ///
     /// # Errors
-    /// With such files a proxy does not start.
-    pub fn check_files(config: &Config) -> Result<Vec<String>, Error> {
+    /// With such users or files a proxy does not start.
+    pub fn check(config: &Config) -> Result<Vec<String>, Error> {
+        Gate::new(config)?;
         certificates(config).map(|certificates| certificates.warnings())
     }
 

@@ -21,6 +21,7 @@ mod line;
 mod longest;
 mod outgoing;
 mod pool;
+mod reach;
 mod shared;
 mod terms;
 mod warm;
@@ -35,7 +36,8 @@ pub use lane::{Lane, Lanes};
 pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
 pub use pool::Pool;
-pub use shared::{Shared, Visit};
+pub use reach::Visit;
+pub use shared::Shared;
 pub use terms::Standing;
 
 pub use crate::net::give_way;

@@ -135,6 +135,11 @@ impl Shared {
             && self.terms.wants_password.load(Ordering::Acquire)
     }
 
+    /// Whether the last connection that gave no password was told to give one.
+    pub fn last_wanted_password(&self) -> bool {
+        self.terms.wants_password.load(Ordering::Acquire)
+    }
+
     /// A connection was greeted that gave `credential`; whether it has to give another first.
     pub(super) fn note_greeted(&self, credential: &Credential, wants_password: bool) {
         if credential.password.is_some() || credential.terms != self.terms.changes.load(Ordering::Acquire) {

@@ -161,6 +161,18 @@ fn an_element_is_not_popped_for_one_who_has_said_goodbye() {
 }
 
 #[test]
+fn keys_are_renewed_in_the_middle() {
+    let scene = Scene::new();
+    let mut talk = scene.talk();
+    for i in 0..50 {
+        let text = i.to_string();
+        assert_eq!(talk.ask(&["ECHO", &text]), format!("${}\r\n{text}\r\n", text.len()).as_bytes());
+        let Stream::Tls(stream) = &mut talk.stream else { unreachable!() };
+        stream.conn.refresh_traffic_keys().unwrap();
+    }
+}
+
+#[test]
 fn messages_come_to_subscribers() {
     let scene = Scene::new();
     let mut hears = scene.talk_in(&TLS13);

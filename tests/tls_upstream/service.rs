@@ -202,7 +202,8 @@ print("done")
 
 #[test]
 fn redis_py_works_through_it() {
-    let Ok(python) = std::env::var("NEARSIDE_TEST_PYTHON") else { return };
+    let python = std::env::var("NEARSIDE_TEST_PYTHON");
+    let python = python.expect("NEARSIDE_TEST_PYTHON is not set: run the tests with `make test`");
     let certs = Certs::new();
     let (_redis, port): (Server, u16) = certs.redis("optional");
     let proxy = Proxy::start(certs.config(port));

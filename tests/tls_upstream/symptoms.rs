@@ -236,7 +236,7 @@ fn a_file_that_may_not_be_read_is_named_with_who_may_not() {
     let certs = Certs::new();
     let directory = certs.path("").join("");
     std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).expect("its mode");
-    std::fs::set_permissions(certs.path("client.key"), PermissionsExt::from_mode(0)).expect("its mode");
+    std::fs::set_permissions(certs.path("client.key"), PermissionsExt::from_mode(0o000)).expect("its mode");
     let (ca, cert, key) = (certs.text("ca.crt"), certs.text("client.crt"), certs.text("client.key"));
     let env = [
         ("REDIS_URI", "rediss://localhost:1"),

@@ -25,10 +25,9 @@ impl Scene {
     }
 
     fn client(&self, host: &str) -> ClientTls {
-        let mut upstream = Upstream::default();
-        upstream.endpoint = Endpoint::Tcp { host: host.into(), port: 6379 };
-        upstream.tls =
-            UpstreamTls { enabled: true, ca_certs: Some(self.file.clone()), ..UpstreamTls::default() };
+        let tls = UpstreamTls { enabled: true, ca_certs: Some(self.file.clone()), ..UpstreamTls::default() };
+        let endpoint = Endpoint::Tcp { host: host.into(), port: 6379 };
+        let upstream = Upstream { endpoint, tls, ..Upstream::default() };
         ClientTls::load(&upstream).unwrap().unwrap()
     }
 
