@@ -97,10 +97,10 @@ const fn beyond(head: &'static str) -> Permitted {
 }
 
 const fn wrong(head: &'static str) -> Permitted {
-    local(head, "-ERR ", "-NOPERM ", "there are fewer keys than it says, of which one may not be touched")
+    local(head, "", "-NOPERM ", "there are fewer keys than it says, of which one may not be touched")
 }
 
-const UNKNOWN: &str = "what nobody here knows, a restricted user may not do";
+const UNKNOWN: &str = "what nobody here knows, a restricted user may not do, and who is nobody may do nothing";
 const OURS: &str = "users are Nearside's own, and are changed in its configuration";
 
 const PERMITTED: &[Permitted] = &[
@@ -108,6 +108,10 @@ const PERMITTED: &[Permitted] = &[
     local("CONFIG NOSUCH", "-ERR unknown subcommand", "-NOPERM ", UNKNOWN),
     local("CLIENT NOSUCH", "-ERR unknown subcommand", "-NOPERM ", UNKNOWN),
     local("ACL NOSUCH", "-ERR unknown subcommand", "-NOPERM ", UNKNOWN),
+    local("NOSUCH", "-ERR unknown command", "-NOAUTH ", UNKNOWN),
+    local("CONFIG NOSUCH", "-ERR unknown subcommand", "-NOAUTH ", UNKNOWN),
+    local("CLIENT NOSUCH", "-ERR unknown subcommand", "-NOAUTH ", UNKNOWN),
+    local("ACL NOSUCH", "-ERR unknown subcommand", "-NOAUTH ", UNKNOWN),
     local("ACL SETUSER", "+OK", "-ERR users are Nearside's own", OURS),
     local("AUTH", "", "-ERR users are Nearside's own", "not inside a transaction"),
     local("ACL", "", "-ERR users are Nearside's own", "not inside a transaction"),
@@ -122,6 +126,12 @@ const PERMITTED: &[Permitted] = &[
     wrong("ZUNION 9"),
     wrong("LMPOP 9"),
     wrong("EVAL x 9"),
+    local(
+        "SHUTDOWN",
+        "-ERR Command not allowed inside",
+        "-NOPERM ",
+        "two reasons, and we look at rights first",
+    ),
     local("SORT", "+QUEUED", "-ERR ", "it is refused before it is queued"),
     beyond("EVAL"),
     beyond("FCALL"),

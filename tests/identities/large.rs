@@ -5,7 +5,8 @@ use crate::rig::{Mode, Pair, Scene, request};
 /// More than arrives at once.
 const BIG: usize = 2 << 20;
 
-/// By whom, what (`BIG` stands for that much), and whether it is refused.
+/// By whom, what (`BIG` stands for that much), and whether it is refused. Where users are Nearside's own it is
+/// refused as well if it could name a key that nobody can look at.
 const LARGE: &[(&str, &str, bool)] = &[
     ("keys", "SET app:w1 BIG", false),
     ("writes", "SET app:w1 BIG", false),
@@ -55,7 +56,8 @@ fn nobody_may_more_by_a_request_that_is_passed_on_in_pieces() {
                 let said = String::from_utf8_lossy(&reply[..reply.len().min(100)]).into_owned();
                 assert!(!tells(&reply), "{about}: {said}");
                 let refused = said.is_empty() || said.starts_with('-');
-                assert!(refused == *is_refused || first == "MULTI", "{about}: {said}");
+                let unseen = mode == Mode::Local && line.ends_with(" app:w2 x");
+                assert!(refused == (*is_refused || unseen) || first == "MULTI", "{about}: {said}");
                 ours.say_if(&["EXEC"]);
                 let done = ours.try_reply().unwrap_or_default();
                 ours.say_if(&["GET", "oth:s"]);

@@ -13,7 +13,7 @@ use crate::ways::{Step, WAYS, Way};
 /// Differences after which it is enough.
 const ENOUGH: usize = 25;
 /// Into so many parts the phrases are cut; each user asks one of them in each way. As many seeds are all.
-const PARTS: usize = 4;
+const PARTS: usize = 6;
 
 #[test]
 fn users_of_the_upstream_get_what_it_would_give_them() {

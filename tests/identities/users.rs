@@ -17,6 +17,7 @@ pub(crate) const USERS: &[User] = &[
         "parts",
         "on +@transaction +ping (+get ~app:*) (+set +mset %W~oth:*) (+@read %R~app:s* ~oth:h) (+@pubsub &news)",
     ),
+    ("endless", "on ~app:* &* +@all -exec -discard"),
     ("none", "on -@all"),
     ("off", "off ~* &* +@all"),
 ];

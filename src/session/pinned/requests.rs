@@ -13,6 +13,7 @@ use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
 use crate::session::path::{Verdict, is_attack};
+use crate::session::refused::is_exec;
 use crate::session::state::{Expect, Replies as Silence, Turn};
 use crate::session::users;
 use crate::upstream::{Class, Lease};
@@ -103,7 +104,8 @@ impl Relay<'_> {
         let command = lookup(&args);
         if let Err(denied) = self.permit(command, &args, None) {
             self.session.path.note_denied(&denied);
-            return self.deny(denied.text(self.session.path.dialect()));
+            let text = self.session.path.words_for(command, &denied);
+            return if is_exec(command) { self.deny_exec(text) } else { self.deny(text) };
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
