@@ -7,6 +7,7 @@
 
 mod client;
 mod hello;
+pub mod inside;
 mod intake;
 mod laned;
 mod local;
@@ -16,6 +17,7 @@ mod nearside;
 mod nod;
 mod path;
 mod pinned;
+mod refused;
 mod roster;
 mod state;
 mod subscribed;
@@ -35,6 +37,7 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
+use crate::telemetry::{Denials, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
@@ -66,6 +69,10 @@ pub struct Worker {
     pub keeper: Keeper,
     /// Who may do what.
     pub gate: Arc<Gate>,
+    /// How often it was refused.
+    pub denials: Arc<Denials>,
+    /// What is wrong now.
+    pub notices: Arc<Notices>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.
@@ -138,8 +145,9 @@ impl Session {
         let card = Arc::new(Card::new(id, worker.index, place, db, worker.shared.credential().user()));
         worker.roster.enter(Arc::clone(&card));
         let client = Rc::new(Client::new(card, peer, write, &worker));
+        let intake = Intake::new(read, worker.gate.renames().cloned());
         let path = Path::new(worker, Rc::clone(&client), origin);
-        (Self { intake: Intake::new(read), path, ended: false, exhausted: true }, client)
+        (Self { intake, path, ended: false, exhausted: true }, client)
     }
 
     /// Serves the client until it leaves, is cut or the worker drains. Dropping it cuts the client.

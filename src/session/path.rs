@@ -168,7 +168,7 @@ impl Path {
 
     /// From now on the client acts as `credential`, which the upstream has let in.
     pub(super) fn become_user(&mut self, credential: Credential) {
-        self.have(self.worker.gate.admitted(credential.user()));
+        self.have(self.worker.gate.admitted(&self.origin, credential.user()));
         self.credential = Rc::new(credential);
         self.client.act_as(Rc::clone(&self.credential));
         self.leave_lane();
@@ -189,7 +189,7 @@ impl Path {
 
     /// The state a connection of the session's own must be in.
     pub(super) fn wanted(&self) -> Wanted {
-        Wanted { proto: self.proto, db: self.db, credential: (*self.credential).clone() }
+        Wanted { proto: self.proto, db: self.db, credential: self.worker.shared.current(&self.credential) }
     }
 
     /// The session's lane.
@@ -202,7 +202,7 @@ impl Path {
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
         let verdict = match self.rights.check(command, args) {
-            Err(denied) => self.here(|path, out| reply::error(denied.text(path.dialect()), out)),
+            Err(denied) => self.refuse(&denied),
             Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
             Ok(permit) => self.route_any(command, args, permit),
         };

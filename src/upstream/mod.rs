@@ -18,9 +18,12 @@ mod lane;
 mod large;
 mod lease;
 mod line;
+mod longest;
+mod outgoing;
 mod pool;
 mod reach;
 mod shared;
+mod terms;
 mod warm;
 
 use std::rc::Rc;
@@ -35,6 +38,7 @@ pub use line::ClientLine;
 pub use pool::Pool;
 pub use reach::Visit;
 pub use shared::Shared;
+pub use terms::Standing;
 
 pub use crate::net::give_way;
 
