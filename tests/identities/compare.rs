@@ -100,7 +100,8 @@ const fn wrong(head: &'static str) -> Permitted {
     local(head, "", "-NOPERM ", "there are fewer keys than it says, of which one may not be touched")
 }
 
-const UNKNOWN: &str = "what nobody here knows, a restricted user may not do, and who is nobody may do nothing";
+const UNKNOWN: &str =
+    "what nobody here knows, a restricted user may not do, and who is nobody may do nothing";
 const OURS: &str = "users are Nearside's own, and are changed in its configuration";
 
 const PERMITTED: &[Permitted] = &[

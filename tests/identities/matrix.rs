@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use crate::common::Server;
 use crate::compare::is_permitted;
 use crate::phrases::{Phrase, others, reads};
 use crate::rig::{Mode, Scene};
@@ -35,13 +36,23 @@ fn hold(mode: Mode) {
     let mut seed = number("NEARSIDE_SEED").unwrap_or(0);
     loop {
         let mut held = Held { differences: Vec::new(), asked: 0, refused: 0, mode, seed };
-        let mut scene = Scene::new(mode, false);
+        let makes = Server::makes();
+        let program = &makes[usize::try_from(seed).unwrap_or(0) % makes.len()];
+        let mut scene = Scene::of(program, mode, false);
         held.everybody(&mut scene, USERS.iter().map(|user| Some(user.0)).chain([None]));
-        let mut scene = Scene::new(mode, true);
+        let mut scene = Scene::of(program, mode, true);
         held.everybody(&mut scene, [None].into_iter());
         let Held { differences, asked, refused, .. } = held;
-        eprintln!("{mode:?}, seed {seed}: {asked} asked, {refused} refused, {:?}", began.elapsed());
-        assert!(differences.is_empty(), "seed {seed}: {}\n{}", differences.len(), differences.join("\n"));
+        eprintln!(
+            "{mode:?}, {program}, seed {seed}: {asked} asked, {refused} refused, {:?}",
+            began.elapsed()
+        );
+        assert!(
+            differences.is_empty(),
+            "{program}, seed {seed}: {}\n{}",
+            differences.len(),
+            differences.join("\n")
+        );
         assert!(asked > 5_000 && refused * 5 > asked, "the test has lost its point: {refused} of {asked}");
         if began.elapsed() >= long {
             return;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use nearside::Config;
 use nearside::config::{LocalUser, Secret};
 use nearside::resp::request::encode;
 
@@ -34,11 +33,12 @@ pub(crate) const LARGE: u64 = 64 * 1024;
 impl Scene {
     /// Who says nothing is nobody, or, if `open`, the default user of [`OPEN`].
     pub(crate) fn new(mode: Mode, open: bool) -> Self {
-        Self::tuned(mode, open, |_| {})
+        Self::of("redis-server", mode, open)
     }
 
-    pub(crate) fn tuned(mode: Mode, open: bool, tune: impl FnOnce(&mut Config)) -> Self {
-        let (direct, behind) = (Server::start(&[]), Server::start(&[]));
+    /// The same with other servers.
+    pub(crate) fn of(program: &str, mode: Mode, open: bool) -> Self {
+        let [direct, behind] = [(), ()].map(|()| Server::start_of(program, &[]));
         let mut admins = [direct.connect(), behind.connect()];
         let newcomer: User = if open { OPEN } else { ("default", "off") };
         let users = || USERS.iter().copied().chain([ROOT]);
@@ -53,7 +53,6 @@ impl Scene {
                 settings.users = local.map(|user| local_user(user.0, &rules(user))).collect();
             }
         }
-        tune(&mut settings);
         Self { mode, proxy: Proxy::start(settings), direct, _behind: behind, admins }
     }
 
