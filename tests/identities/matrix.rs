@@ -9,7 +9,7 @@ use crate::compare::is_permitted;
 use crate::phrases::{Phrase, others, reads};
 use crate::rig::{Mode, Scene};
 use crate::users::USERS;
-use crate::ways::{Step, WAYS, Way};
+use crate::ways::{Said, Step, WAYS, Way};
 
 /// Differences after which it is enough.
 const ENOUGH: usize = 25;
@@ -37,7 +37,8 @@ fn hold(mode: Mode) {
     loop {
         let mut held = Held { differences: Vec::new(), asked: 0, refused: 0, mode, seed };
         let makes = Server::makes();
-        let program = &makes[usize::try_from(seed).unwrap_or(0) % makes.len()];
+        let nth = usize::try_from(seed).unwrap_or(0);
+        let program = &makes[(nth + nth / PARTS) % makes.len()];
         let mut scene = Scene::of(program, mode, false);
         held.everybody(&mut scene, USERS.iter().map(|user| Some(user.0)).chain([None]));
         let mut scene = Scene::of(program, mode, true);
@@ -76,11 +77,11 @@ struct Held {
 
 impl Held {
     fn everybody(&mut self, scene: &mut Scene, users: impl Iterator<Item = Option<&'static str>>) {
-        // Redis 8.2 says nothing to an `AUTH` that fails in one packet behind one that does not.
+        // Redis 8.2 says nothing to an `AUTH` that fails in a transaction, or behind another in one packet.
         let is_mute = scene.behind("INFO server").contains("redis_version:8.");
         for (nth, user) in users.enumerate() {
             for (at, way) in WAYS.iter().enumerate() {
-                let is_mute = is_mute && *way == Way::Pipelined;
+                let is_mute = is_mute && matches!(way, Way::Pipelined | Way::Steps | Way::Whole);
                 if is_mute && user == Some("off") {
                     continue;
                 }
@@ -115,7 +116,7 @@ impl Held {
                 self.asked += 1;
                 let [Some(direct), Some(ours)] = &replies else {
                     if replies != [None, None] {
-                        self.differ(user, way, &said.line, &replies);
+                        self.differ(user, way, said, &replies);
                     }
                     return;
                 };
@@ -126,18 +127,19 @@ impl Held {
                 was_permitted = !same && is_permitted(self.mode, &said.line, direct, ours);
                 let same = same || was_permitted || is_aborted;
                 if !same {
-                    self.differ(user, way, &said.line, &replies);
+                    self.differ(user, way, said, &replies);
                 }
             }
         }
     }
 
-    fn differ(&mut self, user: Option<&str>, way: Way, line: &str, [direct, ours]: &[Option<Vec<u8>>; 2]) {
+    fn differ(&mut self, user: Option<&str>, way: Way, said: &Said, [direct, ours]: &[Option<Vec<u8>>; 2]) {
         let show = |reply: &Option<Vec<u8>>| match reply {
             Some(reply) => reply[..reply.len().min(160)].escape_ascii().to_string(),
             None => "nothing".to_owned(),
         };
         let who = user.unwrap_or("nobody");
+        let line = said.of.as_ref().map_or(said.line.clone(), |of| format!("{} of {of}", said.line));
         self.differences.push(format!(
             "{who}, {way:?}: {line}\n    {}\n    ours: {}",
             show(direct),

@@ -46,6 +46,8 @@ impl Scene {
         let mut settings = config(&behind.place());
         settings.cache.admit_after = 0;
         settings.limits.large = LARGE;
+        // With fewer a change of identity has to wait for somebody else's to be given up.
+        settings.upstream.max_connections = 100;
         match mode {
             Mode::Through => set(&mut admins[1], users().chain([newcomer])),
             Mode::Local => {
