@@ -7,6 +7,7 @@ mod common;
 mod denied;
 mod gate;
 mod glob;
+pub mod limit;
 mod rights;
 
 pub use denied::Denied;
