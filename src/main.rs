@@ -25,14 +25,11 @@ fn main() -> ExitCode {
         }
     };
     match cli.command.unwrap_or(Command::Run) {
-        Command::Check { reference: true } => {
+        Command::Check { reference: true, .. } => {
             print!("{}", config::reference());
             ExitCode::SUCCESS
         }
-        Command::Check { .. } => {
-            print!("{}", config::render(&loaded));
-            ExitCode::SUCCESS
-        }
+        Command::Check { connect, .. } => check(&loaded, connect),
         Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
         Command::Run => run(loaded),
     }
@@ -51,6 +48,31 @@ fn load(cli: &Cli) -> Result<Loaded, Vec<String>> {
     config::load(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
+/// Prints the settings, and what is wrong with the files they name or, on demand, with the upstream.
+fn check(loaded: &Loaded, connect: bool) -> ExitCode {
+    print!("{}", config::render(loaded));
+    match Proxy::check_files(&loaded.config) {
+        Ok(warnings) => warnings.iter().for_each(|warning| println!("\nwarning: {warning}")),
+        Err(error) => {
+            eprintln!("nearside: {error}");
+            return ExitCode::from(BAD_CONFIG);
+        }
+    }
+    if !connect {
+        return ExitCode::SUCCESS;
+    }
+    match Proxy::visit(&loaded.config) {
+        Ok(met) => {
+            println!("\nupstream: {met}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("nearside: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn run(loaded: Loaded) -> ExitCode {
     match telemetry::log::subscriber(&loaded.config.log) {
         Ok(subscriber) => drop(tracing::subscriber::set_global_default(subscriber)),
@@ -61,11 +83,11 @@ fn run(loaded: Loaded) -> ExitCode {
     }
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     raise_file_limit();
-    let upstream = format!("{} ({})", loaded.config.upstream.endpoint, loaded.config.upstream.origin);
+    let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
     let handle = match Proxy::start(loaded.config, std::env::var_os("PATH")) {
         Ok(handle) => handle,
-        Err(error @ nearside::Error::OwnUpstream { .. }) => {
+        Err(error @ (nearside::Error::OwnUpstream { .. } | nearside::Error::UpstreamTls(_))) => {
             eprintln!("nearside: {error}");
             return ExitCode::from(BAD_CONFIG);
         }

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cache::Near;
 use crate::config::{Config, OnLoss};
-use crate::net::Accepted;
+use crate::net::tls::{Admission, Certificates};
+use crate::net::{Accepted, Stream};
 use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
@@ -51,6 +52,9 @@ pub(crate) struct Common {
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) certificates: Arc<Certificates>,
+    /// How clients are let in where TLS is spoken.
+    pub(crate) admission: Option<Arc<Admission>>,
     pub(crate) bells: Arc<Bells>,
     pub(crate) nonce: Arc<str>,
     pub(crate) monitors: Arc<Monitors>,
@@ -85,16 +89,24 @@ pub(crate) fn start(
 type Clients = Rc<RefCell<HashMap<u64, Rc<Client>>>>;
 
 async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>, mut orders: Orders) {
-    let worker = Rc::new(worker(index, &common));
-    let clients: Clients = Rc::default();
+    let hall = Hall {
+        index,
+        stats: Arc::clone(&common.stats),
+        admission: common.admission.clone(),
+        turn: Rc::new(Semaphore::new(1)),
+        keepalive: common.config.tcp_keepalive,
+        worker: Rc::new(worker(index, &common)),
+        clients: Rc::default(),
+    };
+    let (worker, clients) = (&hall.worker, &hall.clients);
     let mut phase = common.phase.clone();
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut idle = Idle::default();
-    tokio::task::spawn_local(session::tend(Rc::clone(&worker)));
+    tokio::task::spawn_local(session::tend(Rc::clone(worker)));
     loop {
         tokio::select! {
-            Some(arrival) = arrivals.recv() => admit(index, &common, &worker, &clients, arrival),
+            Some(arrival) = arrivals.recv() => hall.admit(arrival),
             () = worker.monitors.arrived() => worker.monitors.deliver(),
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
@@ -140,10 +152,10 @@ fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
 fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
-    let (stats, upstream, says) =
-        (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.endpoint.to_string());
+    let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
+    let certificates = Arc::clone(&common.certificates);
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
     let settings = feeds(config, keeper.barrier());
@@ -168,6 +180,7 @@ fn worker(index: usize, common: &Common) -> Worker {
             section(&stats, &says, upstream.connections(), &upstream.lending)
                 + &shares.section()
                 + &near.section()
+                + &certificates.section()
         })),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
@@ -193,18 +206,50 @@ fn idle_share(index: usize, config: &Config) -> usize {
     all / workers + usize::from(index < all % workers)
 }
 
-/// Starts a client's session; the client leaves the list when it ends.
-fn admit(index: usize, common: &Common, worker: &Rc<Worker>, clients: &Clients, arrival: Arrival) {
-    let gone = Gone { stats: Arc::clone(&common.stats), index, clients: Rc::clone(clients), id: arrival.id };
-    let Ok(stream) = arrival.stream.register() else { return };
-    stream.tune(common.config.tcp_keepalive);
-    let origin = Origin { listener: 0, address: stream.peer().ip(), names: Vec::new() };
-    let (session, client) = Session::new(Rc::clone(worker), stream, arrival.id, origin);
-    clients.borrow_mut().insert(arrival.id, client);
-    tokio::task::spawn_local(async move {
-        let _gone = gone;
-        session.run().await;
-    });
+/// Where clients arrive.
+#[derive(Clone)]
+struct Hall {
+    index: usize,
+    stats: Arc<Stats>,
+    admission: Option<Arc<Admission>>,
+    /// Who works on a handshake.
+    turn: Rc<Semaphore>,
+    keepalive: Option<Duration>,
+    worker: Rc<Worker>,
+    clients: Clients,
+}
+
+impl Hall {
+    /// Starts a client's session, where TLS is spoken after the handshake.
+    fn admit(&self, arrival: Arrival) {
+        let (stats, clients) = (Arc::clone(&self.stats), Rc::clone(&self.clients));
+        let gone = Gone { stats, index: self.index, clients, id: arrival.id };
+        let door = arrival.stream.door();
+        let Ok(stream) = arrival.stream.register() else { return };
+        stream.tune(self.keepalive);
+        if !door.tls {
+            return self.serve(stream, gone, door.index);
+        }
+        let hall = self.clone();
+        tokio::task::spawn_local(async move {
+            let Some(admission) = &hall.admission else { return };
+            if let Some(stream) = admission.admit(stream, &hall.turn).await {
+                hall.serve(stream, gone, door.index);
+            }
+        });
+    }
+
+    /// Starts a client's session; the client leaves the list when it ends.
+    fn serve(&self, stream: Stream, gone: Gone, listener: usize) {
+        let names = stream.peer_certificate_names().to_vec();
+        let origin = Origin { listener, address: stream.peer().ip(), names };
+        let (session, client) = Session::new(Rc::clone(&self.worker), stream, gone.id, origin);
+        self.clients.borrow_mut().insert(gone.id, client);
+        tokio::task::spawn_local(async move {
+            let _gone = gone;
+            session.run().await;
+        });
+    }
 }
 
 /// Takes a client off the lists, however its session ends.

@@ -324,6 +324,26 @@ fn who_comes_first_and_needs_no_password_is_answered() {
 }
 
 #[test]
+fn another_user_of_the_upstream_is_answered_if_that_trusts_it() {
+    let (server, proxy) = scene(|config| config.workers = 1);
+    let mut direct = Talk::connect(&server.place());
+    assert_eq!(direct.ask(&["ACL", "SETUSER", "app", "on", ">pw", "~app:*", "+@read"]), b"+OK\r\n");
+    assert_eq!(direct.ask(&["ACL", "SETUSER", "boss", "on", ">pw", "~*", "+@all"]), b"+OK\r\n");
+    let mut talk = proxy.connect();
+    let private =
+        ["NEARSIDE CACHE KEYS *", "NEARSIDE CACHE STATS", "NEARSIDE CACHE FLUSH", "NEARSIDE HOTKEYS"];
+    for (user, answered) in [("app", false), ("boss", true), ("app", false)] {
+        ask(&mut talk, &format!("AUTH {user} pw"));
+        for words in private {
+            assert_eq!(!ask(&mut talk, words).starts_with("-NOPERM NEARSIDE"), answered, "{user}: {words}");
+        }
+        assert!(ask(&mut talk, "NEARSIDE INFO").contains("nearside_version"));
+    }
+    ask(&mut talk, "RESET");
+    private.into_iter().for_each(|words| assert!(!ask(&mut talk, words).starts_with('-'), "{words}"));
+}
+
+#[test]
 fn it_is_answered_on_a_connection_of_ones_own_and_not_within_a_transaction() {
     let (_server, proxy) = scene(|_| {});
     let mut talk = proxy.connect();

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use nearside::command::{Command, Effect, Keys, Pin, Resp2, Route, all, lookup};
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 
+#[path = "table/acl.rs"]
+mod acl;
 #[path = "convert/server.rs"]
 mod server;
 #[path = "convert/spans.rs"]
@@ -85,6 +87,7 @@ struct Said {
     first: i64,
     last: i64,
     step: i64,
+    categories: Vec<String>,
 }
 
 #[test]
@@ -226,7 +229,14 @@ fn said_of(columns: &[OwnedFrame]) -> Said {
         OwnedFrame::Integer(n) => n,
         _ => panic!("no number: {:?}", columns[i]),
     };
-    Said { arity: number(1), flags: texts(&columns[2]), first: number(3), last: number(4), step: number(5) }
+    Said {
+        arity: number(1),
+        flags: texts(&columns[2]),
+        first: number(3),
+        last: number(4),
+        step: number(5),
+        categories: texts(&columns[6]),
+    }
 }
 
 fn array(frame: OwnedFrame) -> Vec<OwnedFrame> {

@@ -2,6 +2,7 @@
 //! reported together with everything else. `main` parses; nothing here reads the arguments.
 
 use super::env::CONFIG_FILE;
+use super::nearest::is_name;
 use super::written::Value;
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
@@ -26,11 +27,15 @@ pub struct Cli {
 pub enum Command {
     /// Run the proxy (the default)
     Run,
-    /// Validate the configuration and print it with the origin of every value, secrets masked
+    /// Validate the configuration and print it with the origin of every value, secrets masked; files of
+    /// certificates are read
     Check {
         /// Print a commented nearside.toml with every setting and its default instead
         #[arg(long)]
         reference: bool,
+        /// Also connect to the upstream, and say whom that meets or why it fails
+        #[arg(long, conflicts_with = "reference")]
+        connect: bool,
     },
     /// Wait until a proxy answers at the first --listen address
     Wait {
@@ -133,8 +138,9 @@ impl Flags {
             values.push(value("--listen", "listen", Value::Many(self.listen.clone())));
         }
         for pair in &self.set {
-            // Without a `=` the text may be anything, a secret too: it is not repeated.
-            let (key, text) = pair.split_once('=').unwrap_or(("", ""));
+            // Without a name and a `=` the text may be anything, a secret too: it is not repeated.
+            let named = pair.split_once('=').filter(|(key, _)| is_name(key.trim()));
+            let (key, text) = named.unwrap_or(("", ""));
             values.push(value(&format!("--set {key}"), key.trim(), Value::One(text.into())));
         }
         values
@@ -179,7 +185,7 @@ mod tests {
     fn flags_stand_before_or_after_the_subcommand() {
         for args in [["--listen", "a:1", "check"], ["check", "--listen", "a:1"]] {
             let cli = parse(&args);
-            assert_eq!(cli.command, Some(Command::Check { reference: false }));
+            assert_eq!(cli.command, Some(Command::Check { reference: false, connect: false }));
             assert_eq!(cli.flags.values()[0].value, Value::Many(vec!["a:1".into()]));
         }
         assert_eq!(parse(&[]).command, None);

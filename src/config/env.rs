@@ -4,7 +4,7 @@
 //! the table. An empty variable is not set, as compose files write it. A `NEARSIDE_*` variable that is
 //! no key is a problem; other variables are the application's.
 
-use super::nearest::nearest;
+use super::nearest::{directive, nearest};
 use super::setting::Setting;
 use super::table::settings;
 use super::written::{Origin, Problem, Value, Written};
@@ -67,8 +67,11 @@ impl Read {
             if known.contains(name) || name == CONFIG_FILE || is_service_variable(name, text) {
                 continue;
             }
-            let hint = nearest(name, known.iter().map(String::as_str))
-                .map_or_else(String::new, |near| format!(", did you mean {}?", near));
+            let hint = match directive(name.trim_start_matches("NEARSIDE_")) {
+                Some(instead) => format!("; {instead}"),
+                None => nearest(name, known.iter().map(String::as_str))
+                    .map_or_else(String::new, |near| format!(", did you mean {near}?")),
+            };
             let message = format!("there is no such setting{hint}");
             self.problems.push(Problem::new(&Origin::Env(name.clone()), name, message));
         }

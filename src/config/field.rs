@@ -1,7 +1,10 @@
 //! How the text of one setting becomes a value of [`Config`], and how that value is shown.
 
+use super::commands::selector;
 use super::nearest::nearest;
+use super::tables::{Fault, TableField};
 use super::units::{boolean, duration, show_duration, show_size, size};
+use super::words::{Words, either};
 use super::written::{Value, quoted};
 use super::{CacheMode, CachePattern, CachePolicy};
 use super::{Config, Listen, LogFormat, OnLoss, OutputLimits, Profile};
@@ -47,7 +50,14 @@ pub(super) enum Field {
     Globs(Place<Vec<String>>),
     /// Patterns of keys with their options.
     Patterns(Place<Vec<CachePattern>>),
-    Listen(Place<Vec<Listen>>),
+    /// Commands, subcommands and categories.
+    Commands(Place<Vec<String>>),
+    /// Addresses, at least so many.
+    Listen(Place<Vec<Listen>>, usize),
+    /// Tables of a file.
+    Tables(&'static dyn TableField),
+    /// One of a few words.
+    Word(&'static dyn Words),
     Output(Place<OutputLimits>),
     LogFormat(Place<LogFormat>),
     OnLoss(Place<OnLoss>),
@@ -75,17 +85,32 @@ pub(super) enum Part {
     Password,
     Database,
     Tls,
+    CertReqs,
+    CaCerts,
+    Certfile,
+    Keyfile,
+    ServerName,
 }
 
 impl Field {
     /// Reads `value` into its place in `config`. The error says what was expected and never shows
     /// the text of a secret. Parts of the upstream are not read here and give no error.
-    pub(super) fn set(self, config: &mut Config, value: &Value) -> Result<(), String> {
+    pub(super) fn set(self, config: &mut Config, value: &Value) -> Result<(), Vec<Fault>> {
+        match self {
+            Self::Tables(field) => field.set(config, value),
+            _ => self.set_texts(config, value).map_err(|why| vec![why.into()]),
+        }
+    }
+
+    fn set_texts(self, config: &mut Config, value: &Value) -> Result<(), String> {
         match self {
             Self::List(place) => *place(config) = value.items().into_iter().map(String::from).collect(),
             Self::Globs(place) => *place(config) = pattern::globs(&value.items())?,
             Self::Patterns(place) => *place(config) = pattern::read(&value.items())?,
-            Self::Listen(place) => *place(config) = read_listen(value)?,
+            Self::Commands(place) => {
+                *place(config) = value.items().into_iter().map(selector).collect::<Result<_, _>>()?;
+            }
+            Self::Listen(place, least) => *place(config) = read_listen(value, least)?,
             Self::Upstream(_) => {}
             _ => self.set_one(config, value.one()?)?,
         }
@@ -144,7 +169,10 @@ impl Field {
             Self::CachePolicy(place) => {
                 *place(config) = CachePolicy::named(text).map_err(|why| format!("{} {why}", quoted(text)))?;
             }
-            Self::List(_) | Self::Globs(_) | Self::Patterns(_) | Self::Listen(_) | Self::Upstream(_) => {}
+            Self::Word(words) => words.set(config, text).ok_or_else(wrong)?,
+            // Read by those above.
+            Self::List(_) | Self::Globs(_) | Self::Patterns(_) | Self::Commands(_) => {}
+            Self::Listen(..) | Self::Tables(_) | Self::Upstream(_) => {}
         }
         Ok(())
     }
@@ -155,6 +183,7 @@ impl Field {
             Self::Profile(_) => &Profile::ALL.map(Profile::name),
             Self::CacheMode(_) => &CacheMode::ALL.map(CacheMode::name),
             Self::OnLoss(_) => &["close", "resubscribe"],
+            Self::Word(words) => &words.all(),
             _ => &[],
         };
         let near = nearest(text, words.iter().copied());
@@ -181,9 +210,11 @@ impl Field {
                 place(config).as_ref().map(|path| path.display().to_string()).unwrap_or_default()
             }
             Self::Text(place, _) => place(config).clone(),
-            Self::List(place) | Self::Globs(place) => place(config).join(","),
+            Self::List(place) | Self::Globs(place) | Self::Commands(place) => place(config).join(","),
             Self::Patterns(place) => shown(place(config)).join(","),
-            Self::Listen(place) => shown(place(config)).join(","),
+            Self::Listen(place, _) => shown(place(config)).join(","),
+            Self::Tables(field) => field.show(config),
+            Self::Word(words) => words.show(config).into(),
             Self::Output(place) => place(config).to_string(),
             Self::LogFormat(place) => place(config).name().into(),
             Self::OnLoss(place) => place(config).name().into(),
@@ -191,7 +222,8 @@ impl Field {
             Self::CachePolicy(place) => place(config).name().into(),
             Self::Profile(place) => place(config).name().into(),
             Self::Upstream(Part::Database) => config.upstream.database.to_string(),
-            Self::Upstream(Part::Tls) => "false".into(),
+            Self::Upstream(Part::Tls) => config.upstream.tls.enabled.to_string(),
+            Self::Upstream(Part::CertReqs) => config.upstream.tls.cert_reqs.name().into(),
             Self::Upstream(_) => String::new(),
         }
     }
@@ -199,9 +231,9 @@ impl Field {
     /// The items of a list setting, `None` for every other kind.
     pub(super) fn items(self, config: &mut Config) -> Option<Vec<String>> {
         match self {
-            Self::List(place) | Self::Globs(place) => Some(place(config).clone()),
+            Self::List(place) | Self::Globs(place) | Self::Commands(place) => Some(place(config).clone()),
             Self::Patterns(place) => Some(shown(place(config))),
-            Self::Listen(place) => Some(shown(place(config))),
+            Self::Listen(place, _) => Some(shown(place(config))),
             _ => None,
         }
     }
@@ -230,7 +262,10 @@ impl Field {
             Self::List(_) => "a list of texts".into(),
             Self::Globs(_) => "a list of patterns".into(),
             Self::Patterns(_) => "a list of patterns such as \"api:* max_age=30s\"".into(),
-            Self::Listen(_) => "a list of host:port or unix:/path".into(),
+            Self::Commands(_) => "a list of commands, such as FLUSHALL, CONFIG|SET or @dangerous".into(),
+            Self::Tables(field) => field.expects(),
+            Self::Word(words) => either(&words.all()),
+            Self::Listen(..) => "a list of host:port or unix:/path".into(),
             Self::Output(_) => "a text such as \"normal 0 0 0 pubsub 32mb 8mb 60\"".into(),
             Self::LogFormat(_) => "text or json".into(),
             Self::CacheMode(_) => "auto, ttl or off".into(),
@@ -238,10 +273,13 @@ impl Field {
             Self::OnLoss(_) => "close or resubscribe".into(),
             Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
             Self::Upstream(Part::Uri) => {
-                "redis://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
+                "redis[s]://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
             }
             Self::Upstream(Part::Port) => between(1, u16::MAX, u16::MAX - 1),
             Self::Upstream(Part::Database) => "a number from 0".into(),
+            Self::Upstream(Part::CertReqs) => "required, optional or none".into(),
+            Self::Upstream(Part::CaCerts | Part::Certfile | Part::Keyfile) => "a path".into(),
+            Self::Upstream(Part::ServerName) => "a host name or an address".into(),
         }
     }
 }
@@ -288,7 +326,8 @@ fn between<T: std::fmt::Display + PartialEq>(least: T, most: T, unbounded: T) ->
 }
 
 fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
+    // The contents of a key's file, where its path belongs, would be shown from then on.
+    (!text.is_empty() && !text.contains(['\0', '\n']) && !text.contains("-----")).then(|| PathBuf::from(text))
 }
 
 fn show_seconds(wait: Option<Duration>) -> String {
@@ -302,7 +341,7 @@ fn shown<T: ToString>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }
 
-fn read_listen(value: &Value) -> Result<Vec<Listen>, String> {
+fn read_listen(value: &Value, least: usize) -> Result<Vec<Listen>, String> {
     let mut read: Vec<Listen> = Vec::new();
     for item in value.items() {
         let one = listen::parse(item).map_err(|why| format!("{} {why}", quoted(item)))?;
@@ -312,5 +351,5 @@ fn read_listen(value: &Value) -> Result<Vec<Listen>, String> {
         }
         read.push(one);
     }
-    if read.is_empty() { Err("expects at least one address".into()) } else { Ok(read) }
+    if read.len() < least { Err("expects at least one address".into()) } else { Ok(read) }
 }

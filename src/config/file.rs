@@ -1,9 +1,10 @@
 //! Values from a TOML text: snake case, sections for the keys with a dot, every problem with its line.
 
 use super::field::Field;
-use super::nearest::nearest;
+use super::nearest::{directive, is_name, nearest};
 use super::setting::Setting;
 use super::table::{find, settings};
+use super::tables::Tables;
 use super::written::{Origin, Problem, Value, Written};
 use std::path::Path;
 use toml::Spanned;
@@ -23,7 +24,9 @@ pub(super) fn read(path: &Path, text: &str) -> Read {
         let line = reader.line(error.span().map_or(0, |span| span.start));
         reader.broken.push(line);
         // Only the message: the error's own display would print the line, and a secret with it.
-        reader.problem(line, "", format!("not TOML: {}", error.message()));
+        let first = text.lines().nth(line - 1).and_then(|line| line.split_whitespace().next());
+        let hint = first.and_then(directive).map_or_else(String::new, |instead| format!("; {instead}"));
+        reader.problem(line, "", format!("not TOML: {}{hint}", error.message()));
     }
     reader.table("", table.get_ref());
     reader.read
@@ -71,7 +74,13 @@ impl Reader<'_> {
     ) {
         let Some(setting) = setting else { return self.unknown(key, line, value.get_ref().is_table()) };
         let origin = Origin::File(self.path.to_path_buf(), line);
-        match text_of(setting, value.get_ref()) {
+        let written = match setting.field {
+            // What was recovered of a broken text may have lost its place: a password is no name then.
+            Field::Tables(_) if !self.broken.is_empty() => return,
+            Field::Tables(_) => Tables::of(value.get_ref(), &|at| Some(self.line(at))).map(Value::Tables),
+            _ => None,
+        };
+        match written.or_else(|| text_of(setting, value.get_ref())) {
             Some(value) => self.read.written.push(Written { key: setting.key, value, origin }),
             None => {
                 let found = value.get_ref().type_str();
@@ -86,6 +95,12 @@ impl Reader<'_> {
 
     fn unknown(&mut self, key: &str, line: usize, is_table: bool) {
         let what = if is_table { "section" } else { "key" };
+        if !is_name(key) {
+            return self.problem(line, "", format!("unknown {what} (not shown: it may hold a password)"));
+        }
+        if let Some(instead) = directive(key) {
+            return self.problem(line, key, format!("unknown {what} {key}; {instead}"));
+        }
         let near = if is_table {
             nearest(key, sections())
         } else {
@@ -96,8 +111,7 @@ impl Reader<'_> {
             None if is_section(key) => " as a value: it is a section".into(),
             None => String::new(),
         };
-        let shown: String = key.chars().take(80).collect();
-        self.problem(line, key, format!("unknown {what} {shown}{hint}"));
+        self.problem(line, key, format!("unknown {what} {key}{hint}"));
     }
 
     fn problem(&mut self, line: usize, key: &str, message: String) {
@@ -150,11 +164,15 @@ fn takes_number(field: Field) -> bool {
 }
 
 fn takes_fraction(field: Field) -> bool {
-    takes_seconds(field) || matches!(field, Field::Share(_))
+    // A version of TLS is written like one.
+    takes_seconds(field) || matches!(field, Field::Share(_) | Field::Word(_))
 }
 
 fn is_list(field: Field) -> bool {
-    matches!(field, Field::List(_) | Field::Globs(_) | Field::Patterns(_) | Field::Listen(_))
+    matches!(
+        field,
+        Field::List(_) | Field::Globs(_) | Field::Patterns(_) | Field::Commands(_) | Field::Listen(..)
+    )
 }
 
 fn takes_seconds(field: Field) -> bool {

@@ -1,7 +1,7 @@
 //! Addresses as text, and whether two of them are the same place.
 
 use super::uri::host_port;
-use super::{Config, Endpoint, Listen};
+use super::{Config, Endpoint, Listen, Upstream};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -34,12 +34,24 @@ fn write_host_port(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Re
     if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
 }
 
+impl Upstream {
+    /// Where it is, without user, password or database: as [`Endpoint`] shows it, `rediss://` over TLS.
+    pub fn address(&self) -> String {
+        let plain = self.endpoint.to_string();
+        match plain.strip_prefix("redis://") {
+            Some(rest) if self.tls.enabled => format!("rediss://{rest}"),
+            _ => plain,
+        }
+    }
+}
+
 impl Config {
     /// The listener this proxy's own upstream literally is, if any: the same Unix path, or the same
     /// port of an address that a listener covers. A name that merely resolves to this machine is not
     /// seen here; the probe at start sees it.
     pub fn upstream_is_own_listener(&self) -> Option<&Listen> {
-        own(&self.listen, &self.upstream.endpoint)
+        let endpoint = &self.upstream.endpoint;
+        own(&self.listen, endpoint).or_else(|| own(&self.tls.listen, endpoint))
     }
 }
 
@@ -67,6 +79,14 @@ fn reaches(host: &str, bound: &str) -> bool {
         }
         (Some(host), Some(bound)) => host == bound,
         _ => false,
+    }
+}
+
+/// Whether only this machine can connect to a listener. A name counts as another machine's.
+pub(super) fn is_local(listen: &Listen) -> bool {
+    match listen {
+        Listen::Unix(_) => true,
+        Listen::Tcp(host, _) => address(host).is_some_and(|ip| ip.is_loopback()),
     }
 }
 

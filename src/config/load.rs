@@ -116,10 +116,11 @@ impl Loader {
             return;
         }
         let near = nearest::nearest(&flag.key, settings().map(|setting| setting.key));
-        let message = match near {
+        let message = match (nearest::directive(&flag.key), near) {
             _ if flag.key.is_empty() => "expects KEY=VALUE".into(),
-            Some(near) => format!("there is no such setting, did you mean {near}?"),
-            None => "there is no such setting".into(),
+            (Some(instead), _) => format!("there is no such setting; {instead}"),
+            (_, Some(near)) => format!("there is no such setting, did you mean {near}?"),
+            _ => "there is no such setting".into(),
         };
         self.problems.push(Problem::new(&origin, &flag.key, message));
     }
@@ -141,9 +142,11 @@ impl Loader {
             match setting.field.set(config, &written.value) {
                 Ok(()) if matches!(setting.field, Field::Upstream(_)) => {}
                 Ok(()) => _ = self.origins.insert(setting.key, written.origin.clone()),
-                Err(why) => {
-                    let message = format!("{} {why}", setting.key);
-                    self.problems.push(Problem::new(&written.origin, setting.key, message));
+                Err(faults) => {
+                    self.problems.extend(faults.into_iter().map(|fault| {
+                        let message = format!("{} {}", setting.key, fault.why);
+                        Problem::new(&written.origin.at(fault.line), setting.key, message)
+                    }));
                 }
             }
         }
@@ -158,8 +161,15 @@ impl Loader {
     }
 
     fn settle(&mut self, config: &mut Config, cores: usize, memory: Option<u64>) {
-        let (problems, warnings) = (Vec::new(), Vec::new());
-        let mut settler = Settler { origins: &self.origins, cores, memory, problems, warnings };
+        let mut settler = Settler {
+            origins: &self.origins,
+            written: &self.written,
+            faulty: self.problems.iter().map(|problem| problem.key.clone()).collect(),
+            cores,
+            memory,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        };
         settler.settle(config);
         let Settler { problems, warnings, .. } = settler;
         self.problems.extend(problems);

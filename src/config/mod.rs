@@ -12,6 +12,7 @@
 
 mod cache;
 pub mod cli;
+mod commands;
 mod defaults;
 pub mod env;
 mod field;
@@ -31,11 +32,13 @@ mod secret;
 mod setting;
 mod settle;
 mod table;
+mod tables;
 mod texts;
 mod tls;
 mod units;
 mod upstream;
 mod uri;
+mod words;
 mod written;
 
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
@@ -46,6 +49,7 @@ pub use render::render;
 pub use secret::Secret;
 pub use setting::Setting;
 pub use table::settings;
+pub use tables::Tables;
 pub use tls::{AuthClients, CertReqs, CertificateUser, Tls, TlsVersion, UpstreamTls};
 pub use written::{Origin, Problem, Value};
 

@@ -1,5 +1,30 @@
 //! The known name nearest to one that is not known.
 
+/// Whether a name can have been meant as that of a setting. Another one is not repeated in messages: a
+/// text that has lost its place may be a password.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() <= 80 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
+
+/// What to write in place of a directive of `redis.conf` that people copy, with `-` or `_`.
+pub(super) fn directive(name: &str) -> Option<&'static str> {
+    let name = name.strip_prefix("rules.").unwrap_or(name).replace('_', "-").to_ascii_lowercase();
+    Some(match name.as_str() {
+        "rename-command" => {
+            "write [rules.rename] and below it CONFIG = \"CONFIG_9a8b7c6d\" (\"\" disables the command); names \
+             the upstream itself was given go below [upstream.rename]"
+        }
+        "user" => "write [[users]] and below it name = \"app\" and acl = \"on >password ~app:* +@read\"",
+        "requirepass" => {
+            "write [[users]] and below it name = \"default\" and acl = \"on >password ~* &* +@all\"; the \
+             password of the upstream is upstream.password"
+        }
+        "bind" | "port" => "write listen = [\"host:port\"]",
+        "tls-port" => "write tls.listen = [\"host:port\"]",
+        _ => return None,
+    })
+}
+
 /// The candidate a writer most likely meant, if any is close: few edits away, or the same last
 /// part in another section (`max_connections` for `upstream.max_connections`).
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {

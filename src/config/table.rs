@@ -1,11 +1,16 @@
 //! Every setting, one row each. Reading, `check`, the flags and the reference derive from it.
 
-use super::rows::{CACHE, EMBEDDED, FEATURES, GENERAL, LIMITS, LOG, UPSTREAM};
+use super::rows::{
+    ADMISSION, AUDIT, CACHE, EMBEDDED, FEATURES, GATE, GENERAL, LIMITS, LOG, RULES, TLS, UPSTREAM,
+    UPSTREAM_RENAME,
+};
 use super::setting::Setting;
 
 /// Every setting, in the order of the reference: top level first, then section by section.
 pub fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
-    [GENERAL, UPSTREAM, EMBEDDED, LIMITS, CACHE, LOG, FEATURES].into_iter().flatten()
+    let gate = [TLS, RULES, ADMISSION, AUDIT];
+    let before = [GENERAL, GATE, UPSTREAM, UPSTREAM_RENAME, EMBEDDED, LIMITS, CACHE];
+    before.into_iter().chain(gate).chain([LOG, FEATURES]).flatten()
 }
 
 /// The setting called `key`.

@@ -1,6 +1,6 @@
 //! Values as written, where each came from, and what can be wrong with one.
 
-use super::Profile;
+use super::{Profile, Tables};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -31,6 +31,14 @@ impl Origin {
             Self::Flag(_) => 4,
         }
     }
+
+    /// The same file at another line, if it is a file and there is one.
+    pub(super) fn at(&self, line: Option<usize>) -> Self {
+        match (self, line) {
+            (Self::File(path, _), Some(line)) => Self::File(path.clone(), line),
+            _ => self.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -53,6 +61,8 @@ pub enum Value {
     One(String),
     /// The items of a list.
     Many(Vec<String>),
+    /// Tables of a file.
+    Tables(Tables),
 }
 
 impl fmt::Debug for Value {
@@ -70,6 +80,7 @@ impl Value {
                 [only] => Ok(only.trim()),
                 _ => Err("expects one value, not a list".into()),
             },
+            Self::Tables(_) => Err("expects one value, not a table".into()),
         }
     }
 
@@ -77,17 +88,20 @@ impl Value {
     pub(super) fn verbatim(&self) -> &str {
         match self {
             Self::One(text) => text,
-            Self::Many(_) => "",
+            Self::Many(_) | Self::Tables(_) => "",
         }
     }
 
-    /// The items of a list; a single text is split at its commas, empty items are dropped.
+    /// The items of a list; a single text is split at its commas, empty items are dropped. `none` alone
+    /// is an empty list: an empty variable would not be set at all.
     pub(super) fn items(&self) -> Vec<&str> {
         let all: Vec<&str> = match self {
             Self::One(text) => text.split(',').collect(),
             Self::Many(items) => items.iter().map(String::as_str).collect(),
+            Self::Tables(_) => Vec::new(),
         };
-        all.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect()
+        let all: Vec<&str> = all.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect();
+        if all == ["none"] { Vec::new() } else { all }
     }
 }
 
@@ -119,7 +133,8 @@ impl Problem {
 
 /// `text` for an error message: shortened, and withheld where it looks like it carries a password.
 pub(super) fn quoted(text: &str) -> String {
-    if text.contains('@') || text.contains("://") {
+    // `>` marks a password in the rules of a user, and dashes the key in a PEM file.
+    if text.contains(['@', '>', '<', '#']) || text.contains("://") || text.contains("-----") {
         return "the given text (not shown: it may hold a password)".into();
     }
     let short: String = text.chars().take(60).collect();

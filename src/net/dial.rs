@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::Stream;
+use super::tls::ClientTls;
 
 /// How long an upstream's host may give no sign of life, whatever replies are waited for
 /// (`socket_timeout = 0`). A host that lives acknowledges in milliseconds, however busy its server
@@ -24,7 +25,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// Why a connection could not be made.
+/// Why a connection could not be made. A failure to connect says what to look at.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// No address is known.
@@ -39,7 +40,7 @@ pub enum DialError {
         source: io::Error,
     },
     /// The connection was refused or failed.
-    #[error("cannot connect to {address}: {source}")]
+    #[error("cannot connect to {address}: {source}{}", hint(source))]
     Connect {
         /// Where to.
         address: String,
@@ -47,13 +48,35 @@ pub enum DialError {
         source: io::Error,
     },
     /// Nobody answered in time.
-    #[error("cannot connect to {address}: no answer within {after:?}")]
+    #[error(
+        "cannot connect to {address}: no answer within {after:?}; is the address right, and lets a firewall it through?"
+    )]
     Timeout {
         /// Where to.
         address: String,
         /// How long was waited.
         after: Duration,
     },
+    /// There is a connection, and no TLS on it.
+    #[error("cannot speak TLS with {address}: {reason}")]
+    Tls {
+        /// With whom.
+        address: String,
+        /// Why not, and which setting mends it.
+        reason: String,
+    },
+}
+
+/// What to look at.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "; is the server running, does it listen on that address, and are host and port right?"
+        }
+        io::ErrorKind::NotFound => "; is the server running, and is the path right?",
+        io::ErrorKind::PermissionDenied => "; Nearside needs the right to write to that socket",
+        _ => "",
+    }
 }
 
 impl std::fmt::Display for Address {
@@ -75,20 +98,25 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError
     Ok(found)
 }
 
-/// Connects within `limit`. Cancelling closes the attempt.
-pub async fn dial(address: &Address, limit: Duration) -> Result<Stream, DialError> {
+/// Connects within `limit`, handshake included if it is to be over TLS. Cancelling closes the attempt.
+pub async fn dial(address: &Address, tls: Option<&ClientTls>, limit: Duration) -> Result<Stream, DialError> {
+    let deadline = Instant::now() + limit;
     let connecting = async {
         match address {
             Address::Tcp(addr) => TcpStream::connect(addr).await.map(Stream::Tcp),
             Address::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
         }
     };
-    match timeout(limit, connecting).await {
-        Ok(Ok(stream)) => {
-            stream.tune_strictly(DEAD);
-            Ok(stream)
-        }
-        Ok(Err(source)) => Err(DialError::Connect { address: address.to_string(), source }),
-        Err(_) => Err(DialError::Timeout { address: address.to_string(), after: limit }),
+    let stream = match timeout_at(deadline, connecting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(source)) => return Err(DialError::Connect { address: address.to_string(), source }),
+        Err(_) => return Err(DialError::Timeout { address: address.to_string(), after: limit }),
+    };
+    stream.tune_strictly(DEAD);
+    let Some(tls) = tls else { return Ok(stream) };
+    let failed = |reason| DialError::Tls { address: address.to_string(), reason };
+    match timeout_at(deadline, tls.connect(stream)).await {
+        Ok(spoken) => spoken.map_err(failed),
+        Err(_) => Err(failed(ClientTls::explain_silence(limit))),
     }
 }

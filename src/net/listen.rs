@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Stream;
@@ -29,19 +29,33 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// A bound address on which clients queue until [`Listener::accept`] takes them. Dropping it closes
+/// By which of the configured addresses a client has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// Its place in the configuration: first those of `listen`, then those of `tls.listen`, from 0. An
+    /// address that names several sockets is one.
+    pub index: usize,
+    /// TLS is spoken there.
+    pub tls: bool,
+}
+
+/// A bound address on which clients queue until [`Listener::poll_accept`] takes them. Dropping it closes
 /// it and removes a Unix socket's file.
 #[derive(Debug)]
-pub enum Listener {
-    /// A TCP address.
+pub struct Listener {
+    socket: Bound,
+    door: Door,
+}
+
+#[derive(Debug)]
+enum Bound {
     Tcp(TcpListener),
-    /// A Unix socket.
     Unix(UnixListener, SocketFile),
 }
 
 /// The file of a Unix socket, removed on drop.
 #[derive(Debug)]
-pub struct SocketFile(PathBuf);
+struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
@@ -50,9 +64,47 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
-    /// Binds every address that `listen` names, with an accept queue of `backlog`. Must run inside a
-    /// tokio runtime, the one that will accept.
-    pub fn bind(listen: &Listen, backlog: u32) -> Result<Vec<Self>, BindError> {
+    /// Binds every address that `listen`, which is `door`, names, with an accept queue of `backlog`. Must run
+    /// inside a tokio runtime, the one that will accept.
+    pub fn bind(listen: &Listen, backlog: u32, door: Door) -> Result<Vec<Self>, BindError> {
+        let bound = Bound::bind(listen, backlog)?;
+        Ok(bound.into_iter().map(|socket| Self { socket, door }).collect())
+    }
+
+    /// Which of the configured addresses it is.
+    pub fn door(&self) -> Door {
+        self.door
+    }
+
+    /// Where clients reach it, in the form settings use.
+    pub fn address(&self) -> Listen {
+        match &self.socket {
+            Bound::Tcp(listener) => listener.local_addr().map_or_else(
+                |_| Listen::Tcp(String::new(), 0),
+                |a| Listen::Tcp(a.ip().to_string(), a.port()),
+            ),
+            Bound::Unix(_, file) => Listen::Unix(file.0.clone()),
+        }
+    }
+
+    /// The next client. Cancel safe: no client is lost.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        let socket = match &self.socket {
+            Bound::Tcp(listener) => {
+                let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
+                Socket::Tcp(stream.into_std()?)
+            }
+            Bound::Unix(listener, _) => {
+                let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
+                Socket::Unix(stream.into_std()?)
+            }
+        };
+        Poll::Ready(Ok(Accepted { socket, door: self.door }))
+    }
+}
+
+impl Bound {
+    fn bind(listen: &Listen, backlog: u32) -> Result<Vec<Self>, BindError> {
         let failed = |source| BindError { listen: listen.clone(), source };
         match listen {
             Listen::Unix(path) => Ok(vec![bind_unix(path, backlog).map_err(failed)?]),
@@ -72,62 +124,49 @@ impl Listener {
             }
         }
     }
-
-    /// Where clients reach it, in the form settings use.
-    pub fn address(&self) -> Listen {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().map_or_else(
-                |_| Listen::Tcp(String::new(), 0),
-                |a| Listen::Tcp(a.ip().to_string(), a.port()),
-            ),
-            Self::Unix(_, file) => Listen::Unix(file.0.clone()),
-        }
-    }
-
-    /// The next client. Cancel safe: no client is lost.
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
-                Poll::Ready(stream.into_std().map(Accepted::Tcp))
-            }
-            Self::Unix(listener, _) => {
-                let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
-                Poll::Ready(stream.into_std().map(Accepted::Unix))
-            }
-        }
-    }
 }
 
 /// A client that has been accepted on one thread and will be served on another.
 #[derive(Debug)]
-pub enum Accepted {
-    /// Over TCP.
+pub struct Accepted {
+    socket: Socket,
+    door: Door,
+}
+
+#[derive(Debug)]
+enum Socket {
     Tcp(std::net::TcpStream),
-    /// Over a Unix socket.
     Unix(std::os::unix::net::UnixStream),
 }
 
 impl Accepted {
-    /// Hands it to the runtime of the calling thread.
+    /// By which address it has come.
+    pub fn door(&self) -> Door {
+        self.door
+    }
+
+    /// Hands it to the runtime of the calling thread. TLS is still to be spoken with it, if it came where
+    /// that is spoken.
     pub fn register(self) -> io::Result<Stream> {
-        match self {
-            Self::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
-            Self::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+        match self.socket {
+            Socket::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            Socket::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
         }
     }
 
-    /// Says `words`, if the socket takes them at once, and closes.
+    /// Says `words`, if the socket takes them at once, and closes. Who expects TLS would take them for
+    /// nonsense, and hears nothing.
     pub fn turn_away(self, words: &[u8]) {
-        let _ = match self {
-            Self::Tcp(mut stream) => stream.write(words),
-            Self::Unix(mut stream) => stream.write(words),
+        let _ = match self.socket {
+            _ if self.door.tls => return,
+            Socket::Tcp(mut stream) => stream.write(words),
+            Socket::Unix(mut stream) => stream.write(words),
         };
     }
 }
 
-fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Listener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Bound> {
+    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     // Restarting must not wait for the last run's connections to leave TIME_WAIT.
     socket.set_reuse_address(true)?;
     if addr.is_ipv6() {
@@ -136,10 +175,10 @@ fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Listener> {
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Listener::Tcp(TcpListener::from_std(socket.into())?))
+    Ok(Bound::Tcp(TcpListener::from_std(socket.into())?))
 }
 
-fn bind_unix(path: &Path, backlog: u32) -> io::Result<Listener> {
+fn bind_unix(path: &Path, backlog: u32) -> io::Result<Bound> {
     // A socket file nobody answers on is what a killed process left behind.
     if path.exists()
         && std::os::unix::net::UnixStream::connect(path)
@@ -147,9 +186,9 @@ fn bind_unix(path: &Path, backlog: u32) -> io::Result<Listener> {
     {
         std::fs::remove_file(path)?;
     }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.bind(&socket2::SockAddr::unix(path)?)?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Listener::Unix(UnixListener::from_std(socket.into())?, SocketFile(path.to_owned())))
+    Ok(Bound::Unix(UnixListener::from_std(socket.into())?, SocketFile(path.to_owned())))
 }

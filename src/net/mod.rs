@@ -5,9 +5,10 @@
 mod dial;
 mod listen;
 mod stream;
+pub mod tls;
 mod turn;
 
 pub use dial::{Address, DialError, dial, resolve};
-pub use listen::{Accepted, BindError, Listener};
+pub use listen::{Accepted, BindError, Door, Listener};
 pub use stream::{Peer, ReadHalf, Stream, WriteHalf};
 pub use turn::give_way;

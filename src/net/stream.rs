@@ -1,17 +1,19 @@
 //! One connection, split into the half that is read and the half that is written.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
+
+use super::tls;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub enum Stream {
     Tcp(TcpStream),
     /// Over a Unix socket.
     Unix(UnixStream),
+    /// Over TLS, over one of them, once the handshake is done.
+    Tls(Box<tls::TlsStream>),
 }
 
 /// Who is at the other end.
@@ -53,7 +57,7 @@ impl std::fmt::Display for Peer {
 impl Stream {
     /// Both ends of one connection, for tests: the other one is read without waiting.
     #[cfg(test)]
-    pub(crate) fn pair() -> io::Result<(Self, impl io::Read)> {
+    pub(crate) fn pair() -> io::Result<(Self, impl Read)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;
@@ -63,7 +67,7 @@ impl Stream {
     /// Sends small writes at once, and asks the kernel to notice a dead peer after `keepalive`.
     /// Nothing to do for Unix sockets. Failure is not worth losing the connection over.
     pub fn tune(&self, keepalive: Option<Duration>) {
-        let Self::Tcp(stream) = self else { return };
+        let Some(stream) = self.tcp() else { return };
         let _ = stream.set_nodelay(true);
         if let Some(idle) = keepalive {
             // Redis probes at a third of the idle time, three times.
@@ -80,39 +84,65 @@ impl Stream {
         // Probes take as long again as the idle time before them.
         self.tune(Some(limit / 2));
         #[cfg(target_os = "linux")]
-        if let Self::Tcp(stream) = self {
+        if let Some(stream) = self.tcp() {
             let _ = SockRef::from(stream).set_tcp_user_timeout(Some(limit));
+        }
+    }
+
+    /// The TCP socket, if it is one.
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Unix(_) => None,
+            Self::Tls(stream) => stream.socket().tcp(),
+        }
+    }
+
+    /// The Unix socket, if it is one.
+    fn unix(&self) -> Option<&UnixStream> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(stream) => Some(stream),
+            Self::Tls(stream) => stream.socket().unix(),
         }
     }
 
     /// The peer's address.
     pub fn peer(&self) -> Peer {
-        match self {
-            Self::Tcp(stream) => stream.peer_addr().map_or(Peer::Unix, Peer::Tcp),
-            Self::Unix(_) => Peer::Unix,
-        }
+        self.tcp().and_then(|stream| stream.peer_addr().ok()).map_or(Peer::Unix, Peer::Tcp)
     }
 
     /// Our own address, as the peer sees it.
     pub fn local(&self) -> Peer {
-        match self {
-            Self::Tcp(stream) => stream.local_addr().map_or(Peer::Unix, Peer::Tcp),
-            Self::Unix(_) => Peer::Unix,
-        }
+        self.tcp().and_then(|stream| stream.local_addr().ok()).map_or(Peer::Unix, Peer::Tcp)
     }
 
     /// The file descriptor, to show to people.
     pub fn fd(&self) -> i32 {
-        match self {
-            Self::Tcp(stream) => stream.as_raw_fd(),
-            Self::Unix(stream) => stream.as_raw_fd(),
-        }
+        self.tcp().map(AsRawFd::as_raw_fd).or_else(|| self.unix().map(AsRawFd::as_raw_fd)).unwrap_or(-1)
     }
 
     /// The path of the Unix socket it was accepted on.
     pub fn path(&self) -> Option<PathBuf> {
-        let Self::Unix(stream) = self else { return None };
-        stream.local_addr().ok()?.as_pathname().map(PathBuf::from)
+        self.unix()?.local_addr().ok()?.as_pathname().map(PathBuf::from)
+    }
+
+    /// The names in the certificate that the peer has shown and that was found good: the subject's common
+    /// names first, then DNS and URI names. None without TLS, or without a certificate.
+    pub fn peer_certificate_names(&self) -> &[String] {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => &[],
+            Self::Tls(stream) => stream.peer_names(),
+        }
+    }
+
+    /// Waits until there is something to read, or the end; with TLS something that is not read yet.
+    pub async fn readable(&self) -> io::Result<()> {
+        match (self.tcp(), self.unix()) {
+            (Some(stream), _) => stream.readable().await,
+            (_, Some(stream)) => stream.readable().await,
+            (None, None) => Ok(()),
+        }
     }
 
     /// The two halves. Dropping the write half shuts the sending direction down; dropping both closes.
@@ -126,6 +156,10 @@ impl Stream {
                 let (read, write) = stream.into_split();
                 (ReadHalf::Unix(read), WriteHalf::Unix(write))
             }
+            Self::Tls(stream) => {
+                let (read, write) = stream.split();
+                (ReadHalf::Tls(Box::new(read)), WriteHalf::Tls(write))
+            }
         }
     }
 }
@@ -137,37 +171,57 @@ pub enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
     /// Over a Unix socket.
     Unix(unix::OwnedReadHalf),
-}
-
-impl AsyncRead for ReadHalf {
-    #[inline]
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
-            Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
-        }
-    }
+    /// Over TLS.
+    Tls(Box<tls::ReadHalf>),
 }
 
 impl ReadHalf {
     /// One read into the spare room of `buf`; 0 bytes is the end of the stream. A read that fills
     /// less than the room also tells tokio that the socket is empty, which saves the next system call.
+    /// Over TLS more than the spare room may come: what was read is handed over whole.
     #[inline]
     pub fn poll_into(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
-        pin!(self.read_buf(buf)).poll(cx)
+        match self {
+            Self::Tcp(half) => pin!(half.read_buf(buf)).poll(cx),
+            Self::Unix(half) => pin!(half.read_buf(buf)).poll(cx),
+            Self::Tls(half) => half.poll_into(cx, buf),
+        }
     }
 
     /// Whether the peer has ended the stream by now, by the system's account: events may be late.
     pub fn has_ended(&self) -> bool {
-        let mut probe = [std::mem::MaybeUninit::uninit(); 1];
-        let peeked = match self {
-            Self::Tcp(half) => SockRef::from(half.as_ref()).peek(&mut probe),
-            Self::Unix(half) => SockRef::from(half.as_ref()).peek(&mut probe),
-        };
-        match peeked {
-            Ok(n) => n == 0,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        if let Self::Tls(half) = self {
+            return half.has_ended();
         }
+        let mut probe = [std::mem::MaybeUninit::uninit(); 1];
+        match self.socket().map(|socket| socket.peek(&mut probe)) {
+            Some(Ok(n)) => n == 0,
+            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
+            None => false,
+        }
+    }
+
+    /// Reads what the system has, whatever tokio knows of it.
+    pub(super) fn receive(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.socket().map_or_else(|| Err(io::ErrorKind::Unsupported.into()), |socket| (&*socket).read(bytes))
+    }
+
+    fn socket(&self) -> Option<SockRef<'_>> {
+        match self {
+            Self::Tcp(half) => Some(SockRef::from(half.as_ref())),
+            Self::Unix(half) => Some(SockRef::from(half.as_ref())),
+            Self::Tls(_) => None,
+        }
+    }
+
+    /// The TCP socket, if it is one.
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        if let Self::Tcp(half) = self { Some(half.as_ref()) } else { None }
+    }
+
+    /// The Unix socket, if it is one.
+    pub(super) fn unix(&self) -> Option<&UnixStream> {
+        if let Self::Unix(half) = self { Some(half.as_ref()) } else { None }
     }
 }
 
@@ -178,15 +232,19 @@ pub enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     /// Over a Unix socket.
     Unix(unix::OwnedWriteHalf),
+    /// Over TLS.
+    Tls(tls::WriteHalf),
 }
 
 impl WriteHalf {
-    /// Writes what the socket takes now; `WouldBlock` when it takes nothing.
+    /// Writes what the socket takes now; `WouldBlock` when it takes nothing. Over TLS what was taken may
+    /// still be on its way to the socket: see [`Self::pending`].
     #[inline]
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(half) => half.try_write(bytes),
             Self::Unix(half) => half.try_write(bytes),
+            Self::Tls(half) => half.try_write(bytes),
         }
     }
 
@@ -195,6 +253,35 @@ impl WriteHalf {
         match self {
             Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
             Self::Unix(half) => half.as_ref().poll_write_ready(cx),
+            Self::Tls(half) => half.poll_ready(cx),
+        }
+    }
+
+    /// Bytes (of ciphertext) that were taken and that the socket has not got yet: nothing without TLS, and
+    /// bounded with it. They go out with the next write, or [`Self::flush`].
+    #[inline]
+    pub fn pending(&self) -> usize {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => 0,
+            Self::Tls(half) => half.pending(),
+        }
+    }
+
+    /// Writes what is [`Self::pending`] as far as the socket takes it; `true` once nothing is.
+    #[inline]
+    pub fn flush(&self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(true),
+            Self::Tls(half) => half.flush(),
+        }
+    }
+
+    /// Ready once nothing is [`Self::pending`].
+    #[inline]
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
+            Self::Tls(half) => half.poll_flush(cx),
         }
     }
 
@@ -203,6 +290,7 @@ impl WriteHalf {
         let _ = match self {
             Self::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
             Self::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
+            Self::Tls(half) => return half.end(),
         };
     }
 
@@ -211,6 +299,7 @@ impl WriteHalf {
         let _ = match self {
             Self::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
             Self::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
+            Self::Tls(half) => return half.shut_down(),
         };
     }
 
@@ -225,6 +314,6 @@ impl WriteHalf {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 }

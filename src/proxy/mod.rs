@@ -1,6 +1,7 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod probe;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -15,7 +16,8 @@ use self::accept::Placing;
 use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
-use crate::net::{BindError, Listener};
+use crate::net::tls::{Certificates, ClientTls, ClientTlsError, ServerTls, ServerTlsError};
+use crate::net::{BindError, Door, Listener};
 use crate::policy::{Gate, UserError};
 use crate::session::{Bells, Monitors, Roster};
 use crate::telemetry::Stats;
@@ -36,6 +38,12 @@ pub enum Error {
     /// The server Nearside starts itself does not start.
     #[error(transparent)]
     Embedded(#[from] embedded::Error),
+    /// TLS to clients cannot be had as it is configured.
+    #[error(transparent)]
+    Tls(#[from] ServerTlsError),
+    /// TLS to the upstream cannot be had as it is configured.
+    #[error(transparent)]
+    UpstreamTls(#[from] ClientTlsError),
     /// The upstream is this very proxy.
     #[error(
         "the upstream {upstream} ({origin}) leads back to Nearside's own listener ({listen}); \
@@ -95,7 +103,7 @@ impl Proxy {
 /// A running proxy. Dropping it stops the proxy at once, without draining.
 #[derive(Debug)]
 pub struct Handle {
-    addresses: Vec<Listen>,
+    addresses: Addresses,
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
@@ -105,7 +113,12 @@ pub struct Handle {
 impl Handle {
     /// Where clients connect, with the ports that were picked.
     pub fn addresses(&self) -> &[Listen] {
-        &self.addresses
+        &self.addresses.plain
+    }
+
+    /// Where they connect with TLS.
+    pub fn tls_addresses(&self) -> &[Listen] {
+        &self.addresses.tls
     }
 
     /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
@@ -150,7 +163,33 @@ impl Drop for Handle {
     }
 }
 
-type Ready = std_mpsc::SyncSender<Result<Vec<Listen>, Error>>;
+type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
+
+/// Where clients connect.
+#[derive(Clone, Debug)]
+struct Addresses {
+    plain: Vec<Listen>,
+    tls: Vec<Listen>,
+}
+
+impl Addresses {
+    fn of(listeners: &[Listener]) -> Self {
+        let of =
+            |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
+        Self { plain: of(false).collect(), tls: of(true).collect() }
+    }
+}
+
+/// Binds every address, those without TLS first.
+fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
+    let plain = config.listen.iter().map(|listen| (listen, false));
+    let all = plain.chain(config.tls.listen.iter().map(|listen| (listen, true)));
+    let mut listeners = Vec::new();
+    for (index, (listen, tls)) in all.enumerate() {
+        listeners.extend(Listener::bind(listen, config.tcp_backlog, Door { index, tls })?);
+    }
+    Ok(listeners)
+}
 
 async fn run(
     mut config: Config,
@@ -160,24 +199,23 @@ async fn run(
     (placing, near): (Arc<Placing>, Arc<Near>),
 ) -> Result<(), Error> {
     config.upstream.bound_waits();
-    let mut listeners = Vec::new();
-    for listen in &config.listen {
-        listeners.extend(Listener::bind(listen, config.tcp_backlog)?);
-    }
-    let addresses: Vec<Listen> = listeners.iter().map(Listener::address).collect();
-    config.listen.clone_from(&addresses);
+    let listeners = bind(&config)?;
+    let addresses = Addresses::of(&listeners);
+    config.listen.clone_from(&addresses.plain);
     if config.enabled
         && let Some(listen) = config.upstream_is_own_listener()
     {
         return Err(own_upstream(&config, listen));
     }
+    let certificates = Arc::new(certificates(&config)?);
     let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, inner, placing, near)?;
+    let (workers, threads) = start_workers(&config, &certificates, inner, placing, near)?;
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
+        () = certificates.watch(config.tls.reload_every) => {}
         looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
@@ -195,24 +233,34 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    addresses: &[Listen],
+    addresses: &Addresses,
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
-        return Err(own_upstream(config, &addresses[0]));
+        let own = addresses.plain.iter().chain(&addresses.tls).next();
+        return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok(addresses.to_vec()));
+    let _ = ready.send(Ok(addresses.clone()));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }
 
 fn own_upstream(config: &Config, listen: &Listen) -> Error {
     Error::OwnUpstream {
-        upstream: config.upstream.endpoint.to_string(),
+        upstream: config.upstream.address(),
         origin: config.upstream.origin.clone(),
         listen: format!("listen = {listen}"),
     }
+}
+
+/// Everything that is made of certificates, as the files are now.
+fn certificates(config: &Config) -> Result<Certificates, Error> {
+    let clients = ServerTls::load(&config.tls)?.map(Arc::new);
+    let upstream = if config.enabled { ClientTls::load(&config.upstream)?.map(Arc::new) } else { None };
+    let certificates = Certificates::new(clients, upstream);
+    certificates.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(certificates)
 }
 
 /// Starts the server of our own where no other is configured, and makes it the upstream.
@@ -232,6 +280,7 @@ type Workers = (accept::Workers, Vec<JoinHandle<()>>);
 
 fn start_workers(
     config: &Arc<Config>,
+    certificates: &Arc<Certificates>,
     phase: watch::Receiver<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
@@ -239,8 +288,11 @@ fn start_workers(
     let (roster, orders) = Roster::new(config.workers);
     let common = Common {
         config: Arc::clone(config),
+        certificates: Arc::clone(certificates),
+        admission: certificates.admission().map(Arc::new),
         shared: Arc::new(Shared::new(
             config.upstream.clone(),
+            certificates.upstream(),
             config.limits.clone(),
             config.pubsub_dedicated,
         )),

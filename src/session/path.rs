@@ -313,7 +313,8 @@ impl Path {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
         }
-        let walks = which == Local::Nearside && nearside::takes_a_walk(args);
+        let walks = which == Local::Nearside
+            && (nearside::takes_a_walk(args) || (nearside::is_private(args) && self.is_somebody_else()));
         if walks && !self.must_authenticate() && self.is_let_in() {
             return Verdict::Walk;
         }

@@ -3,4 +3,4 @@
 pub mod log;
 mod stats;
 
-pub use stats::{Connections, Lending, Stats, section};
+pub use stats::{Connections, Handshakes, Lending, Stats, section};

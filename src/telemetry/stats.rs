@@ -4,6 +4,35 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+/// Handshakes with clients on listeners that speak TLS, since the start.
+#[derive(Debug, Default)]
+pub struct Handshakes {
+    /// Clients that were let in.
+    pub done: AtomicU64,
+    /// Those among them that resumed a session.
+    pub resumed: AtomicU64,
+    /// Clients that were not, or left.
+    pub failed: AtomicU64,
+    /// Clients that took too long.
+    pub timed_out: AtomicU64,
+}
+
+impl Handshakes {
+    /// The lines of `INFO`.
+    pub fn section(&self) -> String {
+        let counts = [
+            ("done", &self.done),
+            ("resumed", &self.resumed),
+            ("failed", &self.failed),
+            ("timed_out", &self.timed_out),
+        ];
+        let line = |(name, count): (&str, &AtomicU64)| {
+            format!("nearside_tls_handshakes_{name}:{}\r\n", count.load(Ordering::Relaxed))
+        };
+        counts.into_iter().map(line).collect()
+    }
+}
+
 /// Counted by all workers of one proxy.
 #[derive(Debug)]
 pub struct Stats {

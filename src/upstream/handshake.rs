@@ -10,8 +10,10 @@ use bytes::{Bytes, BytesMut};
 use redis_protocol::resp3::decode::complete::decode;
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
+use super::info::{Habits, ServerInfo, Tracking};
 use super::{ClientLine, Credential, Failure};
 use crate::config::Secret;
+use crate::net::tls::ClientTls;
 use crate::net::{Peer, ReadHalf, Stream, WriteHalf};
 use crate::resp::Proto;
 use crate::resp::request::encode;
@@ -21,91 +23,6 @@ use crate::resp::scan::reply::{Fed, ReplyScanner};
 const NAME: &[u8] = b"nearside";
 /// Largest reply a greeting may get; anything more is not a Redis.
 const MAX_REPLY: usize = 64 * 1024;
-
-/// What a server said of itself in its `HELLO` reply.
-#[derive(Debug, Default)]
-pub struct ServerInfo {
-    /// Its fields in order: name, and value as it stood on the wire (RESP3).
-    pub hello: Vec<(Bytes, Bytes)>,
-    /// What else is known of it.
-    pub habits: Arc<Habits>,
-    /// Whether it tells this connection of changes to what is read, or why not.
-    pub tracking: Tracking,
-}
-
-/// Whether a connection is told of changes to what it has read (`CLIENT TRACKING`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Tracking {
-    /// It was not asked to.
-    #[default]
-    Unasked,
-    /// It is, of what it asks to be told of.
-    On,
-    /// It cannot be, in the server's words or ours.
-    Impossible(String),
-}
-
-/// What a server does to all its connections alike.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Habits {
-    /// It closes connections idle for longer (`CONFIG GET timeout`); `None` never, or unknown.
-    pub timeout: Option<Duration>,
-    /// How it prints a client in `CLIENT LIST`.
-    pub line: ClientLine,
-}
-
-impl ServerInfo {
-    /// The fields of a `HELLO` reply in the order and form they came in.
-    pub fn fields(reply: &Bytes) -> Vec<(Bytes, Bytes)> {
-        let Some(start) = reply.iter().position(|&b| b == b'\n').filter(|_| matches!(reply[0], b'%' | b'*'))
-        else {
-            return Vec::new();
-        };
-        let mut values = Vec::new();
-        let mut at = start + 1;
-        while let Ok(Fed::Whole(n)) = ReplyScanner::default().feed(&reply[at..]) {
-            values.push(reply.slice(at..at + n));
-            at += n;
-        }
-        let named = values.chunks_exact(2);
-        named.filter_map(|pair| Some((string(&pair[0])?, pair[1].clone()))).collect()
-    }
-
-    /// The upstream's own id of the connection; 0 if it did not say.
-    pub fn id(&self) -> i64 {
-        let number =
-            |value: &Bytes| std::str::from_utf8(value.strip_prefix(b":")?).ok()?.trim_end().parse().ok();
-        self.field(b"id").and_then(number).unwrap_or(0)
-    }
-
-    /// A field of its `HELLO` reply as it stood on the wire.
-    pub fn field(&self, name: &[u8]) -> Option<&Bytes> {
-        self.hello.iter().find(|(field, _)| field == name).map(|(_, value)| value)
-    }
-
-    /// A field that is a string.
-    pub fn text(&self, name: &[u8]) -> Option<String> {
-        Some(String::from_utf8_lossy(&string(self.field(name)?)?).into_owned())
-    }
-
-    /// Its version, three numbers; zeros if it did not say.
-    pub fn version(&self) -> [u32; 3] {
-        let text = self.text(b"version").unwrap_or_default();
-        let mut numbers = text.split('.').map(|part| part.parse().unwrap_or(0));
-        std::array::from_fn(|_| numbers.next().unwrap_or(0))
-    }
-
-    /// Whether it is a Valkey.
-    pub fn is_valkey(&self) -> bool {
-        self.text(b"server").is_some_and(|server| server == "valkey")
-    }
-
-    /// Whether it sends invalidations where they can be understood: earlier ones put them into the middle
-    /// of replies (redis#8935).
-    fn can_track(&self) -> bool {
-        self.is_valkey() || self.version() >= [6, 2, 7]
-    }
-}
 
 /// What is asked of a new connection.
 pub(super) struct Greeting<'a> {
@@ -122,6 +39,37 @@ pub(super) struct Greeting<'a> {
     pub(super) asks: bool,
     /// Whether it is to be told of changes to what it reads.
     pub(super) track: bool,
+    /// How TLS is spoken, if it is.
+    pub(super) tls: Option<&'a ClientTls>,
+}
+
+impl Greeting<'_> {
+    /// Why nothing was heard from `peer` at all.
+    fn explain(&self, error: &io::Error, peer: Peer) -> Failure {
+        let reason = match (self.tls, peer) {
+            (Some(tls), _) => tls.explain_early_loss(error).unwrap_or_else(|| error.to_string()),
+            (None, Peer::Tcp(_)) => {
+                format!(
+                    "{error}; if it speaks TLS there, set upstream.ssl = true (REDIS_SSL=true) or rediss://"
+                )
+            }
+            (None, Peer::Unix) => error.to_string(),
+        };
+        Failure::Lost { reason }
+    }
+
+    /// The server's refusal of our greeting, with the settings to look at where they are ours.
+    fn refused(&self, text: String) -> Failure {
+        let ours = self.credential == self.base && text.starts_with("WRONGPASS");
+        if !ours {
+            return Failure::Refused(text);
+        }
+        let user = self.credential.user();
+        Failure::Refused(format!(
+            "{text} (the upstream refuses Nearside's own user {user}: see upstream.username and \
+             upstream.password, REDIS_USERNAME and REDIS_PASSWORD, or the user and password in the URI)"
+        ))
+    }
 }
 
 /// A connection that has been greeted and is ready for commands.
@@ -150,8 +98,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         words.extend(encode(&[b"CONFIG", b"GET", b"timeout"]));
         words.extend(encode(&[b"CLIENT", b"INFO"]));
     }
-    talk.say(&words).await?;
-    let answer = talk.hear().await?;
+    let answer = talk.begin(&words).await.map_err(|error| greeting.explain(&error, peer))?;
     let proto = match error_text(&answer) {
         None => greeting.proto,
         // Without a password it can do nothing but say so; its errors are the client's to see.
@@ -169,7 +116,7 @@ pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u
         {
             return Err(Failure::Lost { reason });
         }
-        Some(text) => return Err(Failure::Refused(text)),
+        Some(text) => return Err(greeting.refused(text)),
     };
     let mut refused = None;
     let authenticated = error_text(&answer).is_none();
@@ -255,6 +202,13 @@ struct Talk {
 }
 
 impl Talk {
+    /// The first words and the answer to them. A server that hangs up on them may have said why before.
+    async fn begin(&mut self, words: &[u8]) -> io::Result<Bytes> {
+        let said = self.write.write_all(words).await;
+        let heard = hear_reply(&mut self.read, &mut self.buf).await?;
+        said.map(|()| heard)
+    }
+
     async fn say(&mut self, words: &[u8]) -> Result<(), Failure> {
         self.write.write_all(words).await.map_err(lost)
     }
@@ -266,19 +220,24 @@ impl Talk {
 
 /// The next reply, whole; what was read beyond it stays in `buf`. For small replies only.
 pub(super) async fn hear(read: &mut ReadHalf, buf: &mut BytesMut) -> Result<Bytes, Failure> {
+    hear_reply(read, buf).await.map_err(lost)
+}
+
+async fn hear_reply(read: &mut ReadHalf, buf: &mut BytesMut) -> io::Result<Bytes> {
     let mut scanner = ReplyScanner::default();
     let mut seen = 0;
     loop {
-        match scanner.feed(&buf[seen..]).map_err(|e| Failure::Lost { reason: e.to_string() })? {
+        match scanner.feed(&buf[seen..]).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))? {
             Fed::Whole(n) => return Ok(buf.split_to(seen + n).freeze()),
             Fed::Partial => seen = buf.len(),
         }
         if seen > MAX_REPLY {
-            return Err(Failure::Lost { reason: "its greeting has no end".into() });
+            return Err(io::Error::other("its greeting has no end"));
         }
         buf.reserve(1024);
-        if poll_fn(|cx| read.poll_into(cx, buf)).await.map_err(lost)? == 0 {
-            return Err(Failure::Lost { reason: "it closed the connection during the greeting".into() });
+        if poll_fn(|cx| read.poll_into(cx, buf)).await? == 0 {
+            let text = "it closed the connection during the greeting";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
     }
 }
@@ -291,13 +250,6 @@ pub(super) fn lost(error: io::Error) -> Failure {
 pub(super) fn error_text(reply: &[u8]) -> Option<String> {
     let text = reply.strip_prefix(b"-")?;
     Some(String::from_utf8_lossy(text).trim_end().to_owned())
-}
-
-fn string(frame: &[u8]) -> Option<Bytes> {
-    match decode(frame).ok()??.0 {
-        OwnedFrame::BlobString { data, .. } | OwnedFrame::SimpleString { data, .. } => Some(data.into()),
-        _ => None,
-    }
 }
 
 /// Seconds of idleness after which the server hangs up, from the reply to `CONFIG GET timeout`.
@@ -314,28 +266,6 @@ fn server_timeout(reply: &[u8]) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hello_reply_keeps_its_order_and_its_bytes() {
-        let reply = Bytes::from_static(
-            b"%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n$7\r\nmodules\r\n*0\r\n",
-        );
-        let fields = ServerInfo::fields(&reply);
-        assert_eq!(fields[1], (Bytes::from_static(b"proto"), Bytes::from_static(b":3\r\n")));
-        assert_eq!(fields[2].1, Bytes::from_static(b"*0\r\n"));
-    }
-
-    #[test]
-    fn a_connection_knows_its_id_at_the_server() {
-        let of = |reply: &'static [u8]| {
-            let info =
-                ServerInfo { hello: ServerInfo::fields(&Bytes::from_static(reply)), ..ServerInfo::default() };
-            info.id()
-        };
-        assert_eq!(of(b"%2\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:17\r\n"), 17);
-        assert_eq!(of(b"*4\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:5\r\n"), 5);
-        assert_eq!(of(b"-NOAUTH first\r\n"), 0);
-    }
 
     #[test]
     fn the_servers_own_timeout_is_understood_in_both_protocols() {

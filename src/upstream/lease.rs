@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::coop::unconstrained;
 
 use super::fate::Fate;
-use super::handshake::{Link, ServerInfo, error_text, hear, lost};
+use super::handshake::{Link, error_text, hear, lost};
+use super::info::ServerInfo;
 use super::{Class, Credential, Failure, Permit, Shared};
 use crate::net::{ReadHalf, WriteHalf};
 use crate::resp::Proto;
@@ -115,6 +116,11 @@ impl Lease {
         }
     }
 
+    /// Ready once everything that was written is out: over TLS some of it may wait for the connection.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.write.poll_flush(cx)
+    }
+
     /// Whether the server took its greeting, and does not want a password first.
     pub fn is_greeted(&self) -> bool {
         !self.info.hello.is_empty()
@@ -166,7 +172,7 @@ impl Lease {
     }
 
     /// Asks one thing; an error reply is a failure.
-    pub(super) async fn hear(&mut self, request: &[u8]) -> Result<Bytes, Failure> {
+    pub async fn hear(&mut self, request: &[u8]) -> Result<Bytes, Failure> {
         self.write.write_all(request).await.map_err(lost)?;
         let reply = hear(&mut self.read, &mut BytesMut::new()).await?;
         error_text(&reply).map_or(Ok(reply), |text| Err(Failure::Refused(text)))

@@ -13,6 +13,7 @@ mod fate;
 mod handover;
 mod handshake;
 mod inflight;
+mod info;
 mod lane;
 mod large;
 mod lease;
@@ -26,12 +27,12 @@ use std::rc::Rc;
 pub use backoff::Backoff;
 pub use budget::{Class, Permit};
 pub use failure::Failure;
-pub use handshake::{ServerInfo, Tracking};
+pub use info::{ServerInfo, Tracking};
 pub use lane::{Lane, Lanes};
 pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
 pub use pool::Pool;
-pub use shared::Shared;
+pub use shared::{Shared, Visit};
 
 pub use crate::net::give_way;
 

@@ -9,10 +9,12 @@ use bytes::BytesMut;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Budget, Class, Permit};
-use super::handshake::{Greeting, Habits, Link, greet};
+use super::handshake::{Greeting, Link, greet};
+use super::info::Habits;
 use super::large::Large;
 use super::{Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
+use crate::net::tls::ClientTls;
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
@@ -26,11 +28,27 @@ const LARGE_WAIT: Duration = Duration::from_secs(60);
 /// How long the upstream may take to show that it is this proxy.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// How an upstream has received us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Visit {
+    /// It has said what it is.
+    Welcome {
+        /// What it calls itself.
+        server: String,
+        /// Three numbers.
+        version: [u32; 3],
+    },
+    /// It says nothing to who has no password.
+    WantsPassword,
+}
+
 /// One upstream as every worker sees it: its settings, the connection budget, and which server is
 /// the current one.
 #[derive(Debug)]
 pub struct Shared {
     pub(super) settings: Upstream,
+    /// How TLS is spoken with it, if it is.
+    tls: Option<Arc<ClientTls>>,
     pub(super) limits: Limits,
     budget: Budget,
     large: Large,
@@ -55,14 +73,16 @@ pub struct Shared {
 
 impl Shared {
     /// An upstream nobody has connected to. Its endpoint must be a real one, not `Embedded`.
-    /// `dedicated`: how many subscribers may have a connection of their own.
-    pub fn new(settings: Upstream, limits: Limits, dedicated: usize) -> Self {
+    /// `tls`: how TLS is spoken with it, if it is. `dedicated`: how many subscribers may have a connection
+    /// of their own.
+    pub fn new(settings: Upstream, tls: Option<Arc<ClientTls>>, limits: Limits, dedicated: usize) -> Self {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
             large: Large::new(limits.large_memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             dedicated: Arc::new(Semaphore::new(dedicated)),
             settings,
+            tls,
             limits,
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
@@ -213,7 +233,8 @@ impl Shared {
             let base = self.credential();
             let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let asks = *credential == base || known.is_none();
-            let greeting = Greeting { proto, db, credential, base: &base, known, asks, track };
+            let tls = self.tls.as_deref();
+            let greeting = Greeting { proto, db, credential, base: &base, known, asks, track, tls };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,
@@ -238,6 +259,19 @@ impl Shared {
         })
     }
 
+    /// Connects once as clients that bring no credential would, and leaves.
+    ///
+    /// # Errors
+    /// As for any other connection.
+    pub async fn visit(&self) -> Result<Visit, Failure> {
+        let link = self.connect(Proto::Resp3, self.settings.database, &self.credential(), false).await?;
+        if link.info.hello.is_empty() {
+            return Ok(Visit::WantsPassword);
+        }
+        let server = link.info.text(b"server").unwrap_or_else(|| "a server".into());
+        Ok(Visit::Welcome { server, version: link.info.version() })
+    }
+
     /// The first of the upstream's addresses that takes a connection, the current one before others.
     async fn reach(&self) -> Result<(Address, Stream), DialError> {
         let addresses = self.addresses().await?;
@@ -245,7 +279,7 @@ impl Shared {
         let limit = self.settings.connect_timeout / u32::try_from(addresses.len()).unwrap_or(1).max(1);
         let mut failed = None;
         for address in addresses {
-            match dial(&address, limit).await {
+            match dial(&address, self.tls.as_deref(), limit).await {
                 Ok(stream) => return Ok((address, stream)),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -298,6 +332,9 @@ impl Shared {
     }
 
     pub(super) fn unreachable(&self, reason: &impl ToString) -> Failure {
-        Failure::Unreachable { upstream: self.settings.endpoint.to_string(), reason: reason.to_string() }
+        let Upstream { origin, .. } = &self.settings;
+        let by = if origin.is_empty() { String::new() } else { format!(" ({origin})") };
+        let upstream = format!("{}{by}", self.settings.address());
+        Failure::Unreachable { upstream, reason: reason.to_string() }
     }
 }

@@ -13,10 +13,12 @@ pub struct Proxy {
     _dir: Option<Dir>,
 }
 
-/// A configuration for tests: two workers, a TCP port that is picked, and this upstream.
+/// A configuration for tests: two workers, a TCP port that is picked, this upstream, and no blocked
+/// commands: tests empty their servers.
 pub fn config(upstream: &Place) -> Config {
     let mut config =
         Config { listen: vec![Listen::Tcp("127.0.0.1".into(), 0)], workers: 2, ..Config::default() };
+    config.rules.block.clear();
     config.upstream.endpoint = match upstream {
         Place::Unix(path) => Endpoint::Unix(path.clone()),
         Place::Tcp(addr) => Endpoint::Tcp { host: addr.ip().to_string(), port: addr.port() },

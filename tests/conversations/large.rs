@@ -6,6 +6,7 @@ use std::thread;
 use nearside::resp::request::encode;
 
 use crate::common::{Proxy, Server, Talk, config};
+use crate::side::PATIENCE;
 
 const MIB: usize = 1 << 20;
 /// Around what leaves the lane, and well beyond.
@@ -27,7 +28,9 @@ fn pair(servers: &[Server; 2], proxy: &Proxy, resp: &str) -> Pair {
 
 fn rig() -> ([Server; 2], Proxy) {
     let servers = [Server::start(&[]), Server::start(&[])];
-    let proxy = Proxy::start(config(&servers[1].place()));
+    let mut settings = config(&servers[1].place());
+    settings.upstream.socket_timeout = PATIENCE; // a busy machine takes its time for much
+    let proxy = Proxy::start(settings);
     (servers, proxy)
 }
 

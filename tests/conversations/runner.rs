@@ -11,7 +11,7 @@ use crate::common::{Place, Proxy, Talk, transparent};
 use crate::kinds::{Kind, Server, kinds};
 use crate::odd::{ODD, Odd};
 use crate::script::{Conversation, Script};
-use crate::side::{Sending, Side};
+use crate::side::{PATIENCE, Sending, Side};
 use crate::step::{Brings, Step};
 
 /// How many times a read that may be kept is said once more where there is a cache: the first fills it.
@@ -92,6 +92,7 @@ fn calls(server: &Server, command: &str) -> u64 {
 /// Nearside as the file wants it; `cached`: it keeps what it can, from the first read on.
 fn configured(script: &Script, upstream: &Place, cached: bool) -> Config {
     let mut config = transparent(upstream);
+    config.upstream.socket_timeout = PATIENCE;
     if cached {
         config.cache.mode = CacheMode::Auto;
         config.cache.admit_after = 0;

@@ -128,6 +128,8 @@ impl Drop for Redis {
 pub(crate) fn config(endpoint: Endpoint) -> Config {
     let mut config =
         Config { listen: vec![Listen::Tcp("127.0.0.1".into(), 0)], workers: 2, ..Config::default() };
+    // Tests empty their servers.
+    config.rules.block.clear();
     config.upstream.endpoint = endpoint;
     config.upstream.origin = "the test".into();
     config

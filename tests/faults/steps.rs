@@ -107,6 +107,8 @@ impl<'a> Scene<'a> {
         settings.upstream.socket_timeout = ms(300);
         settings.upstream.timeout = ms(400);
         settings.upstream.reconnect_max = ms(50);
+        // What the wire waits for is a request of the client or its reply, and no heartbeat of the cache.
+        settings.cache.max_staleness = Duration::from_secs(60);
         let scene = Self { redis, tap, near: Near::start(settings), fault };
         let mut client = scene.client(proto);
         assert_eq!(client.ask("GET w"), "nil");

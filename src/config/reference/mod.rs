@@ -4,6 +4,7 @@ use super::Config;
 use super::field::Field;
 use super::setting::Setting;
 use super::table::settings;
+use super::tables::toml_text;
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -68,23 +69,10 @@ fn toml_value(field: Field, config: &mut Config) -> String {
     }
     let shown = field.show(config);
     let digits = !shown.is_empty() && shown.bytes().all(|byte| byte.is_ascii_digit());
-    let number = digits || matches!(field, Field::Share(_));
+    let number = digits || matches!(field, Field::Share(_) | Field::Tables(_));
     let truth = matches!(shown.as_str(), "true" | "false");
     let bare = !matches!(field, Field::Text(..) | Field::Path(_) | Field::PathOrNone(_)) && (number || truth);
     if bare { shown } else { toml_text(&shown) }
-}
-
-fn toml_text(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// `text` as comment lines of at most 100 columns.

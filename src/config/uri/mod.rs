@@ -1,5 +1,6 @@
 //! The address of an upstream as a URI. Errors name the part that is wrong, never its text.
 
+use super::field::Part;
 use super::{Endpoint, Secret};
 use std::path::PathBuf;
 
@@ -10,8 +11,10 @@ pub(super) struct Uri {
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) database: Option<u32>,
-    /// TLS was asked for.
-    pub(super) tls: bool,
+    /// Whether TLS was asked for, if it says.
+    pub(super) tls: Option<bool>,
+    /// How TLS is to be spoken: options in the words of redis-py.
+    pub(super) details: Vec<(Part, String)>,
     /// Names of query options that mean nothing here.
     pub(super) ignored: Vec<String>,
 }
@@ -54,7 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Uri, UriError> {
     let (scheme, rest) = text.split_once("://").ok_or(UriError::NoScheme)?;
     match scheme.to_ascii_lowercase().as_str() {
         "redis" | "valkey" => parse_tcp(rest),
-        "rediss" | "valkeys" => Ok(Uri { tls: true, ..parse_tcp(rest)? }),
+        "rediss" | "valkeys" => Ok(Uri { tls: Some(true), ..parse_tcp(rest)? }),
         "unix" | "redis+unix" | "valkey+unix" => parse_unix(rest),
         _ => Err(UriError::Scheme),
     }
@@ -62,7 +65,15 @@ pub(super) fn parse(text: &str) -> Result<Uri, UriError> {
 
 impl Uri {
     pub(super) fn of(endpoint: Endpoint) -> Self {
-        Self { endpoint, username: None, password: None, database: None, tls: false, ignored: Vec::new() }
+        Self {
+            endpoint,
+            username: None,
+            password: None,
+            database: None,
+            tls: None,
+            details: Vec::new(),
+            ignored: Vec::new(),
+        }
     }
 
     fn set_user(&mut self, userinfo: &str) -> Result<(), UriError> {
@@ -79,7 +90,18 @@ impl Uri {
                 "db" => self.database = Some(value.parse().map_err(|_| UriError::Database)?),
                 "username" => self.username = non_empty(decode(value)?),
                 "password" => self.password = non_empty(decode(value)?).map(Secret::new),
-                "ssl" => self.tls |= super::units::boolean(value) == Some(true),
+                "ssl" | "tls" => self.tls = super::units::boolean(value).or(self.tls),
+                "ssl_cert_reqs" => self.details.push((Part::CertReqs, decode(value)?)),
+                "ssl_ca_certs" | "ssl_ca_path" => self.details.push((Part::CaCerts, decode(value)?)),
+                "ssl_certfile" => self.details.push((Part::Certfile, decode(value)?)),
+                "ssl_keyfile" => self.details.push((Part::Keyfile, decode(value)?)),
+                "ssl_server_name" => self.details.push((Part::ServerName, decode(value)?)),
+                // As go-redis has it.
+                "skip_verify" if super::units::boolean(value) == Some(true) => {
+                    self.details.push((Part::CertReqs, "none".into()));
+                }
+                // Which is what happens.
+                "ssl_check_hostname" if super::units::boolean(value) == Some(true) => {}
                 _ => self.ignored.push(name.chars().take(40).collect()),
             }
         }

@@ -28,7 +28,7 @@ fn every_form_of_a_tcp_address() {
         assert_eq!(uri.username.as_deref(), username, "{text}");
         assert_eq!(uri.password.as_ref().map(Secret::expose), password, "{text}");
         assert_eq!(uri.database, database, "{text}");
-        assert!(!uri.tls, "{text}");
+        assert_eq!(uri.tls, None, "{text}");
     }
 }
 
@@ -48,8 +48,14 @@ fn every_form_of_a_unix_address() {
 #[test]
 fn tls_is_recognised() {
     for text in ["rediss://h", "valkeys://h:1/2", "redis://h?ssl=true"] {
-        assert!(parse(text).unwrap().tls, "{text}");
+        assert_eq!(parse(text).unwrap().tls, Some(true), "{text}");
     }
+    assert_eq!(parse("rediss://h?ssl_cert_reqs=none").unwrap().details, [(Part::CertReqs, "none".into())]);
+    let uri = parse("rediss://h/1?ssl_ca_certs=%2Fa%20b&ssl_check_hostname=true&ssl_keyfile=/k").unwrap();
+    assert_eq!(uri.details, [(Part::CaCerts, "/a b".into()), (Part::Keyfile, "/k".into())]);
+    assert!(uri.ignored.is_empty() && uri.database == Some(1));
+    assert_eq!(parse("rediss://h?ssl_check_hostname=false").unwrap().ignored, ["ssl_check_hostname"]);
+    assert_eq!(parse("rediss://h?ssl_ca_certs=%zz"), Err(UriError::Escape));
 }
 
 #[test]

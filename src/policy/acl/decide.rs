@@ -2,7 +2,7 @@
 
 use super::User;
 use super::selector::{Selector, subcommands};
-use crate::command::{Channels, Command, Keys, Local, Pin, Route, all};
+use crate::command::{Channels, Command, Family, Keys, Local, Pin, Route, all};
 use crate::resp::request::Args;
 
 /// Why a request is refused. In rising order of what Redis would rather report.
@@ -75,7 +75,7 @@ impl User {
         Err(match refusal {
             Some(Why::Channel(index)) => Refusal::Channel { index },
             Some(Why::Key(index)) => Refusal::Key { index },
-            Some(Why::Command) | None => Refusal::Command { name: command.name.to_ascii_lowercase() },
+            Some(Why::Command) | None => Refusal::Command { name: full_name(command) },
         })
     }
 
@@ -176,6 +176,11 @@ impl Selector {
 /// Redis's flag `no_auth`: what every connection may say.
 fn needs_no_auth(command: &Command) -> bool {
     matches!(command.route, Route::Session(Local::Auth | Local::Hello | Local::Quit | Local::Reset))
+}
+
+/// As Redis 8 shows it: what came as a module kept its capitals.
+fn full_name(command: &Command) -> String {
+    if command.family == Family::Vector { command.name.to_owned() } else { command.name.to_ascii_lowercase() }
 }
 
 /// Longest name of an unknown command that is repeated, as in Redis.

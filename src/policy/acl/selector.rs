@@ -179,10 +179,7 @@ impl Selector {
     /// Whether all rights in `need` to `key` are given, by one pattern.
     pub(super) fn opens(&self, key: &[u8], need: Need) -> bool {
         self.all_keys
-            || self
-                .keys
-                .iter()
-                .any(|known| known.rights.covers(need) && matches(known.pattern.as_bytes(), key))
+            || self.keys.iter().any(|known| known.rights.covers(need) && fits(known.pattern.as_bytes(), key))
     }
 
     /// Whether every key may be read.
@@ -197,8 +194,14 @@ impl Selector {
                 .channels
                 .iter()
                 .map(String::as_bytes)
-                .any(|known| if is_pattern { known == channel } else { matches(known, channel) })
+                .any(|known| if is_pattern { known == channel } else { fits(known, channel) })
     }
+}
+
+/// As Redis matches here: even `*` does not stand for an empty key or channel (the flag that `~*` sets
+/// does, and is not asked here).
+fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    if text.is_empty() { pattern.is_empty() } else { matches(pattern, text) }
 }
 
 /// The subcommands of `command`.

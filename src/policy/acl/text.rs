@@ -112,7 +112,7 @@ pub fn refusal_text(refusal: &Refusal, user: &str, dialect: Dialect) -> String {
         (Refusal::Channel { .. }, Dialect::Redis70) => one_of("channels"),
         (Refusal::Channel { .. }, Dialect::Newer) => "NOPERM No permissions to access a channel".to_owned(),
         (Refusal::Sort { option }, _) => {
-            format!("ERR {option} option of SORT denied due to insufficient ACL permissions")
+            format!("ERR {option} option of SORT denied due to insufficient ACL permissions.")
         }
     }
 }

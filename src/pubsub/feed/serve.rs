@@ -155,6 +155,9 @@ impl<S: Subscriber> Feed<S> {
             }
             moved = true;
         }
+        if let Poll::Ready(Err(error)) = lease.poll_flush(cx) {
+            return Err(error.to_string());
+        }
         if out.capacity() > READ {
             *out = BytesMut::new();
         }

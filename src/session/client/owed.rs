@@ -121,7 +121,7 @@ impl Client {
     /// Bytes the client has not taken yet.
     pub(in crate::session) fn unread(&self) -> usize {
         let out = self.out.borrow();
-        out.buf.len() - out.sent
+        out.buf.len() - out.sent + self.write.pending()
     }
 
     /// Whether it has taken everything there is for it.
@@ -191,8 +191,11 @@ impl Client {
                 }
             }
         }
-        let unread = out.buf.len() - out.sent;
-        self.card.wrote(out.sent - before, unread + out.behind);
+        if self.write.flush().is_err() {
+            self.cut.set(true);
+        }
+        let (unread, pending) = (out.buf.len() - out.sent, self.write.pending());
+        self.card.wrote(out.sent - before, unread + pending + out.behind);
         if self.reserved.get() > 0 || self.starved.get() {
             self.release(unread + out.behind);
         }
@@ -211,7 +214,8 @@ impl Client {
             out.buf.drain(..sent);
         }
         // The task waits for the socket, and is not read from meanwhile.
-        if (unread > 0) != self.full.replace(unread > 0) || self.cut.get() {
+        let full = unread + pending > 0;
+        if full != self.full.replace(full) || self.cut.get() {
             self.wake();
         }
     }
@@ -233,7 +237,7 @@ impl Client {
     pub fn check_limit(&self, now: Instant) {
         let limit = self.output_limit.get();
         let mut out = self.out.borrow_mut();
-        let unread = (out.buf.len() - out.sent + out.pushes.len()) as u64;
+        let unread = (out.buf.len() - out.sent + self.write.pending() + out.pushes.len()) as u64;
         let over_hard = limit.hard > 0 && unread > limit.hard;
         let over_soft = limit.soft > 0 && unread > limit.soft;
         let since = if over_soft { Some(*out.over_soft.get_or_insert(now)) } else { None };

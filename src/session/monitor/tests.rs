@@ -16,7 +16,7 @@ use crate::upstream::{Lanes, Pool, Shared};
 
 fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
     let shared =
-        Arc::new(Shared::new(config.upstream.clone(), config.limits.clone(), config.pubsub_dedicated));
+        Arc::new(Shared::new(config.upstream.clone(), None, config.limits.clone(), config.pubsub_dedicated));
     let scratch = Rc::default();
     let pool = Rc::new(Pool::new(Arc::clone(&shared), 0));
     let second = std::time::Duration::from_secs(1);

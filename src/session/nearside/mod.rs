@@ -3,6 +3,7 @@
 mod ask;
 mod explain;
 mod keys;
+mod right;
 mod shape;
 mod walk;
 
@@ -45,6 +46,10 @@ const HELP: &[&str] = &[
 pub(super) fn is_private(args: &Args<'_>) -> bool {
     args.is(1, "CACHE") || args.is(1, "HOTKEYS")
 }
+
+/// What a client is told that would have to be asked about where it cannot be.
+pub(super) const NOT_NOW: &[u8] =
+    b"-ERR NEARSIDE CACHE and HOTKEYS are answered to this user only outside transactions and subscriptions\r\n";
 
 /// Whether its answer takes a walk over the cache, which is to be done a little at a time ([`run`]).
 pub(super) fn takes_a_walk(args: &Args<'_>) -> bool {

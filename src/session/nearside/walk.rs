@@ -1,11 +1,12 @@
-//! Walks over the cache: a little in each turn, so that the worker's other clients do not wait.
+//! What takes its time: walks over the cache, a little in each turn, so that the worker's other clients do
+//! not wait, and whether a client may ask for them.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ask::{self, Ask};
-use super::{explain, keys};
+use super::{explain, keys, right};
 use crate::cache::{Entry, Survey};
 use crate::command::lookup;
 use crate::session::intake::Front;
@@ -45,6 +46,10 @@ pub(in crate::session) async fn run(session: &mut Session) {
     if !matches!(session.intake.front(&limits), Ok(Front::Whole)) {
         return;
     }
+    if !right::is_proven(session).await {
+        session.client().say(right::NONE);
+        return session.intake.pop();
+    }
     let near = Arc::clone(&session.path.worker.keeper.worker.near);
     let (client, mut survey) = (Rc::clone(&session.path.client), near.survey());
     let args = session.intake.args();
@@ -59,7 +64,10 @@ pub(in crate::session) async fn run(session: &mut Session) {
             let ended = turns(&client, || found.search(&mut survey)).await;
             found.done(&mut session.path, &survey, ended)
         }
-        _ => return,
+        _ => match super::answer(&mut session.path, &args) {
+            Some(answer) => answer,
+            None => return,
+        },
     };
     let (path, command) = (&session.path, lookup(&args));
     path.worker.monitors.show(path, command, &args, true);

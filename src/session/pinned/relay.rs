@@ -256,6 +256,9 @@ impl<'a> Relay<'a> {
             }
             moved = true;
         }
+        if let Poll::Ready(Err(error)) = lease.poll_flush(cx) {
+            return Err(Stop::Upstream(error.to_string()));
+        }
         if self.to_upstream.is_empty() && self.to_upstream.capacity() > HIGH_WATER {
             self.to_upstream = BytesMut::new();
         }

@@ -130,6 +130,9 @@ impl Relay<'_> {
             // The server looks at the name first, which it does not know.
             return nearside::is_private(&args).then_some(Bytes::from_static(nearside::NOAUTH));
         }
+        if nearside::is_private(&args) && path.is_somebody_else() {
+            return Some(Bytes::from_static(nearside::NOT_NOW));
+        }
         nearside::answer(path, &args).map(Bytes::from)
     }
 

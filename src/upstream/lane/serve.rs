@@ -102,7 +102,11 @@ impl<C: Caller> Lane<C> {
         loop {
             let next = if whole { queue.unwritten() } else { queue.begun() };
             if next.is_empty() {
-                return Ok(());
+                // Over TLS what was written may not be out yet.
+                return match serving.write.poll_flush(cx) {
+                    Poll::Ready(Err(error)) => Err(error),
+                    _ => Ok(()),
+                };
             }
             match serving.write.try_write(next) {
                 Ok(n) => queue.wrote(n),

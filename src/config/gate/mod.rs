@@ -1,5 +1,8 @@
 //! Who may do what, and how much of it, as ready values.
 
+mod rate;
+mod read;
+
 use super::Secret;
 use std::time::Duration;
 

@@ -1,15 +1,21 @@
 //! What only several settings together can say: numbers that bound each other, an upstream that is
 //! ourselves.
 
+mod gate;
+
 use super::defaults::{default_cache_memory, default_stamps, default_workers, most_workers};
 use super::units::{LONGEST, show_duration, show_size};
-use super::written::{Origin, Problem};
+use super::written::{Origin, Problem, Written};
 use super::{CacheMode, Config, Endpoint, Upstream};
 use std::collections::BTreeMap;
 
 /// The last step before a configuration is ready.
 pub(super) struct Settler<'a> {
     pub(super) origins: &'a BTreeMap<&'static str, Origin>,
+    /// Every value of every source, lowest precedence first.
+    pub(super) written: &'a [Written],
+    /// Keys with which something is wrong already.
+    pub(super) faulty: Vec<String>,
     pub(super) cores: usize,
     /// Bytes this process may use, if anybody knows.
     pub(super) memory: Option<u64>,
@@ -26,6 +32,7 @@ impl Settler<'_> {
         self.cache_warnings(config);
         self.order(config);
         self.own_listener(config);
+        self.gate(config);
         let policy = &config.embedded.maxmemory_policy;
         if config.upstream.endpoint == Endpoint::Embedded && policy.starts_with("allkeys") {
             self.warnings
@@ -135,11 +142,12 @@ impl Settler<'_> {
 
     fn own_listener(&mut self, config: &Config) {
         let Some(listen) = config.upstream_is_own_listener().filter(|_| config.enabled) else { return };
-        let (by, listen_by) = (self.origin("upstream.uri"), self.origin("listen"));
+        let key = if config.listen.contains(listen) { "listen" } else { "tls.listen" };
+        let (by, listen_by) = (self.origin("upstream.uri"), self.origin(key));
         let message = format!(
-            "names {}, which is this proxy itself: it listens there (listen = {listen}, {listen_by}); \
+            "names {}, which is this proxy itself: it listens there ({key} = {listen}, {listen_by}); \
              name the Redis behind it with NEARSIDE_UPSTREAM or --upstream",
-            config.upstream.endpoint
+            config.upstream.address()
         );
         self.problems.push(Problem::new(&by, "upstream.uri", message));
     }

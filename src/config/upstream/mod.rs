@@ -4,10 +4,12 @@
 //! and `NEARSIDE_UPSTREAM` beats `REDIS_URI`, which in a sidecar often names the proxy itself. What the
 //! URI leaves out comes from the parts. Where the loser of one source differs, that is a warning.
 
+mod tls;
+
 use super::field::Part;
 use super::uri::{self, Uri};
 use super::written::{Origin, Problem, Written, quoted};
-use super::{Config, Endpoint, Secret, listen, units};
+use super::{Config, Endpoint, Secret, listen};
 use std::collections::BTreeMap;
 
 /// The part of [`Config`] that names the upstream, where each of its keys came from, and the findings.
@@ -26,7 +28,6 @@ impl<'a> Resolver<'a> {
 
     /// Fills in the upstream of `config`, whose listeners are known already.
     pub(super) fn resolve(&mut self, config: &mut Config) {
-        self.refuse_tls();
         let host = self.part("upstream.host", |text| host(text).ok_or("is not a host name or an address"));
         let port = self.part("upstream.port", |text| {
             text.parse::<u16>().ok().filter(|port| *port > 0).ok_or("is not a port from 1 to 65535")
@@ -42,6 +43,7 @@ impl<'a> Resolver<'a> {
             }
             None => self.endpoint_of_parts(config, host, port),
         }
+        self.tls(config, uri.as_ref());
         self.identity(config, uri);
         self.drop_unusable_identity(config);
     }
@@ -142,9 +144,6 @@ impl<'a> Resolver<'a> {
             }
         }
         let read = read?;
-        if read.tls {
-            self.problems.push(Problem::new(&winner.origin, "upstream.uri", TLS_LATER));
-        }
         if !read.ignored.is_empty() {
             let (by, names) = (&winner.origin, read.ignored.join(", "));
             self.warnings.push(format!("{by}: its options {names} mean nothing here and are ignored"));
@@ -195,13 +194,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn refuse_tls(&mut self) {
-        let tls = self.part("upstream.ssl", |text| units::boolean(text).ok_or("is neither true nor false"));
-        if let Some((true, by)) = tls {
-            self.problems.push(Problem::new(&by, "upstream.ssl", TLS_LATER));
-        }
-    }
-
     fn password(&mut self) -> Option<(Secret, Origin)> {
         let found = self.named("upstream.password").into_iter().next()?;
         let text = found.value.verbatim();
@@ -244,9 +236,6 @@ impl<'a> Resolver<'a> {
     }
 }
 
-const TLS_LATER: &str = "TLS to the upstream comes with the gate and is not built yet; set REDIS_SSL=false \
-    and a redis:// address in NEARSIDE_UPSTREAM, over a network you trust or a tunnel";
-
 fn host(text: &str) -> Option<String> {
     let bare = text.strip_prefix('[').and_then(|inside| inside.strip_suffix(']')).unwrap_or(text);
     let good = uri::is_host(bare) || bare.parse::<std::net::Ipv6Addr>().is_ok();
@@ -261,12 +250,12 @@ pub(super) fn shown(config: &Config, part: Part) -> String {
         _ => None,
     };
     match part {
-        Part::Uri => up.endpoint.to_string(),
+        Part::Uri => up.address(),
         Part::Host => tcp.map(|(host, _)| host).unwrap_or_default(),
         Part::Port => tcp.map(|(_, port)| port.to_string()).unwrap_or_default(),
         Part::Username => up.username.clone().unwrap_or_default(),
         Part::Password => up.password.as_ref().map(ToString::to_string).unwrap_or_default(),
         Part::Database => up.database.to_string(),
-        Part::Tls => "false".into(),
+        _ => tls::shown(&up.tls, part),
     }
 }

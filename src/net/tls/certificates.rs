@@ -1,0 +1,86 @@
+//! Everything that one proxy makes of certificates, and what `INFO` shows of it.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use super::admission::Admission;
+use super::client::ClientTls;
+use super::server::ServerTls;
+use super::watch::{Renewable, Renewals, watch};
+use crate::telemetry::Handshakes;
+
+/// Everything that one proxy makes of certificates.
+#[derive(Debug, Default)]
+pub struct Certificates {
+    clients: Option<Arc<ServerTls>>,
+    upstream: Option<Arc<ClientTls>>,
+    handshakes: Arc<Handshakes>,
+    renewals: Renewals,
+}
+
+impl Certificates {
+    /// How TLS is spoken with clients and with the upstream, if it is.
+    pub fn new(clients: Option<Arc<ServerTls>>, upstream: Option<Arc<ClientTls>>) -> Self {
+        Self { clients, upstream, ..Self::default() }
+    }
+
+    /// How clients are let in on listeners that speak TLS, if any does.
+    pub fn admission(&self) -> Option<Admission> {
+        let tls = self.clients.clone()?;
+        Some(Admission::new(tls, Arc::clone(&self.handshakes)))
+    }
+
+    /// How TLS is spoken with the upstream, if it is.
+    pub fn upstream(&self) -> Option<Arc<ClientTls>> {
+        self.upstream.clone()
+    }
+
+    /// What is not as it should be, though it works: a line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let now = SystemTime::now();
+        let clients = self.clients.iter().flat_map(|tls| tls.warnings(now));
+        clients.chain(self.upstream.iter().flat_map(|tls| tls.warnings(now))).collect()
+    }
+
+    /// Looks at every file so often and has what changed used for new connections, until dropped. Never
+    /// ready.
+    pub async fn watch(&self, every: Duration) {
+        tokio::join!(self.look(self.clients.as_ref(), every), self.look(self.upstream.as_ref(), every));
+    }
+
+    async fn look<R: Renewable>(&self, tls: Option<&Arc<R>>, every: Duration) {
+        match tls {
+            Some(tls) => watch(Arc::clone(tls), every, &self.renewals).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The lines of `INFO`; none without TLS.
+    pub fn section(&self) -> String {
+        let mut out = String::new();
+        let now = SystemTime::now();
+        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+            let _ = write!(out, "nearside_{name}:{value}\r\n");
+        };
+        if self.clients.is_none() && self.upstream.is_none() {
+            return out;
+        }
+        if let Some(days) = self.clients.as_ref().and_then(|tls| tls.days_left(now)) {
+            line("tls_cert_days_left", &days);
+        }
+        if let Some(upstream) = &self.upstream {
+            line("upstream_tls", &1);
+            if let Some(days) = upstream.days_left(now) {
+                line("upstream_tls_cert_days_left", &days);
+            }
+        }
+        line("tls_files_renewed", &self.renewals.used.load(Ordering::Relaxed));
+        line("tls_files_refused", &self.renewals.refused.load(Ordering::Relaxed));
+        if self.clients.is_some() {
+            out += &self.handshakes.section();
+        }
+        out
+    }
+}

@@ -1,0 +1,50 @@
+//! A look at the upstream without serving anybody: what `check --connect` does.
+
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+
+use super::{Error, Proxy, certificates};
+use crate::config::{Config, Endpoint};
+use crate::upstream::{Shared, Visit};
+
+impl Proxy {
+    /// Reads the files of certificates and keys that `config` names, without using them; what is not as it
+    /// should be, though a proxy would start, a line each.
+    ///
+    /// # Errors
+    /// With such files a proxy does not start.
+    pub fn check_files(config: &Config) -> Result<Vec<String>, Error> {
+        certificates(config).map(|certificates| certificates.warnings())
+    }
+
+    /// Connects to the upstream once, as a proxy would, and leaves; blocks for no longer than
+    /// `upstream.connect_timeout`. Says whom it met. Asks nothing that changes anything.
+    ///
+    /// # Errors
+    /// Why it cannot be used, with the setting to look at.
+    pub fn visit(config: &Config) -> Result<String, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        if !config.enabled {
+            return Ok("enabled = false: the upstream is not used".into());
+        }
+        if config.upstream.endpoint == Endpoint::Embedded {
+            return Ok("no upstream is configured: a server of Nearside's own would be started".into());
+        }
+        let mut settings = config.upstream.clone();
+        settings.bound_waits();
+        let tls = certificates(config).map_err(|e| text(&e))?.upstream();
+        let shared = Arc::new(Shared::new(settings, tls, config.limits.clone(), 0));
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| text(&e))?;
+        let address = config.upstream.address();
+        match runtime.block_on(shared.visit()).map_err(|e| text(&e))? {
+            Visit::Welcome { server, version: [major, minor, patch] } => {
+                Ok(format!("{address} answers: {server} {major}.{minor}.{patch}"))
+            }
+            Visit::WantsPassword => Err(format!(
+                "{address} answers, and wants a password: set REDIS_PASSWORD (upstream.password); without \
+                 one every client has to bring its own"
+            )),
+        }
+    }
+}
