@@ -18,8 +18,9 @@ use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::tls::{Certificates, ClientTls, ClientTlsError, ServerTls, ServerTlsError};
 use crate::net::{BindError, Door, Listener};
+use crate::policy::limit::{self, RateError, Rates};
 use crate::policy::{Gate, UserError};
-use crate::session::{Bells, Monitors, Roster};
+use crate::session::{Bells, Limiting, Monitors, Roster};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
 use crate::worker::{self, Arrival, Common, Phase};
@@ -60,6 +61,9 @@ pub enum Error {
     /// The rights of a user cannot be read.
     #[error(transparent)]
     Users(#[from] UserError),
+    /// A rate cannot be applied.
+    #[error(transparent)]
+    Rates(#[from] RateError),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -286,6 +290,11 @@ fn start_workers(
     near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
+    let limiting = Limiting {
+        rates: Rates::new(config)?,
+        admission: limit::Admission::new(&config.admission),
+        stats: Arc::new(Stats::new(config.workers)),
+    };
     let common = Common {
         config: Arc::clone(config),
         certificates: Arc::clone(certificates),
@@ -296,7 +305,8 @@ fn start_workers(
             config.limits.clone(),
             config.pubsub_dedicated,
         )),
-        stats: Arc::new(Stats::new(config.workers)),
+        limiting: limiting.clone(),
+        stats: Arc::clone(&limiting.stats),
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
         near,
@@ -314,7 +324,14 @@ fn start_workers(
         threads.push(thread);
     }
     Ok((
-        accept::Workers { queues, shared: common.shared, stats: common.stats, nonce: common.nonce, placing },
+        accept::Workers {
+            queues,
+            shared: common.shared,
+            stats: common.stats,
+            limiting,
+            nonce: common.nonce,
+            placing,
+        },
         threads,
     ))
 }

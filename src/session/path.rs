@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{After, Client};
+use super::limiting::Limited;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
@@ -25,6 +26,8 @@ use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
 pub(super) enum Verdict {
     /// It is on its way, or answered.
     Done,
+    /// Not taken: its turn has not come, by a rate.
+    Paced,
     /// Not taken: too much is in flight.
     Room,
     /// Not taken: it must wait until every earlier one is answered.
@@ -60,6 +63,8 @@ pub(super) struct Path {
     pub(super) origin: Origin,
     /// What it may do.
     pub(super) rights: Arc<Rights>,
+    /// How much of it.
+    pub(super) limited: Limited,
     /// Its subscriptions, if it shares a connection for them.
     pub(super) member: Option<Membership>,
     /// The right to subscribe on a connection of its own, for the stay there.
@@ -85,7 +90,10 @@ impl Path {
         };
         let rights = worker.gate.newcomer(&origin, worker.shared.credential().user());
         rights.user().clone_into(&mut client.card.names().user);
+        let arrived = Instant::now();
+        client.must_authenticate(rights.must_authenticate(), arrived);
         Self {
+            limited: Limited::new(&worker.limiting, &rights, &origin),
             proto: Proto::Resp2,
             db: worker.config.upstream.database,
             rights,
@@ -97,7 +105,7 @@ impl Path {
             seen: Seen::Nothing,
             limits,
             now: None,
-            arrived: Instant::now(),
+            arrived,
             worker,
             client,
         }
@@ -105,7 +113,9 @@ impl Path {
 
     /// What a request of this client may be at most.
     pub(super) fn limits(&self) -> Limits {
-        Limits { unauthenticated: self.must_authenticate(), ..self.limits }
+        let unauthenticated = self.must_authenticate();
+        self.client.must_authenticate(unauthenticated, self.arrived);
+        Limits { unauthenticated, ..self.limits }
     }
 
     /// Whether somebody wants a password that nobody has given yet: the gate or the upstream.
@@ -140,7 +150,11 @@ impl Path {
         // Redis 7.2 forgets it, which is also the first to print this field.
         self.client.card.reset(self.worker.shared.habits().line.has("lib-name"));
         self.become_user(self.worker.shared.credential());
-        self.have(self.worker.gate.newcomer(&self.origin, self.credential.user()));
+        let rights = self.worker.gate.newcomer(&self.origin, self.credential.user());
+        if self.take_seat_unasked(&rights).is_err() {
+            self.client.end();
+        }
+        self.have(rights);
         self.select(self.worker.config.upstream.database);
     }
 
@@ -163,6 +177,7 @@ impl Path {
     /// From now on the client has these rights, and the name that goes with them.
     pub(super) fn have(&mut self, rights: Arc<Rights>) {
         rights.user().clone_into(&mut self.client.card.names().user);
+        self.limited.become_user(rights.user());
         self.rights = rights;
     }
 
@@ -203,6 +218,7 @@ impl Path {
         let command = lookup(args);
         let verdict = match self.rights.check(command, args) {
             Err(denied) => self.here(|path, out| reply::error(denied.text(path.dialect()), out)),
+            Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
             Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
             Ok(permit) => self.route_any(command, args, permit),
         };
@@ -213,7 +229,12 @@ impl Path {
     }
 
     #[inline]
-    fn route_any(&mut self, command: Option<&'static Command>, args: &Args<'_>, permit: Permit) -> Verdict {
+    pub(super) fn route_any(
+        &mut self,
+        command: Option<&'static Command>,
+        args: &Args<'_>,
+        permit: Permit,
+    ) -> Verdict {
         match command {
             Some(command) if self.worker.monitors.any() => self.route_monitored(command, args, permit),
             Some(command) => self.route_known(command, args, permit),
@@ -224,7 +245,7 @@ impl Path {
 
     /// It is subscribed, and shares the connection for it.
     #[cold]
-    fn route_member(
+    pub(super) fn route_member(
         &mut self,
         command: Option<&'static Command>,
         args: &Args<'_>,

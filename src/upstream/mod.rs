@@ -18,6 +18,7 @@ mod lane;
 mod large;
 mod lease;
 mod line;
+mod memory;
 mod pool;
 mod shared;
 mod warm;
@@ -31,6 +32,7 @@ pub use info::{ServerInfo, Tracking};
 pub use lane::{Lane, Lanes};
 pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
+pub use memory::{Memory, Told};
 pub use pool::Pool;
 pub use shared::{Shared, Visit};
 

@@ -12,6 +12,7 @@ use super::budget::{Budget, Class, Permit};
 use super::handshake::{Greeting, Link, greet};
 use super::info::Habits;
 use super::large::Large;
+use super::memory::Memory;
 use super::{Credential, Failure};
 use crate::config::{Endpoint, Limits, Upstream};
 use crate::net::tls::ClientTls;
@@ -64,7 +65,7 @@ pub struct Shared {
     open_terms: AtomicU64,
     /// The last connection that gave no password was told to give one.
     wants_password: AtomicBool,
-    buffered: AtomicUsize,
+    memory: Memory,
     /// What has become of the connections that are lent.
     pub lending: Lending,
     /// What the upstream has said of itself.
@@ -79,6 +80,7 @@ impl Shared {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
             large: Large::new(limits.large_memory),
+            memory: Memory::new(limits.memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             dedicated: Arc::new(Semaphore::new(dedicated)),
             settings,
@@ -89,7 +91,6 @@ impl Shared {
             terms: AtomicU64::new(0),
             open_terms: AtomicU64::new(0),
             wants_password: AtomicBool::new(false),
-            buffered: AtomicUsize::new(0),
             lending: Lending::default(),
             habits: Mutex::default(),
         }
@@ -184,19 +185,19 @@ impl Shared {
         self.lending.popped_elements_lost.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The memory for buffers of the whole process.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
     pub fn reserve(&self, bytes: usize) -> bool {
-        let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
-        let fits = (before + bytes) as u64 <= self.limits.memory;
-        if !fits {
-            self.release(bytes);
-        }
-        fits
+        self.memory.reserve(bytes)
     }
 
     /// Gives back what [`Self::reserve`] took.
     pub fn release(&self, bytes: usize) {
-        self.buffered.fetch_sub(bytes, Ordering::Relaxed);
+        self.memory.release(bytes);
     }
 
     pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {

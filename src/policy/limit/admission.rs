@@ -138,15 +138,10 @@ impl Admission {
             table.of(table.tag(&Source::of(address)), now).owe(pace.cost(1), now);
         }
     }
-
-    /// How long a client that must authenticate may take.
-    pub fn auth_timeout(&self) -> Option<Duration> {
-        self.settings.auth_timeout
-    }
 }
 
 /// What a client that is locked out is told.
-pub(crate) fn locked_out_text(wait: Duration) -> String {
+pub fn locked_out_text(wait: Duration) -> String {
     let seconds = wait.as_millis().div_ceil(1000);
     format!("ERR too many failed authentications from this address; retry in {seconds} s")
 }

@@ -68,7 +68,8 @@ impl Allowance {
 
     /// Takes `cost` whether it fits or not.
     pub(super) fn owe(&self, cost: u64, now: u64) {
-        let taken = self.0.fetch_update(Relaxed, Relaxed, |full_at| Some(full_at.max(now).saturating_add(cost)));
+        let taken =
+            self.0.fetch_update(Relaxed, Relaxed, |full_at| Some(full_at.max(now).saturating_add(cost)));
         debug_assert!(taken.is_ok());
     }
 

@@ -127,7 +127,8 @@ impl Meter {
         user.clone_into(&mut self.user);
         let listener = self.rates.listener(self.origin.listener);
         let has = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
-        let concerns = |rate: &&Rate| has(&rate.settings.users, user) && has(&rate.settings.listeners, listener);
+        let concerns =
+            |rate: &&Rate| has(&rate.settings.users, user) && has(&rate.settings.listeners, listener);
         let rates = self.rates.rates.iter().enumerate().filter(|(_, rate)| concerns(rate));
         self.mine = rates.map(|(i, rate)| Mine { rate: i, tag: tag(rate, user, &self.origin) }).collect();
     }
@@ -353,3 +354,6 @@ fn tags(rate: &Rate, mine: Mine, command: Option<&'static Command>, args: &Args<
         _ => vec![mine],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,6 @@ mod meter;
 mod rate;
 mod table;
 
-pub use admission::{Admission, Place, Seat, TurnedAway};
+pub use admission::{Admission, Place, Seat, TurnedAway, locked_out_text};
 pub use meter::{Meter, Pass, Rates, Refusal};
 pub use rate::RateError;

@@ -53,7 +53,8 @@ pub(super) struct Rate {
 impl Rate {
     pub(super) fn new(settings: &Settings) -> Result<Self, RateError> {
         let wrong = |command: &String| RateError { rate: settings.name.clone(), command: command.clone() };
-        if let Some(command) = settings.commands.iter().find(|pattern| !all().any(|row| names(pattern, row))) {
+        if let Some(command) = settings.commands.iter().find(|pattern| !all().any(|row| names(pattern, row)))
+        {
             return Err(wrong(command));
         }
         let named = |row| settings.commands.is_empty() || settings.commands.iter().any(|p| names(p, row));
@@ -65,7 +66,9 @@ impl Rate {
         Ok(Self {
             pace: Pace::new(settings.rate, settings.period, settings.burst),
             kept,
-            patience: settings.delay.map_or(0, |delay| u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX / 8)),
+            patience: settings
+                .delay
+                .map_or(0, |delay| u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX / 8)),
             counts: all().map(|row| named(row) && !undoes(row)).collect(),
             unknown_counts: settings.commands.is_empty(),
             refused: AtomicU64::new(0),
@@ -83,7 +86,8 @@ impl Rate {
             Some(command) => self.counts.get(usize::from(number(command))).copied().unwrap_or(false),
             None => self.unknown_counts,
         };
-        counts && (self.settings.keys.is_empty() || self.settings.per == Per::Key || self.has_key(command, args))
+        counts
+            && (self.settings.keys.is_empty() || self.settings.per == Per::Key || self.has_key(command, args))
     }
 
     #[cold]

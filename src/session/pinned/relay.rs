@@ -195,6 +195,7 @@ impl<'a> Relay<'a> {
             }
             let monitors = &self.session.path.worker.monitors;
             self.client.patient.set(self.blocked() || self.held.listens() || monitors.has(&self.client));
+            self.watched();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
