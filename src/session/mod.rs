@@ -207,6 +207,11 @@ impl Session {
                 }
             }
             let verdict = if self.exhausted {
+                if client.is_starved() && self.intake.kept() > 0 {
+                    // There is no memory for the rest of its request. The warden wakes it when there is.
+                    client.took(self.intake.taken(), false);
+                    return Poll::Pending;
+                }
                 match self.read(cx) {
                     Poll::Ready(verdict) => verdict,
                     Poll::Pending => {

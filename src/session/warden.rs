@@ -52,14 +52,17 @@ impl Warden {
             let held = client.held();
             told.loose += client.loose();
             told.worst = told.worst.max(held);
-            starved |= client.is_starved() && held < self.shared.memory().worst();
+            if client.is_starved() {
+                client.try_again();
+                starved |= client.is_starved() && held < self.shared.memory().worst();
+            }
         }
         if starved {
             self.shared.memory().want();
         }
-        let over = self.shared.memory().tell(self.index, told);
+        let (over, down_to) = self.shared.memory().tell(self.index, told);
         if over > 0 {
-            self.shed(clients, over);
+            self.shed(clients, over, down_to);
         }
     }
 
@@ -83,9 +86,10 @@ impl Warden {
         client.cut();
     }
 
-    /// Closes who holds most, until `over` bytes are free.
-    fn shed(&self, clients: &HashMap<u64, Rc<Client>>, over: usize) {
-        let mut worst: Vec<_> = clients.values().filter(|client| !client.is_cut()).collect();
+    /// Closes who holds most, until `over` bytes are free, but nobody who holds less than `down_to`.
+    fn shed(&self, clients: &HashMap<u64, Rc<Client>>, over: usize, down_to: usize) {
+        let bad = |client: &&Rc<Client>| !client.is_cut() && client.held() >= down_to;
+        let mut worst: Vec<_> = clients.values().filter(bad).collect();
         worst.sort_unstable_by_key(|client| std::cmp::Reverse(client.held()));
         let mut freed = 0;
         for client in worst {

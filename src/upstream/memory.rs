@@ -53,9 +53,10 @@ impl Memory {
         self.wanted.store(true, Relaxed);
     }
 
-    /// What worker `index` has found among its clients. Answers what must be freed there, now: bytes of
-    /// its worst clients, 0 for nothing. Only the worker that has the worst of all is asked to.
-    pub fn tell(&self, index: usize, told: Told) -> usize {
+    /// What worker `index` has found among its clients. Answers what must be freed there, now: so many
+    /// bytes, 0 for nothing, of clients that hold at least so many. Only the worker that has the worst of all
+    /// is asked to, and only for those that are worse than any of the others'.
+    pub fn tell(&self, index: usize, told: Told) -> (usize, usize) {
         let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() <= index {
             all.resize(index + 1, Told::default());
@@ -64,12 +65,14 @@ impl Memory {
         let is_worst = told.worst > 0
             && all.iter().enumerate().all(|(at, other)| other.worst < told.worst + usize::from(at >= index));
         if !is_worst {
-            return 0;
+            return (0, 0);
         }
+        let others = all.iter().enumerate().filter(|(at, _)| *at != index);
+        let down_to = others.map(|(_, other)| other.worst).max().unwrap_or(0).max(1);
         let loose: usize = all.iter().map(|told| told.loose).sum();
         let over = (self.reserved.load(Relaxed) + loose).saturating_sub(self.limit);
         let wanted = usize::from(self.wanted.swap(false, Relaxed));
-        over.max(wanted)
+        (over.max(wanted), down_to)
     }
 
     /// The most that one client holds, as far as has been told.
@@ -94,22 +97,22 @@ mod tests {
         let memory = Memory::new(800);
         assert!(memory.reserve(700));
         assert!(!memory.reserve(1));
-        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), 0);
-        assert_eq!(memory.tell(1, Told { loose: 100, worst: 300 }), 0);
-        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), 50);
+        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), (0, 1));
+        assert_eq!(memory.tell(1, Told { loose: 100, worst: 300 }), (0, 0));
+        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), (50, 300));
         assert_eq!((memory.used(), memory.worst()), (850, 400));
         memory.release(700);
-        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), 0);
+        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), (0, 300));
         // Of two that are as bad one is asked.
-        assert_eq!(memory.tell(1, Told { loose: 1000, worst: 400 }), 0);
-        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), 250);
+        assert_eq!(memory.tell(1, Told { loose: 1000, worst: 400 }), (0, 0));
+        assert_eq!(memory.tell(0, Told { loose: 50, worst: 400 }), (250, 400));
     }
 
     #[test]
     fn who_holds_most_goes_for_who_gets_nothing() {
         let memory = Memory::new(800);
         memory.want();
-        assert_eq!(memory.tell(0, Told { loose: 10, worst: 10 }), 1);
-        assert_eq!(memory.tell(0, Told { loose: 10, worst: 10 }), 0);
+        assert_eq!(memory.tell(0, Told { loose: 10, worst: 10 }), (1, 1));
+        assert_eq!(memory.tell(0, Told { loose: 10, worst: 10 }), (0, 1));
     }
 }

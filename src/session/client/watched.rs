@@ -105,6 +105,18 @@ impl Client {
         }
     }
 
+    /// There was no memory for what it holds: perhaps there is by now. To be asked a few times a second.
+    pub fn try_again(&self) {
+        self.starved.set(false);
+        let held = self.held();
+        if held > self.reserved.get() + STEP {
+            self.reserve(held);
+        }
+        if !self.starved.get() {
+            self.wake();
+        }
+    }
+
     /// Bytes held for it: requests that cannot go on, replies it has not read, those that wait.
     pub fn held(&self) -> usize {
         let out = self.out.borrow();
