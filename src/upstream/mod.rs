@@ -20,6 +20,7 @@ mod lease;
 mod line;
 mod memory;
 mod pool;
+mod reach;
 mod shared;
 mod warm;
 
@@ -34,7 +35,8 @@ pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
 pub use memory::{Memory, Told};
 pub use pool::Pool;
-pub use shared::{Shared, Visit};
+pub use reach::Visit;
+pub use shared::Shared;
 
 pub use crate::net::give_way;
 

@@ -82,23 +82,19 @@ const WORDS: [&str; 16] = [
 ];
 
 impl RuleError {
-    /// `rule`, the `nth` of the user's (from 1), is wrong; `part` is what of it is: itself, or a rule of
-    /// the selector it is.
-    pub(super) fn new(rule: &str, part: &str, nth: usize, why: Why) -> Self {
-        let near = meant(part, why);
-        let hidden = match part.as_bytes() {
-            [b'<' | b'#' | b'!', ..] => true,
-            // It may be what follows a space in a password.
-            _ => why == Why::NoSuchRule && near.is_none() && !part.starts_with('('),
-        };
-        let shown = match part.chars().next() {
-            Some(sign @ ('<' | '#' | '!')) => format!("{sign}***"),
-            _ if hidden => "***".to_owned(),
-            _ => rule.to_owned(),
+    /// `rule` is wrong; it is the `nth` of the user's (from 1) or part of it.
+    pub(super) fn new(rule: &str, nth: usize, why: Why) -> Self {
+        let near = meant(rule, why);
+        // Anything else may be a password, or what follows a space in one.
+        let shown = match rule.chars().next() {
+            Some('+' | '-' | '~' | '%' | '&') => rule.to_owned(),
+            Some(sign @ ('>' | '<' | '#' | '!')) => format!("{sign}***"),
+            _ if near.is_some() => rule.to_owned(),
+            _ => "***".to_owned(),
         };
         let hint = match near {
             Some(near) => format!(", did you mean {near}?"),
-            None if hidden => format!(" (rule {nth}, which may be a part of a password and is not shown)"),
+            None if shown != rule => format!(" (rule {nth}, not shown: it may be a part of a password)"),
             None => String::new(),
         };
         Self::Modifier { shown, why, hint }
