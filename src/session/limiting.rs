@@ -10,7 +10,10 @@ use tokio::time::{Sleep, sleep};
 
 use super::path::{Path, Verdict};
 use crate::command::Command;
-use crate::policy::limit::{Admission, Meter, Pass, Rates, Refusal, Seat, TurnedAway, locked_out_text};
+use crate::config::Config;
+use crate::policy::limit::{
+    Admission, Meter, Pass, RateError, Rates, Refusal, Seat, TurnedAway, locked_out_text,
+};
 use crate::policy::{Permit, Rights};
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -31,6 +34,18 @@ pub struct Limiting {
 }
 
 impl Limiting {
+    /// What `config` asks for.
+    ///
+    /// # Errors
+    /// The first rate that names no command.
+    pub fn new(config: &Config) -> Result<Self, RateError> {
+        Ok(Self {
+            rates: Rates::new(config)?,
+            admission: Admission::new(&config.admission),
+            stats: Arc::new(Stats::new(config.workers)),
+        })
+    }
+
     /// A moment as limits count time.
     #[inline]
     pub fn nanos(&self, at: Instant) -> u64 {

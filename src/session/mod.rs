@@ -7,6 +7,7 @@
 
 mod client;
 mod hello;
+mod identity;
 mod intake;
 mod laned;
 mod limiting;

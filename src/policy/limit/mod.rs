@@ -9,8 +9,10 @@ mod admission;
 mod gcra;
 mod meter;
 mod rate;
+mod rates;
 mod table;
 
 pub use admission::{Admission, Place, Seat, TurnedAway, locked_out_text};
-pub use meter::{Meter, Pass, Rates, Refusal};
+pub use meter::{Meter, Pass, Refusal};
 pub use rate::RateError;
+pub use rates::Rates;

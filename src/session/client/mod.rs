@@ -338,15 +338,4 @@ impl Client {
             && !self.starved.get()
             && !self.again.get()
     }
-
-    /// Which limit on unread replies applies.
-    pub(super) fn set_output_limit(&self, limit: OutputLimit) {
-        self.output_limit.set(limit);
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.shared.release(self.reserved.get());
-    }
 }

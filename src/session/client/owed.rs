@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Client, Later, Out};
+use crate::config::OutputLimit;
 
 /// A reply buffer larger than this is given back once it is empty.
 const KEEP: usize = 16 * 1024;
@@ -134,6 +135,11 @@ impl Client {
     /// Whether it has taken everything there is for it.
     pub fn is_flushed(&self) -> bool {
         self.unread() == 0
+    }
+
+    /// Which limit on unread replies applies.
+    pub(in crate::session) fn set_output_limit(&self, limit: OutputLimit) {
+        self.output_limit.set(limit);
     }
 
     /// Whether it is cut for what it leaves unread.
@@ -281,5 +287,11 @@ impl Client {
             let words = std::mem::take(&mut *self.last_words.borrow_mut());
             self.deliver(|out| out.extend_from_slice(&words));
         }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shared.release(self.reserved.get());
     }
 }

@@ -42,11 +42,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         pool,
         feeds,
         gate: Arc::new(Gate::new(&config).unwrap()),
-        limiting: crate::session::Limiting {
-            rates: None,
-            admission: crate::policy::limit::Admission::new(&config.admission),
-            stats: Arc::new(crate::telemetry::Stats::new(1)),
-        },
+        limiting: crate::session::Limiting::new(&config).unwrap(),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),

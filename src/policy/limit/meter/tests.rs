@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::command::lookup;
-use crate::config::{self, Listen, RateUnit};
+use crate::config::{self, Config, Listen, RateUnit};
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
 
