@@ -109,6 +109,9 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let warden = Warden::new(index, &common.config, &common.shared, &common.stats);
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
+    if index == 0 {
+        tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
+    }
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => hall.admit(arrival),
@@ -162,7 +165,7 @@ fn worker(index: usize, common: &Common) -> Worker {
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
     let (certificates, rates) = (Arc::clone(&common.certificates), common.limiting.rates.clone());
     let keeper = Keeper::new(&common.near, &common.bells, index);
-    let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
+    let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
     let settings = feeds(config, keeper.barrier());
     let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings);
     Worker {
@@ -170,12 +173,14 @@ fn worker(index: usize, common: &Common) -> Worker {
         feeds,
         roster: Arc::clone(&common.roster),
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
-            Rc::new(LaneWatch::new(&kept, db, credential, &base))
+            Rc::new(LaneWatch::new(&kept, db, credential, &base.credential()))
         }),
         keeper,
         pool,
         gate: Arc::clone(&common.gate),
         limiting: common.limiting.clone(),
+        denials: Arc::clone(&common.stats.denials),
+        notices: Arc::clone(&common.stats.notices),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -184,6 +189,8 @@ fn worker(index: usize, common: &Common) -> Worker {
         monitors: Feed::new(&common.monitors, index, config),
         info: Section(Rc::new(move || {
             section(&stats, &says, upstream.connections(), &upstream.lending)
+                + &stats.denials.section()
+                + &stats.notices.section()
                 + &shares.section()
                 + &near.section()
                 + &certificates.section()

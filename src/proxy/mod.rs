@@ -2,6 +2,7 @@
 
 mod accept;
 mod error;
+mod parts;
 mod probe;
 
 use std::sync::Arc;
@@ -20,9 +21,7 @@ use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
-use crate::policy::Gate;
 use crate::session::{Bells, Limiting, Monitors, Roster};
-use crate::upstream::Shared;
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -251,23 +250,18 @@ fn start_workers(
     near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
-    let limiting = Limiting::new(config)?;
+    let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
     let common = Common {
         config: Arc::clone(config),
         certificates: Arc::clone(certificates),
         admission: certificates.admission().map(Arc::new),
-        shared: Arc::new(Shared::new(
-            config.upstream.clone(),
-            certificates.upstream(),
-            config.limits.clone(),
-            config.pubsub_dedicated,
-        )),
+        shared: Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats)),
         limiting: limiting.clone(),
         stats: Arc::clone(&limiting.stats),
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
         near,
-        gate: Arc::new(Gate::new(config)?),
+        gate: Arc::new(gate),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),

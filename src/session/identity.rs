@@ -34,7 +34,7 @@ impl Path {
 
     /// From now on the client acts as `credential`, which the upstream has let in.
     pub(super) fn become_user(&mut self, credential: Credential) {
-        self.have(self.worker.gate.admitted(credential.user()));
+        self.have(self.worker.gate.admitted(&self.origin, credential.user()));
         self.credential = Rc::new(credential);
         self.client.act_as(Rc::clone(&self.credential));
         self.leave_lane();

@@ -4,12 +4,14 @@
 //! of a request whose end has not come is copied out of it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 
 use super::path::Verdict;
 use crate::net::ReadHalf;
+use crate::resp::rename::Names;
 use crate::resp::request::Args;
 use crate::resp::scan::request::{Limits, Progress, ProtocolError, Remainder, RequestScanner};
 
@@ -74,8 +76,9 @@ pub(super) struct Taken {
 }
 
 impl Intake {
-    pub(super) fn new(read: ReadHalf) -> Self {
-        Self { read, kept: BytesMut::new(), scanner: RequestScanner::default(), received: 0 }
+    /// For requests that call commands by these names.
+    pub(super) fn new(read: ReadHalf, names: Option<Arc<Names>>) -> Self {
+        Self { read, kept: BytesMut::new(), scanner: RequestScanner::with_names(names), received: 0 }
     }
 
     /// Reads once and hands every whole request to `route`, until it wants no more.
@@ -153,7 +156,7 @@ impl Intake {
         limits: &Limits,
         mut look: impl FnMut(Args<'_>) -> Look,
     ) -> Option<usize> {
-        let (mut scanner, mut at) = (RequestScanner::default(), 0);
+        let (mut scanner, mut at) = (RequestScanner::with_names(self.scanner.names().cloned()), 0);
         loop {
             match scanner.scan(self.kept.get(at..)?, limits) {
                 Ok(Progress::Whole { len }) => {
@@ -189,6 +192,11 @@ impl Intake {
                 return Ok(Front::Nothing);
             }
             match self.scanner.scan(&self.kept, limits)? {
+                Progress::Partial { declared } if declared > limits.large => {
+                    if !self.scanner.rename_partial(&mut self.kept) {
+                        return Ok(Front::Partial(declared));
+                    }
+                }
                 Progress::Partial { declared } => return Ok(Front::Partial(declared)),
                 Progress::Whole { .. } => return Ok(Front::Whole),
                 Progress::Nothing { len } => {
@@ -212,6 +220,11 @@ impl Intake {
     /// The arguments that have arrived of the partial request that [`Self::front`] has found.
     pub(super) fn args_so_far(&self) -> Args<'_> {
         self.scanner.args_so_far(&self.kept)
+    }
+
+    /// How many arguments that request will have, and how long the one that is arriving is.
+    pub(super) fn announced(&self) -> (usize, usize) {
+        self.scanner.announced()
     }
 
     /// Done with the whole request that [`Self::front`] has found.

@@ -8,6 +8,7 @@
 mod client;
 mod hello;
 mod identity;
+pub mod inside;
 mod intake;
 mod laned;
 mod limiting;
@@ -18,6 +19,7 @@ mod nearside;
 mod nod;
 mod path;
 mod pinned;
+mod refused;
 mod roster;
 mod state;
 mod subscribed;
@@ -38,6 +40,7 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
+use crate::telemetry::{Denials, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
@@ -71,6 +74,10 @@ pub struct Worker {
     pub keeper: Keeper,
     /// Who may do what.
     pub gate: Arc<Gate>,
+    /// How often it was refused.
+    pub denials: Arc<Denials>,
+    /// What is wrong now.
+    pub notices: Arc<Notices>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.
@@ -145,14 +152,14 @@ impl Session {
         let card = Arc::new(Card::new(id, worker.index, place, db, worker.shared.credential().user()));
         worker.roster.enter(Arc::clone(&card));
         let client = Rc::new(Client::new(card, peer, write, &worker));
+        let intake = Intake::new(read, worker.gate.renames().cloned());
         let mut path = Path::new(worker, Rc::clone(&client), origin);
         let rights = Arc::clone(&path.rights);
         let full = path.take_seat_unasked(&rights).err();
         if let Some(full) = &full {
             client.say_last(&format!("-{full}\r\n"));
         }
-        let ended = full.is_some();
-        (Self { intake: Intake::new(read), path, ended, exhausted: true }, client)
+        (Self { intake, path, ended: full.is_some(), exhausted: true }, client)
     }
 
     /// Serves the client until it leaves, is cut or the worker drains. Dropping it cuts the client.

@@ -165,7 +165,7 @@ impl Path {
 
     /// The state a connection of the session's own must be in.
     pub(super) fn wanted(&self) -> Wanted {
-        Wanted { proto: self.proto, db: self.db, credential: (*self.credential).clone() }
+        Wanted { proto: self.proto, db: self.db, credential: self.worker.shared.current(&self.credential) }
     }
 
     /// The session's lane.
@@ -178,7 +178,7 @@ impl Path {
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
         let verdict = match self.rights.check(command, args) {
-            Err(denied) => self.here(|path, out| reply::error(denied.text(path.dialect()), out)),
+            Err(denied) => self.refuse(&denied),
             Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
             Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
             Ok(permit) => self.route_any(command, args, permit),

@@ -59,9 +59,14 @@ impl Session {
         let path = &mut self.path;
         let (mut requests, mut seen, mut bytes) = (Vec::new(), Seen::default(), 0);
         let keeper = Rc::clone(&path.worker);
+        // What has been translated is not what is kept.
+        let mut translated = keeper.gate.renames().map(|_| Vec::new());
         let len = self.intake.look_ahead(&limits, |args| {
             let Some(command) = lookup(&args) else { return Look::Stop };
             bytes += args.bytes().len();
+            if let Some(translated) = &mut translated {
+                translated.extend_from_slice(args.bytes());
+            }
             requests.push((command, args.bytes().len()));
             let part = path.part(command, &args);
             // What does not fit its rate is refused where that aborts the transaction.
@@ -80,7 +85,8 @@ impl Session {
         if path.is_early().is_some() {
             return Verdict::Paced;
         }
-        let verdict = path.send_whole(self.intake.ahead(len), seen);
+        let request = translated.as_deref().unwrap_or_else(|| self.intake.ahead(len));
+        let verdict = path.send_whole(request, seen);
         if verdict.consumed() {
             path.limited.settle(requests.len());
             requests.into_iter().for_each(|(command, bytes)| path.client.count(Some(command), bytes));
@@ -94,7 +100,8 @@ impl Path {
     /// What `args` is within a transaction on the lane; `None`: it must not be there.
     fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
         let permitted = self.rights.check(Some(command), args).is_ok();
-        let elsewhere = self.worker.shared.is_large(args) || local::changes_terms(command, args);
+        let elsewhere = self.worker.shared.is_large(args)
+            || local::changes_terms(command, args, self.worker.shared.own_user());
         let ours = self.has_own_users() && users::is_about_users(command);
         if !permitted || !command.arity_ok(args.len()) || elsewhere || ours {
             return None;

@@ -1,8 +1,11 @@
 //! Counters of one proxy, and how `INFO` shows them.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
+
+use super::{Denials, Notices};
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
 #[derive(Debug, Default)]
@@ -56,6 +59,10 @@ pub struct Stats {
     pub shed: AtomicU64,
     /// Clients connected now, per worker.
     pub clients: Vec<AtomicUsize>,
+    /// Requests that were refused.
+    pub denials: Arc<Denials>,
+    /// What is wrong now.
+    pub notices: Arc<Notices>,
 }
 
 impl Stats {
@@ -72,6 +79,8 @@ impl Stats {
             stalled: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            denials: Arc::default(),
+            notices: Arc::default(),
         }
     }
 

@@ -18,10 +18,13 @@ mod lane;
 mod large;
 mod lease;
 mod line;
+mod longest;
 mod memory;
+mod outgoing;
 mod pool;
 mod reach;
 mod shared;
+mod terms;
 mod warm;
 
 use std::rc::Rc;
@@ -37,6 +40,7 @@ pub use memory::{Memory, Told};
 pub use pool::Pool;
 pub use reach::Visit;
 pub use shared::Shared;
+pub use terms::Standing;
 
 pub use crate::net::give_way;
 

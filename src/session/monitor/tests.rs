@@ -43,6 +43,8 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         feeds,
         gate: Arc::new(Gate::new(&config).unwrap()),
         limiting: crate::session::Limiting::new(&config).unwrap(),
+        denials: Arc::default(),
+        notices: Arc::default(),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),

@@ -13,6 +13,7 @@ mod replies;
 mod requests;
 mod reworded;
 mod taken;
+mod terms;
 mod vanished;
 
 use std::time::{Duration, Instant};

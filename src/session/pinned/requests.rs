@@ -54,7 +54,7 @@ impl Relay<'_> {
 
     /// A protocol error: Redis's words after what is owed, then the end.
     pub(super) fn refuse(&mut self, error: ProtocolError) {
-        let said = words(&format!("ERR {error}"));
+        let said = words(format!("ERR {error}"));
         match self.held.replies {
             Silence::On if self.may_hear() && self.streaming.is_none() => {
                 // What else is owed only the upstream knows: it ends the connection as it would have.
@@ -103,8 +103,9 @@ impl Relay<'_> {
         }
         let args = self.session.intake.args();
         let command = lookup(&args);
-        if let Err(denied) = self.permit(command, &args) {
-            return self.deny(&denied.text(self.session.path.dialect()));
+        if let Err(denied) = self.permit(command, &args, None) {
+            self.session.path.note_denied(&denied);
+            return self.deny(denied.text(self.session.path.dialect()));
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
@@ -232,8 +233,8 @@ impl Relay<'_> {
         if command.is_some_and(|command| self.waits_for_target(command)) {
             return false;
         }
+        self.note_terms(command);
         let args = self.session.intake.args();
-        self.terms |= command.is_some_and(|command| local::changes_terms(command, &args));
         let mut turn = self.held.forward(command, &args);
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
             return false;
@@ -271,9 +272,11 @@ impl Relay<'_> {
     fn forward_partial(&mut self, declared: usize) -> bool {
         let args = self.session.intake.args_so_far();
         let command = lookup(&args);
-        if let Err(denied) = self.permit(command, &args) {
+        let announced = self.session.intake.announced();
+        if let Err(denied) = self.permit(command, &args, Some(announced)) {
+            self.session.path.note_denied(&denied);
             // What follows of it cannot be skipped cheaply: the connection ends.
-            self.expect.push_back(Expect::Ours(words(&denied.text(self.session.path.dialect()))));
+            self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
             self.closing = true;
             return false;
         }
@@ -306,7 +309,7 @@ fn changes(which: Local) -> bool {
     matches!(which, Local::Hello | Local::Auth | Local::Select | Local::Reset)
 }
 
-pub(super) fn words(text: &str) -> Bytes {
+pub(super) fn words(text: impl AsRef<[u8]>) -> Bytes {
     let mut out = Vec::new();
     reply::error(text, &mut out);
     out.into()
