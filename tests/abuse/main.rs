@@ -3,6 +3,8 @@
 //! Each test runs the built program, attacks it, and holds its memory to a budget and the latency of a
 //! client of good faith to a factor (`rig.rs`). `ABUSE=long` attacks ten times as much.
 
+#![allow(clippy::print_stdout)] // the figures, for whoever runs it by itself
+
 #[path = "../common/mod.rs"]
 mod common;
 mod rig;

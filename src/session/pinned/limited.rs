@@ -33,7 +33,7 @@ impl Relay<'_> {
         path.arrived = Instant::now();
         if let Err(refusal) = path.pays(0, command, &intake.args()) {
             path.was_refused(&refusal);
-            return Some(self.deny(&refusal.to_string()));
+            return Some(self.deny(refusal.to_string()));
         }
         let wait = path.is_early()?;
         // Who is free to leave waits without a connection.
@@ -53,7 +53,7 @@ impl Relay<'_> {
         let args = intake.args_so_far();
         if let Err(refusal) = path.pays_in_pieces(lookup(&args), &args, declared) {
             path.was_refused(&refusal);
-            self.expect.push_back(Expect::Ours(words(&refusal.to_string())));
+            self.expect.push_back(Expect::Ours(words(refusal.to_string())));
             self.closing = true;
             return Some(false);
         }
@@ -90,11 +90,14 @@ impl Relay<'_> {
         let full = path.take_seat(&rights).err()?;
         self.taint();
         self.closing = true;
-        Some(words(&full.to_string()))
+        Some(words(full.to_string()))
     }
 
-    /// What is held for the client's requests, and whether it is its turn to go on with one.
+    /// What is held for the client's requests, whether it is its turn to go on with one, and whether it waits
+    /// for somebody else.
     pub(super) fn watched(&mut self) {
+        let monitors = &self.session.path.worker.monitors;
+        self.client.patient.set(self.blocked() || self.held.listens() || monitors.has(&self.client));
         let taken = self.session.intake.taken();
         let passes = self.streaming.is_some() && self.to_upstream.len() < HIGH_WATER;
         let waits = !self.expect.is_empty() || self.look_again.is_some();
