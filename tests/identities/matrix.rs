@@ -41,6 +41,7 @@ fn hold(mode: Mode) {
         let program = &makes[(nth + nth / PARTS) % makes.len()];
         let mut scene = Scene::of(program, mode, false);
         held.everybody(&mut scene, USERS.iter().map(|user| Some(user.0)).chain([None]));
+        let hits = scene.hits();
         let mut scene = Scene::of(program, mode, true);
         held.everybody(&mut scene, [None].into_iter());
         let Held { differences, asked, refused, .. } = held;
@@ -54,7 +55,8 @@ fn hold(mode: Mode) {
             differences.len(),
             differences.join("\n")
         );
-        assert!(asked > 5_000 && refused * 5 > asked, "the test has lost its point: {refused} of {asked}");
+        let has_point = asked > 5_000 && refused * 5 > asked && hits > 300;
+        assert!(has_point, "the test has lost its point: {refused} of {asked}, {hits} hits");
         if began.elapsed() >= long {
             return;
         }

@@ -48,6 +48,7 @@ impl Scene {
         settings.limits.large = LARGE;
         // With fewer a change of identity has to wait for somebody else's to be given up.
         settings.upstream.max_connections = 100;
+        settings.admission.auth_failures = 0;
         match mode {
             Mode::Through => set(&mut admins[1], users().chain([newcomer])),
             Mode::Local => {
@@ -56,6 +57,15 @@ impl Scene {
             }
         }
         Self { mode, proxy: Proxy::start(settings), direct, _behind: behind, admins }
+    }
+
+    /// Reads that have been answered from memory.
+    pub(crate) fn hits(&self) -> u64 {
+        let mut talk = self.proxy.connect();
+        talk.ask(&["AUTH", ROOT.0, "pw"]);
+        let info = talk.ask_text(&["INFO", "nearside"]);
+        let found = info.lines().find_map(|line| line.strip_prefix("nearside_cache_hits:"));
+        found.map_or(0, |hits| hits.trim().parse().unwrap())
     }
 
     /// What `line` says straight at the server behind Nearside.
