@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::common::Server;
+use crate::common::{Server, Talk};
 use crate::compare::is_permitted;
 use crate::phrases::{Phrase, others, reads};
 use crate::rig::{Mode, Scene};
@@ -46,7 +46,7 @@ fn hold(mode: Mode) {
         held.everybody(&mut scene, [None].into_iter());
         let Held { differences, asked, refused, .. } = held;
         eprintln!(
-            "{mode:?}, {program}, seed {seed}: {asked} asked, {refused} refused, {:?}",
+            "{mode:?}, {program}, seed {seed}: {asked} asked, {refused} refused, {hits} hits, {:?}",
             began.elapsed()
         );
         assert!(
@@ -55,7 +55,7 @@ fn hold(mode: Mode) {
             differences.len(),
             differences.join("\n")
         );
-        let has_point = asked > 5_000 && refused * 5 > asked && hits > 300;
+        let has_point = asked > 5_000 && refused * 5 > asked && hits > 200;
         assert!(has_point, "the test has lost its point: {refused} of {asked}, {hits} hits");
         if began.elapsed() >= long {
             return;
@@ -91,12 +91,16 @@ impl Held {
                 let part = (nth + at + usize::try_from(self.seed).unwrap_or(0)) % PARTS;
                 let (mut first, mut then) = (every(reads(), part), every(others(), part));
                 rng.shuffle(&mut first);
+                if self.seed % 2 == 0 {
+                    // A read that is refused voids what is kept for its user.
+                    first.sort_by_key(|phrase| phrase.line.contains("oth:"));
+                }
                 if self.seed > 0 {
                     rng.shuffle(&mut then);
                 }
                 then.retain(|phrase| !is_mute || !phrase.line.starts_with("AUTH "));
                 scene.seed();
-                warm(scene, user, &first);
+                let _kept = warm(scene, user, &first);
                 first.extend(then);
                 self.talk(scene, user, *way, &way.steps(user, &first));
                 for steps in way.endings(user) {
@@ -150,14 +154,17 @@ impl Held {
     }
 }
 
-/// What may be kept is: by who may do everything, and, where that is not the same, by the user itself.
-fn warm(scene: &Scene, user: Option<&str>, reads: &[Phrase]) {
+/// What may be kept is: by who may do everything, and, where that is not the same, by the user itself. It is
+/// given up when these leave.
+fn warm(scene: &Scene, user: Option<&str>, reads: &[Phrase]) -> Vec<Talk> {
     let mine = user.filter(|_| scene.mode == Mode::Through);
-    for user in ["root"].into_iter().chain(mine) {
+    let warmed = |user| {
         let mut talk = scene.proxy.connect();
         talk.ask(&["AUTH", user, "pw"]);
-        for phrase in reads {
+        for phrase in reads.iter().filter(|phrase| user == "root" || !phrase.line.contains("oth:")) {
             talk.ask(&phrase.line.split(' ').collect::<Vec<_>>());
         }
-    }
+        talk
+    };
+    ["root"].into_iter().chain(mine).map(warmed).collect()
 }

@@ -44,6 +44,8 @@ impl Scene {
         let users = || USERS.iter().copied().chain([ROOT]);
         set(&mut admins[0], users().chain([newcomer]));
         let mut settings = config(&behind.place());
+        // What one client has warmed is there for the next.
+        settings.workers = 1;
         settings.cache.admit_after = 0;
         settings.limits.large = LARGE;
         // With fewer a change of identity has to wait for somebody else's to be given up.
