@@ -100,7 +100,7 @@ impl Rights {
         if let Who::Local(user) = &self.who
             && let Err(refusal) = user.decide(command, args)
         {
-            return Err(refused(refusal, user, command, args));
+            return Err(refused(refusal, user, command, seen.count(args)));
         }
         if let (Who::Local(user), Some(command)) = (&self.who, command) {
             if may_touch_any_key(command) && !user.runs_on_all_keys(command) {
@@ -155,9 +155,9 @@ impl Who {
 }
 
 /// Redis looks at the number of arguments before it looks at rights.
-fn refused(refusal: Refusal, user: &User, command: Option<&Command>, args: &Args<'_>) -> Denied {
+fn refused(refusal: Refusal, user: &User, command: Option<&Command>, count: usize) -> Denied {
     match command {
-        Some(command) if !command.arity_ok(args.len()) => Denied::Arity(command.name.to_ascii_lowercase()),
+        Some(command) if !command.arity_ok(count) => Denied::Arity(command.name.to_ascii_lowercase()),
         _ => Denied::Acl { user: user.name().to_owned(), refusal },
     }
 }

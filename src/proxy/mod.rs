@@ -1,6 +1,7 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod parts;
 mod probe;
 
 use std::sync::Arc;
@@ -18,10 +19,9 @@ use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::{self, Server};
 use crate::net::tls::{Certificates, ClientTls, ClientTlsError, ServerTls, ServerTlsError};
 use crate::net::{BindError, Door, Listener};
-use crate::policy::{Gate, UserError};
+use crate::policy::UserError;
 use crate::session::{Bells, Monitors, Roster};
 use crate::telemetry::Stats;
-use crate::upstream::Shared;
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -293,16 +293,12 @@ fn start_workers(
     near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
-    let gate = Gate::new(config)?;
-    gate.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
-    let stats = Stats::new(config.workers);
-    let (upstream, limits) = (config.upstream.clone(), config.limits.clone());
-    let shared = Shared::new(upstream, certificates.upstream(), limits, config.pubsub_dedicated);
+    let (stats, gate) = (Stats::new(config.workers), parts::gate(config)?);
     let common = Common {
         config: Arc::clone(config),
         certificates: Arc::clone(certificates),
         admission: certificates.admission().map(Arc::new),
-        shared: Arc::new(shared.with_longest_reply(config.rules.max_reply, &stats.denials)),
+        shared: Arc::new(parts::shared(config, certificates.upstream(), &stats)),
         stats: Arc::new(stats),
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),

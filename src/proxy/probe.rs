@@ -17,8 +17,8 @@ impl Proxy {
     /// # Errors
     /// With such users or files a proxy does not start.
     pub fn check(config: &Config) -> Result<Vec<String>, Error> {
-        Gate::new(config)?;
-        certificates(config).map(|certificates| certificates.warnings())
+        let doubts = Gate::new(config)?.doubts();
+        certificates(config).map(|certificates| [certificates.warnings(), doubts].concat())
     }
 
     /// Connects to the upstream once, as a proxy would, and leaves; blocks for no longer than

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 /// What a name that is not to be known begins with from there on. No row of the table does.
 const HIDDEN: &[u8] = b"\xff\xffnearside\xff";
 
+/// A name of so many bytes is looked up without taking memory for it.
+const SHORT: usize = 64;
+
 /// Which names stand for which others; ASCII case ignored.
 #[derive(Debug)]
 pub struct Names {
@@ -69,7 +72,20 @@ impl Names {
         if name.len() > self.longest {
             return None;
         }
-        match self.to.get(&name.to_ascii_uppercase()[..])? {
+        let (mut short, long);
+        let capitals = match name.len() {
+            len @ ..=SHORT => {
+                short = [0; SHORT];
+                short[..len].copy_from_slice(name);
+                short.make_ascii_uppercase();
+                &short[..len]
+            }
+            _ => {
+                long = name.to_ascii_uppercase();
+                &long[..]
+            }
+        };
+        match self.to.get(capitals)? {
             Some(other) => Some(Cow::Borrowed(other)),
             None => Some([HIDDEN, name].concat().into()),
         }

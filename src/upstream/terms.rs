@@ -57,6 +57,11 @@ impl Shared {
         Credential { username: username.clone(), password, terms }
     }
 
+    /// Whether our password is another than the configured one.
+    pub fn has_adopted(&self) -> bool {
+        self.terms.superseded.load(Ordering::Acquire)
+    }
+
     /// The upstream's user that we are to it.
     pub fn own_user(&self) -> &str {
         self.settings.username.as_deref().unwrap_or("default")

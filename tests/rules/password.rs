@@ -30,6 +30,10 @@ fn the_guides_lines_work_for_the_application() {
     assert!(line(&mut other, "GET k").starts_with("-NOAUTH"));
     assert_eq!(line(&mut other, "AUTH your_strong_password"), "+OK");
     assert_eq!(line(&mut other, "GET k"), "$1\r\nv");
+    // The password is taken away again.
+    other.say(&["CONFIG", "SET", "requirepass", ""]);
+    assert_eq!(other.reply(), b"+OK\r\n");
+    eventually("it is not noted any more", || field(&mut other, "upstream_password").is_none().then_some(()));
 }
 
 #[test]

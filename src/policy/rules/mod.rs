@@ -59,6 +59,14 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// How many arguments the request has, of which `args` is there.
+    pub(super) fn count(self, args: &Args<'_>) -> usize {
+        match self {
+            Self::Whole => args.len(),
+            Self::Partly { count, .. } => count,
+        }
+    }
+
     /// Whether `args` has everything that stands before position `end`.
     pub(super) fn has(self, args: &Args<'_>, end: usize) -> bool {
         match self {

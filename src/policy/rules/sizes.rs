@@ -28,10 +28,8 @@ impl Sizes {
     }
 
     pub(super) fn check(&self, command: Option<&Command>, args: &Args<'_>, seen: Seen) -> Result<(), Denied> {
-        let (count, arriving) = match seen {
-            Seen::Whole => (args.len(), 0),
-            Seen::Partly { count, arriving } => (count, arriving),
-        };
+        let (count, arriving) =
+            (seen.count(args), if let Seen::Partly { arriving, .. } = seen { arriving } else { 0 });
         if count > self.args {
             let why = format!("has more than {} arguments", self.args);
             return Err(denied("rules.max_args", command, args, &why));

@@ -58,6 +58,7 @@ fn passwords(command: &Command, args: &Args<'_>, own: &str) -> Vec<Secret> {
 async fn look(worker: Rc<Worker>, candidates: Vec<Secret>) {
     let user = worker.shared.own_user();
     let (line, told) = match worker.shared.look_at_own_credential(&candidates).await {
+        Standing::Holds if !worker.shared.has_adopted() => return worker.notices.clear(NOTICE),
         Standing::Holds | Standing::Unknown => return,
         Standing::Adopted => (
             "changed through Nearside: set REDIS_PASSWORD (upstream.password) before the next start",
