@@ -10,7 +10,8 @@ use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::net::{Accepted, Listener};
-use crate::telemetry::Stats;
+use crate::telemetry::audit::{Event, Kind};
+use crate::telemetry::{Audit, Stats};
 use crate::upstream::Shared;
 use crate::worker::Arrival;
 
@@ -80,6 +81,16 @@ impl Accepting {
 
     pub(super) fn nonce(&self) -> &str {
         &self.workers.nonce
+    }
+
+    pub(super) fn audit(&self) -> &Audit {
+        &self.workers.stats.audit
+    }
+
+    /// Nobody is taken in any more. What is answered is for events that are still to come.
+    pub(super) fn close(self) -> Arc<Audit> {
+        self.audit().tell(Kind::Drain, "", Event::default);
+        Arc::clone(&self.workers.stats.audit)
     }
 
     /// Accepts on every listener until dropped.

@@ -222,12 +222,13 @@ async fn run(
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
-        () = certificates.watch(config.tls.reload_every) => {}
+        () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
         looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
-    drop(accepting); // closes the listeners and the workers' queues
+    let audit = accepting.close(); // the listeners and the workers' queues
     finish(&relay, last, config.drain_timeout, phases, threads).await;
+    audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
     {
@@ -293,7 +294,7 @@ fn start_workers(
     near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
-    let (stats, gate) = (Stats::new(config.workers), parts::gate(config)?);
+    let (stats, gate) = (Stats::new(config.workers, &config.audit), parts::gate(config)?);
     let common = Common {
         config: Arc::clone(config),
         certificates: Arc::clone(certificates),

@@ -5,6 +5,7 @@
 //! hold a connection of their own ([`pinned`]). Never: decides what is permitted, or how an upstream
 //! connection is made.
 
+mod audit;
 mod client;
 mod hello;
 pub mod inside;
@@ -37,7 +38,7 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::{Denials, Notices};
+use crate::telemetry::{Audit, Denials, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
@@ -71,6 +72,8 @@ pub struct Worker {
     pub gate: Arc<Gate>,
     /// How often it was refused.
     pub denials: Arc<Denials>,
+    /// Where those who look after security hear of it.
+    pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
@@ -147,6 +150,7 @@ impl Session {
         let client = Rc::new(Client::new(card, peer, write, &worker));
         let intake = Intake::new(read, worker.gate.renames().cloned());
         let path = Path::new(worker, Rc::clone(&client), origin);
+        path.note_certificate();
         (Self { intake, path, ended: false, exhausted: true }, client)
     }
 

@@ -68,7 +68,9 @@ impl Path {
     }
 
     fn log_in(&mut self, user: Option<&[u8]>, password: &[u8]) -> Result<(), String> {
-        match self.worker.gate.login(&self.origin, user, password) {
+        let login = self.worker.gate.login(&self.origin, user, password);
+        self.note_login(user.unwrap_or(b"default"), wrong(&login));
+        match login {
             Login::Granted(rights) => {
                 self.have(rights);
                 Ok(())
@@ -137,6 +139,16 @@ impl Path {
             Ok(()) => out.extend_from_slice(local::OK),
             Err(refusal) => reply::bulk(&dryrun_text(&refusal, user.name(), &tried, self.dialect()), out),
         }
+    }
+}
+
+/// What was wrong about it, for those who look after security.
+fn wrong(login: &Login) -> Option<&'static str> {
+    match login {
+        Login::Granted(_) => None,
+        Login::Open => Some("no_password_configured"),
+        Login::Wrong => Some("wrong_password"),
+        Login::Stranger => Some("not_on_this_machine"),
     }
 }
 

@@ -43,6 +43,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         feeds,
         gate: Arc::new(Gate::new(&config).unwrap()),
         denials: Arc::default(),
+        audit: Arc::default(),
         notices: Arc::default(),
         limits: Rc::new(config.limits.clone()),
         scratch,

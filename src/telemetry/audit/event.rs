@@ -76,13 +76,13 @@ pub struct Event<'a> {
     /// Its address.
     pub peer: Option<String>,
     /// Where it came in.
-    pub listener: Option<&'a str>,
+    pub listener: Option<String>,
     /// Who it is, or said it was.
     pub user: Option<String>,
     /// The command, by its name in Redis.
     pub command: Option<String>,
     /// The rule, by its name in the configuration.
-    pub rule: Option<&'a str>,
+    pub rule: Option<String>,
     /// Why.
     pub reason: Option<&'a str>,
     /// The key that was the reason.
