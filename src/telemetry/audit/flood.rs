@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn the_last_look_leaves_nothing() {
         let (mut flood, now) = (Flood::default(), Instant::now());
-        (0..3).for_each(|_| drop(flood.admits(Kind::RateLimited, "each", now)));
+        let told = (0..3).filter(|_| flood.admits(Kind::RateLimited, "each", now)).count();
+        assert_eq!(told, 1);
         let left_out = LeftOut { kind: Kind::RateLimited, whose: "each".into(), count: 2 };
         assert_eq!(flood.ended(now, true), [left_out]);
     }
