@@ -8,6 +8,7 @@ mod denied;
 mod gate;
 mod glob;
 mod inside;
+pub mod limit;
 mod rights;
 mod rules;
 

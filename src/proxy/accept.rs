@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::net::{Accepted, Listener};
+use crate::session::Limiting;
 use crate::telemetry::audit::{Event, Kind};
 use crate::telemetry::{Audit, Stats};
 use crate::upstream::Shared;
@@ -49,6 +50,7 @@ pub(super) struct Workers {
     pub(super) queues: Vec<mpsc::Sender<Arrival>>,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
+    pub(super) limiting: Limiting,
     pub(super) nonce: Arc<str>,
     pub(super) placing: Arc<Placing>,
 }
@@ -127,17 +129,36 @@ impl Accepting {
         }
     }
 
+    fn turned_away(&self, stream: &Accepted, setting: &str) {
+        self.audit().tell(Kind::TurnedAway, setting, || Event {
+            peer: Some(stream.ip().map_or_else(|| "unix".to_owned(), |ip| ip.to_string())),
+            rule: Some(setting.to_owned()),
+            ..Event::default()
+        });
+    }
+
     async fn admit(&self, stream: Accepted) {
         let stats = &self.workers.stats;
         stats.accepted.fetch_add(1, Ordering::Relaxed);
         if stats.connected() >= self.config.maxclients as usize {
             stats.rejected.fetch_add(1, Ordering::Relaxed);
+            self.turned_away(&stream, "maxclients");
             stream.turn_away(FULL);
             return;
         }
+        let limiting = &self.workers.limiting;
+        let place = match limiting.admission.arrives(stream.ip(), limiting.nanos(Instant::now())) {
+            Ok(place) => place,
+            Err(why) => {
+                stats.turned_away.fetch_add(1, Ordering::Relaxed);
+                self.turned_away(&stream, why.setting());
+                stream.turn_away(format!("-{why}\r\n").as_bytes());
+                return;
+            }
+        };
         let index = self.workers.next();
         stats.clients[index].fetch_add(1, Ordering::Relaxed);
-        let arrival = Arrival { stream, id: self.ids.fetch_add(1, Ordering::Relaxed) };
+        let arrival = Arrival { stream, place, id: self.ids.fetch_add(1, Ordering::Relaxed) };
         if self.workers.queues[index].send(arrival).await.is_err() {
             stats.clients[index].fetch_sub(1, Ordering::Relaxed);
         }

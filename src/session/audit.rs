@@ -4,6 +4,7 @@
 use super::path::Path;
 use crate::command::{Command, Family};
 use crate::policy::acl::Refusal;
+use crate::policy::limit::Refusal as RateRefusal;
 use crate::policy::{Denied, matches};
 use crate::resp::rename::Names;
 use crate::resp::request::Args;
@@ -81,7 +82,8 @@ impl Path {
         };
         let audit = &self.worker.audit;
         audit.tell(kind, self.rights.user(), || {
-            let (key, channel) = culprit(denied, command, args, &self.worker.config.features.session_patterns);
+            let (key, channel) =
+                culprit(denied, command, args, &self.worker.config.features.session_patterns);
             let name = match command {
                 Some(command) => command.name.to_owned(),
                 None if Names::is_hidden(args.get(0)) => audit.name(Names::written(args.get(0)), true),
@@ -128,6 +130,31 @@ impl Path {
             failures,
             ..self.event()
         });
+    }
+
+    /// A name and a password were not looked at: too many from there have been wrong.
+    pub(super) fn note_locked_out(&self) {
+        let from = self.origin.address.map_or_else(|| "unix".to_owned(), |address| address.to_string());
+        self.worker.audit.tell(Kind::LockedOut, &from, || Event {
+            rule: Some("admission.auth_failures".to_owned()),
+            ..self.event()
+        });
+    }
+
+    /// The client cannot become `user`, who has too many.
+    pub(super) fn note_no_seat(&self, user: &str) {
+        self.worker.audit.tell(Kind::TurnedAway, user, || Event {
+            rule: Some("admission.clients_per_user".to_owned()),
+            user: Some(user.to_owned()),
+            ..self.event()
+        });
+    }
+
+    /// A request has been refused because of a rate.
+    pub(super) fn note_rate(&self, refusal: &RateRefusal) {
+        let rule = format!("rates: {}", refusal.rate());
+        let whose = format!("{} by {}", rule, self.rights.user());
+        self.worker.audit.tell(Kind::RateLimited, &whose, || Event { rule: Some(rule), ..self.event() });
     }
 
     /// A client has connected, and is somebody by its certificate.

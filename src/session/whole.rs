@@ -69,7 +69,9 @@ impl Session {
                 translated.extend_from_slice(args.bytes());
             }
             requests.push((command, args.bytes().len()));
-            match path.part(command, &args) {
+            let part = path.part(command, &args);
+            // What does not fit its rate is refused where that aborts the transaction.
+            match part.filter(|_| path.pays(requests.len() - 1, Some(command), &args).is_ok()) {
                 Some(Part::Opens) if requests.len() == 1 => Look::On,
                 Some(Part::Runs(how)) if bytes <= MOST_BYTES && seen.commands.len() < MOST_COMMANDS => {
                     seen.commands.push(how);
@@ -81,9 +83,13 @@ impl Session {
             }
         });
         let Some(len) = len.filter(|_| seen.does.global.is_none()) else { return path.pin() };
+        if path.is_early().is_some() {
+            return Verdict::Paced;
+        }
         let request = translated.as_deref().unwrap_or_else(|| self.intake.ahead(len));
         let verdict = path.send_whole(request, seen);
         if verdict.consumed() {
+            path.limited.settle(requests.len());
             requests.into_iter().for_each(|(command, bytes)| path.client.count(Some(command), bytes));
             self.intake.drop_front(len);
         }

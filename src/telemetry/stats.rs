@@ -46,6 +46,18 @@ pub struct Stats {
     pub accepted: AtomicU64,
     /// Clients turned away because there were `maxclients`.
     pub rejected: AtomicU64,
+    /// Clients turned away for what their address or user has: too many clients, or too many new ones.
+    pub turned_away: AtomicU64,
+    /// Wrong names or passwords.
+    pub auth_failures: AtomicU64,
+    /// Names and passwords that were not looked at, because too many had been wrong.
+    pub auth_locked_out: AtomicU64,
+    /// Clients closed because they had not authenticated in time.
+    pub auth_timeouts: AtomicU64,
+    /// Clients closed because they did not go on with a request they had begun.
+    pub stalled: AtomicU64,
+    /// Clients closed because all buffers together held too much, and they held most.
+    pub shed: AtomicU64,
     /// Clients connected now, per worker.
     pub clients: Vec<AtomicUsize>,
     /// Requests that were refused.
@@ -63,6 +75,12 @@ impl Stats {
             since: Instant::now(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            auth_failures: AtomicU64::new(0),
+            auth_locked_out: AtomicU64::new(0),
+            auth_timeouts: AtomicU64::new(0),
+            stalled: AtomicU64::new(0),
+            shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             denials: Arc::default(),
             audit: Arc::new(Audit::new(audit)),
@@ -142,6 +160,12 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     line("connected_clients", &stats.connected());
     line("total_connections_received", &count(&stats.accepted));
     line("rejected_connections", &count(&stats.rejected));
+    line("clients_turned_away", &count(&stats.turned_away));
+    line("clients_shed", &count(&stats.shed));
+    line("clients_stalled", &count(&stats.stalled));
+    line("auth_failures", &count(&stats.auth_failures));
+    line("auth_locked_out", &count(&stats.auth_locked_out));
+    line("auth_timeouts", &count(&stats.auth_timeouts));
     line("upstream_connections", &connections.budgeted());
     line("pinned_upstream_connections", &connections.pinned());
     line("lanes_open", &connections.lanes);

@@ -11,6 +11,7 @@ use super::handshake::{Greeting, Link, greet};
 use super::info::Habits;
 use super::large::Large;
 use super::longest::Longest;
+use super::memory::Memory;
 use super::terms::Terms;
 use super::{Credential, Failure};
 use crate::config::{Limits, Upstream};
@@ -46,7 +47,7 @@ pub struct Shared {
     pub(super) current: Mutex<Option<Address>>,
     pub(super) generation: AtomicU64,
     pub(super) terms: Terms,
-    buffered: AtomicUsize,
+    memory: Memory,
     /// What has become of the connections that are lent.
     pub lending: Lending,
     /// What the upstream has said of itself.
@@ -63,6 +64,7 @@ impl Shared {
             names: Names::outward(&settings.rename).map(Arc::new),
             longest: Longest::default(),
             large: Large::new(limits.large_memory),
+            memory: Memory::new(limits.memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             dedicated: Arc::new(Semaphore::new(dedicated)),
             settings,
@@ -71,7 +73,6 @@ impl Shared {
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
             terms: Terms::default(),
-            buffered: AtomicUsize::new(0),
             lending: Lending::default(),
             habits: Mutex::default(),
         }
@@ -136,19 +137,19 @@ impl Shared {
         self.lending.popped_elements_lost.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The memory for buffers of the whole process.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
     pub fn reserve(&self, bytes: usize) -> bool {
-        let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
-        let fits = (before + bytes) as u64 <= self.limits.memory;
-        if !fits {
-            self.release(bytes);
-        }
-        fits
+        self.memory.reserve(bytes)
     }
 
     /// Gives back what [`Self::reserve`] took.
     pub fn release(&self, bytes: usize) {
-        self.buffered.fetch_sub(bytes, Ordering::Relaxed);
+        self.memory.release(bytes);
     }
 
     pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {

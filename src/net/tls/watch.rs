@@ -149,7 +149,8 @@ pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewa
                 thing.replace(setup);
                 counts.used.fetch_add(1, Ordering::Relaxed);
                 let now = SystemTime::now();
-                let about = |days_left| move || Event { about: Some(what.into()), days_left, ..Event::default() };
+                let about =
+                    |days_left| move || Event { about: Some(what.into()), days_left, ..Event::default() };
                 audit.tell(Kind::CertificateChanged, what, about(thing.days_left(now)));
                 tracing::info!(
                     days_left = thing.days_left(now),

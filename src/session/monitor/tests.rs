@@ -42,6 +42,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         pool,
         feeds,
         gate: Arc::new(Gate::new(&config).unwrap()),
+        limiting: crate::session::Limiting::new(&config).unwrap(),
         denials: Arc::default(),
         audit: Arc::default(),
         notices: Arc::default(),

@@ -146,11 +146,30 @@ impl Relay<'_> {
                 self.reset();
                 return None;
             }
-            Expect::Hello(_) if is_error => return Some(Bytes::copy_from_slice(reply)),
-            Expect::Hello(options) => return Some(self.hello(*options, reply)),
+            Expect::Hello(options) if is_error => {
+                self.login_failed(options.credential.is_some(), reply);
+                return Some(Bytes::copy_from_slice(reply));
+            }
+            Expect::Hello(options) => {
+                if let Some(full) = options.credential.as_ref().and_then(|user| self.is_full(user)) {
+                    return Some(full);
+                }
+                return Some(self.hello(*options, reply));
+            }
+            Expect::Auth(_) if is_error => {
+                self.login_failed(true, reply);
+                return Some(Bytes::copy_from_slice(reply));
+            }
+            Expect::Auth(credential) => {
+                if let Some(full) = self.is_full(&credential) {
+                    return Some(full);
+                }
+                self.session.path.become_user(*credential);
+                self.update_lease();
+                return Some(Bytes::copy_from_slice(reply));
+            }
             _ if is_error => return None,
             Expect::Select(db) => path.select(db),
-            Expect::Auth(credential) => path.become_user(*credential),
             Expect::Reset => {
                 self.reset();
                 return None;

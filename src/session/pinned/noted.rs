@@ -50,7 +50,12 @@ impl Relay<'_> {
         let wrong = match is_error {
             false => None,
             true if reply.starts_with(b"-ERR AUTH") => Some("no_password_configured"),
-            true if reply.is_empty() || reply.starts_with(b"-WRONGPASS") => Some("wrong_password"),
+            true if [&b"-WRONGPASS"[..], b"-ERR invalid password"]
+                .iter()
+                .any(|text| reply.starts_with(text)) =>
+            {
+                Some("wrong_password")
+            }
             // It did not come to that.
             true => return,
         };

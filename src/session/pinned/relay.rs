@@ -199,8 +199,7 @@ impl<'a> Relay<'a> {
                 self.look_again = None;
                 continue;
             }
-            let monitors = &self.session.path.worker.monitors;
-            self.client.patient.set(self.blocked() || self.held.listens() || monitors.has(&self.client));
+            self.watched();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {

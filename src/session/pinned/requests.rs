@@ -84,11 +84,14 @@ impl Relay<'_> {
             if self.session.intake.pass(rest, &limits, &mut self.to_upstream)? {
                 self.streaming = None;
             }
+            self.session.path.passed(self.to_upstream.len() - before);
             return Ok(self.streaming.is_none() || self.to_upstream.len() > before);
         }
         match self.session.intake.front(&limits)? {
             Front::Whole => Ok(self.forward()),
-            Front::Partial(declared) if declared > limits.large => Ok(self.forward_partial()),
+            Front::Partial(declared) if self.session.intake.is_large(declared, &limits) => {
+                Ok(self.forward_partial(declared))
+            }
             Front::Partial(_) | Front::Nothing => Ok(false),
         }
     }
@@ -107,6 +110,9 @@ impl Relay<'_> {
         if command.is_none() && is_attack(&args) {
             self.closing = true;
             return false;
+        }
+        if let Some(moved) = self.limits(command) {
+            return moved;
         }
         if let Some(moved) = self.about_own_users(command) {
             return moved;
@@ -264,7 +270,7 @@ impl Relay<'_> {
     }
 
     /// A large request that is not whole goes on as far as it is here; its rest follows in pieces.
-    fn forward_partial(&mut self) -> bool {
+    fn forward_partial(&mut self, declared: usize) -> bool {
         let args = self.session.intake.args_so_far();
         let command = lookup(&args);
         let announced = self.session.intake.announced();
@@ -275,6 +281,10 @@ impl Relay<'_> {
             self.closing = true;
             return false;
         }
+        if let Some(moved) = self.limits_in_pieces(declared) {
+            return moved;
+        }
+        let args = self.session.intake.args_so_far();
         if !self.held.opaque {
             let turn = self.held.forward_partial(command, &args);
             if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
@@ -290,7 +300,10 @@ impl Relay<'_> {
         self.underway.sent_in_part(command, self.expect.len());
         self.client.count(command, args.bytes().len());
         self.taken += 1;
+        self.session.path.limited.settle(1);
+        let before = self.to_upstream.len();
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
+        self.session.path.passed(self.to_upstream.len() - before);
         true
     }
 }

@@ -224,6 +224,7 @@ impl Relay<'_> {
         let args = self.session.intake.args();
         self.client.count(lookup(&args), args.bytes().len());
         self.session.intake.pop();
+        self.session.path.limited.settle(1);
         self.taken += 1;
     }
 }

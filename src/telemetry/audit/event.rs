@@ -21,8 +21,6 @@ pub enum Kind {
     RateLimited,
     /// A client was not taken in.
     TurnedAway,
-    /// A client was closed for what it holds or does not do.
-    Closed,
     /// A command went through that concerns everybody.
     Admin,
     /// A reply was kept from its client.
@@ -50,7 +48,6 @@ impl Kind {
             Self::CertificateLogin => "certificate_login",
             Self::RateLimited => "rate_limited",
             Self::TurnedAway => "turned_away",
-            Self::Closed => "closed",
             Self::Admin => "admin",
             Self::ReplyWithheld => "reply_withheld",
             Self::CertificateChanged => "certificate_changed",

@@ -159,6 +159,16 @@ impl RequestScanner {
         Args::new(&buf[..self.at.min(buf.len())], &self.spans)
     }
 
+    /// Bytes of memory it holds for a request with very many arguments; 0 for others.
+    pub fn memory(&self) -> usize {
+        let spans = self.spans.capacity() * size_of::<Span>();
+        if self.spans.capacity() > 4096 {
+            spans + self.rewritten.capacity()
+        } else {
+            self.rewritten.capacity()
+        }
+    }
+
     /// How many bytes of the buffer belong to what was scanned.
     pub fn scanned(&self) -> usize {
         self.at
