@@ -353,7 +353,8 @@ fn who_is_somebody_by_a_certificate_and_new_certificates_are_told_of() {
     let line = scene.tells("certificate_changed", &[]);
     assert!(field(&line, "days_left").is_some() && field(&line, "about").is_some(), "{line}");
     let said = scene.end();
-    assert_eq!(said.iter().filter(|line| line.contains("certificate_login")).count(), 1);
+    let logins = said.iter().filter(|line| line.contains("\"event\":\"certificate_login\"")).count();
+    assert_eq!(logins, 1, "{said:#?}");
 }
 
 /// An address of this machine that is not a loopback one, if it has any.

@@ -157,13 +157,12 @@ impl Session {
         let client = Rc::new(Client::new(card, peer, write, &worker));
         let intake = Intake::new(read, worker.gate.renames().cloned());
         let mut path = Path::new(worker, Rc::clone(&client), origin);
-        path.note_certificate();
         let rights = Arc::clone(&path.rights);
         let full = path.take_seat_unasked(&rights).err();
-        if let Some(full) = &full {
-            client.say_last(&format!("-{full}\r\n"));
+        match &full {
+            Some(full) => client.say_last(&format!("-{full}\r\n")),
+            None => path.note_certificate(),
         }
-        path.note_certificate();
         (Self { intake, path, ended: full.is_some(), exhausted: true }, client)
     }
 
