@@ -165,12 +165,13 @@ async fn run(
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
     let addresses = Addresses::of(&listeners);
-    config.listen.clone_from(&addresses.plain);
+    let written = std::mem::replace(&mut config.listen, addresses.plain.clone());
     if config.enabled
         && let Some(listen) = config.upstream_is_own_listener()
     {
         return Err(own_upstream(&config, listen));
     }
+    config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
     let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
