@@ -33,7 +33,7 @@ pub enum Login {
 }
 
 /// Where a client comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Which listener it came in by, counted over `listen` and then `tls.listen`.
     pub listener: usize,

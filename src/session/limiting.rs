@@ -225,19 +225,19 @@ impl Path {
     }
 
     /// What an `AUTH` is answered untried, because too many have failed.
-    pub(super) fn locked_out(&self) -> Option<String> {
+    pub(super) fn locked_out(&self, user: &[u8]) -> Option<String> {
         let limiting = &self.worker.limiting;
-        let wait = limiting.admission.locked_out(self.origin.address, limiting.nanos(Instant::now()))?;
+        let wait = limiting.admission.locked_out(&self.origin, user, limiting.nanos(Instant::now()))?;
         limiting.stats.auth_locked_out.fetch_add(1, Relaxed);
         self.note_locked_out();
         Some(locked_out_text(wait))
     }
 
     /// The client has given a name or a password that is wrong.
-    pub(super) fn failed_to_log_in(&self) {
+    pub(super) fn failed_to_log_in(&self, user: &[u8]) {
         let limiting = &self.worker.limiting;
         limiting.stats.auth_failures.fetch_add(1, Relaxed);
-        limiting.admission.failed(self.origin.address, limiting.nanos(Instant::now()));
+        limiting.admission.failed(&self.origin, user, limiting.nanos(Instant::now()));
     }
 }
 

@@ -71,7 +71,8 @@ impl Path {
     }
 
     fn log_in(&mut self, user: Option<&[u8]>, password: &[u8]) -> Result<(), String> {
-        if let Some(text) = self.locked_out() {
+        let name = user.unwrap_or(b"default");
+        if let Some(text) = self.locked_out(name) {
             return Err(text);
         }
         let login = self.worker.gate.login(&self.origin, user, password);
@@ -84,7 +85,7 @@ impl Path {
             }
             Login::Open => Err(NO_PASSWORD.into()),
             Login::Wrong => {
-                self.failed_to_log_in();
+                self.failed_to_log_in(name);
                 Err(WRONG.into())
             }
             Login::Stranger => Err(Denied::Protected.to_string()),

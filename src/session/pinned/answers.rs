@@ -147,7 +147,7 @@ impl Relay<'_> {
                 return None;
             }
             Expect::Hello(options) if is_error => {
-                self.login_failed(options.credential.is_some(), reply);
+                self.login_failed(options.credential.as_ref(), reply);
                 return Some(Bytes::copy_from_slice(reply));
             }
             Expect::Hello(options) => {
@@ -156,8 +156,8 @@ impl Relay<'_> {
                 }
                 return Some(self.hello(*options, reply));
             }
-            Expect::Auth(_) if is_error => {
-                self.login_failed(true, reply);
+            Expect::Auth(credential) if is_error => {
+                self.login_failed(Some(&credential), reply);
                 return Some(Bytes::copy_from_slice(reply));
             }
             Expect::Auth(credential) => {

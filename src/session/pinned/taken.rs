@@ -171,7 +171,10 @@ impl Relay<'_> {
         };
         // Who needs no password has not shown by one who he is.
         let is_open = || !path.worker.shared.last_wanted_password();
-        if path.worker.gate.is_wary_of(&path.origin) && names_default_user(command, args) && is_open() {
+        if path.worker.gate.is_wary_of(&path.origin)
+            && named_user(command, args) == Some(b"default")
+            && is_open()
+        {
             return Err(Denied::Protected);
         }
         Ok(())
@@ -245,16 +248,15 @@ impl Relay<'_> {
     }
 }
 
-/// Whether this is to authenticate as the default user.
-fn names_default_user(command: Option<&'static Command>, args: &Args<'_>) -> bool {
-    let user = match command.map(|command| command.route) {
-        Some(Route::Session(Local::Auth)) if args.len() == 2 => return true,
-        Some(Route::Session(Local::Auth)) => args.get(1),
-        Some(Route::Session(Local::Hello)) => match (2..args.len()).find(|at| args.is(*at, "AUTH")) {
-            Some(at) => args.get(at + 1),
-            None => return false,
-        },
-        _ => return false,
-    };
-    user == b"default"
+/// Whom the client says it is, if this is to authenticate.
+pub(super) fn named_user<'a>(command: Option<&'static Command>, args: &Args<'a>) -> Option<&'a [u8]> {
+    match command.map(|command| command.route) {
+        Some(Route::Session(Local::Auth)) if args.len() < 3 => Some(b"default"),
+        Some(Route::Session(Local::Auth)) => Some(args.get(1)),
+        Some(Route::Session(Local::Hello)) => {
+            let at = (2..args.len()).find(|at| args.is(*at, "AUTH"))? + 1;
+            Some(if at < args.len() { args.get(at) } else { b"default" })
+        }
+        _ => None,
+    }
 }
