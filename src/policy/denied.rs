@@ -67,6 +67,9 @@ impl Denied {
         match self {
             Self::Acl { user, refusal } => refusal_text(refusal, user, dialect).into_bytes(),
             Self::Unknown(words) => words.clone(),
+            Self::HelloOfNobody if dialect == Dialect::Redis70 => {
+                self.to_string().replace("HELLO <proto> AUTH", "HELLO AUTH").into_bytes()
+            }
             other => other.to_string().into_bytes(),
         }
     }

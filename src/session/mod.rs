@@ -23,6 +23,8 @@ mod pinned;
 mod refused;
 mod roster;
 mod state;
+#[cfg(test)]
+mod strangers;
 mod subscribed;
 mod users;
 mod warden;

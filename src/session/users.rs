@@ -23,6 +23,9 @@ const NOT_HERE: &str = "ERR users are Nearside's own here (`users` in its config
 pub(super) const NOT_IN_MULTI: &str =
     "ERR users are Nearside's own here (`users` in its configuration): not inside a transaction";
 
+pub(super) const NOT_IN_PIECES: &str = "ERR users are Nearside's own here (`users` in its configuration): \
+    not in a request of this size (limits.large)";
+
 /// Whether `command` is about users.
 pub(super) fn is_about_users(command: &Command) -> bool {
     match command.route {
@@ -90,10 +93,15 @@ impl Path {
 
     /// In whose words it is refused something: the upstream's, as far as it has said who it is.
     pub(super) fn dialect(&self) -> Dialect {
-        match self.server() {
-            Some(info) if !info.is_valkey() && info.version() < [7, 2, 0] => Dialect::Redis70,
-            _ => Dialect::Newer,
-        }
+        let is_old = match self.server() {
+            Some(info) => !info.is_valkey() && info.version() < [7, 2, 0],
+            // It may have been refused before it had a lane. Redis 7.2 is the first to print this field.
+            None => {
+                let line = &self.worker.shared.habits().line;
+                line.has("id") && !line.has("lib-name")
+            }
+        };
+        if is_old { Dialect::Redis70 } else { Dialect::Newer }
     }
 
     /// What `ACL` answers where users are our own; `None`: it does not concern them.
@@ -182,7 +190,7 @@ fn details(details: &Details, proto: Proto, out: &mut Vec<u8>) {
     reply::bulk(b"flags", out);
     let set = if proto == Proto::Resp3 { '~' } else { '*' };
     out.extend_from_slice(format!("{set}{}\r\n", details.flags.len()).as_bytes());
-    details.flags.iter().for_each(|flag| out.extend_from_slice(format!("+{flag}\r\n").as_bytes()));
+    details.flags.iter().for_each(|flag| reply::bulk(flag.as_bytes(), out));
     reply::bulk(b"passwords", out);
     texts(details.passwords.iter().cloned(), out);
     rights(&details.root, out);

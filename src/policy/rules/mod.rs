@@ -58,12 +58,25 @@ pub enum Seen {
     },
 }
 
+/// No word that means something to a command is longer, bytes.
+const LONGEST_OPTION: usize = 64;
+
 impl Seen {
     /// How many arguments the request has, of which `args` is there.
     pub(super) fn count(self, args: &Args<'_>) -> usize {
         match self {
             Self::Whole => args.len(),
             Self::Partly { count, .. } => count,
+        }
+    }
+
+    /// Whether options may follow that are not among `args`.
+    pub(super) fn may_bring_options(self, args: &Args<'_>) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::Partly { count, arriving } => {
+                count > args.len() + 1 || (count > args.len() && arriving <= LONGEST_OPTION)
+            }
         }
     }
 

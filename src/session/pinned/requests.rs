@@ -13,7 +13,9 @@ use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
 use crate::session::path::{Verdict, is_attack};
+use crate::session::refused::is_exec;
 use crate::session::state::{Expect, Replies as Silence, Turn};
+use crate::session::users;
 use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -105,7 +107,8 @@ impl Relay<'_> {
         let command = lookup(&args);
         if let Err(denied) = self.permit(command, &args, None) {
             self.session.path.note_denied(&denied, command, &args);
-            return self.deny(denied.text(self.session.path.dialect()));
+            let text = self.session.path.words_for(command, &denied);
+            return if is_exec(command) { self.deny_exec(text) } else { self.deny(text) };
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
@@ -278,6 +281,12 @@ impl Relay<'_> {
             self.session.path.note_denied(&denied, command, &args);
             // What follows of it cannot be skipped cheaply: the connection ends.
             self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
+            self.closing = true;
+            return false;
+        }
+        if self.session.path.has_own_users() && command.is_some_and(users::is_about_users) {
+            // The upstream would take it for its own users.
+            self.expect.push_back(Expect::Ours(words(users::NOT_IN_PIECES)));
             self.closing = true;
             return false;
         }

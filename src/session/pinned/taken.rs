@@ -12,6 +12,8 @@ use crate::session::state::{Expect, Replies, Turn};
 use crate::session::{hello, nearside, users};
 use crate::upstream::Lease;
 
+const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
+
 impl Relay<'_> {
     pub(super) fn turn(&mut self, turn: Turn) {
         match turn {
@@ -215,6 +217,20 @@ impl Relay<'_> {
         }
         self.expect.push_back(Expect::Instead(words(text)));
         self.to_upstream.extend_from_slice(UNQUEUEABLE);
+        self.took();
+        true
+    }
+
+    /// A refused `EXEC`, which ends its transaction.
+    pub(super) fn deny_exec(&mut self, text: impl AsRef<[u8]>) -> bool {
+        if !self.held.multi || self.held.opaque {
+            return self.deny(text);
+        }
+        (self.held.multi, self.held.watched) = (false, 0);
+        // Should the upstream refuse it, nobody else may come upon what is open there.
+        self.taint();
+        self.expect.push_back(Expect::Instead(words(text)));
+        self.to_upstream.extend_from_slice(DISCARD);
         self.took();
         true
     }
