@@ -343,7 +343,7 @@ fn check_shows_none() {
     let upstream = format!("[upstream]\nuri = \"{}\"\npassword = \"{{upstream}}\"\n", uri(&server));
     check(&upstream, &[], &[]);
     check(&upstream.replace("{upstream}", "{wrong}"), &[], &[]);
-    check(&format!("[upstream]\nuri = \"redis://app:{{uri}}@127.0.0.1:1/0\"\n"), &[], &[]);
+    check("[upstream]\nuri = \"redis://app:{uri}@127.0.0.1:1/0\"\n", &[], &[]);
     check("", &[("REDIS_URI", "redis://:{uri}@127.0.0.1:1/0"), ("REDIS_PASSWORD", "{password}")], &[]);
     check("", &[("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", "1"), ("REDIS_PASSWORD", "{password}")], &[]);
     check("", &[], &["--upstream", "redis://app:{flag}@127.0.0.1:1/0"]);
