@@ -13,8 +13,9 @@ use crate::ways::{Said, Step, WAYS, Way};
 
 /// Differences after which it is enough.
 const ENOUGH: usize = 25;
-/// Into so many parts the phrases are cut; each user asks one of them in each way. As many seeds are all.
-const PARTS: usize = 6;
+/// Into so many parts the phrases are cut; each user asks one of them in each way. As many seeds are all. Odd:
+/// keys that may be touched and others take turns.
+const PARTS: usize = 7;
 
 #[test]
 fn users_of_the_upstream_get_what_it_would_give_them() {
@@ -55,7 +56,7 @@ fn hold(mode: Mode) {
             differences.len(),
             differences.join("\n")
         );
-        let has_point = asked > 5_000 && refused * 5 > asked && hits > 200;
+        let has_point = asked > 5_000 && refused * 5 > asked && hits > 60;
         assert!(has_point, "the test has lost its point: {refused} of {asked}, {hits} hits");
         if began.elapsed() >= long {
             return;
@@ -161,7 +162,9 @@ fn warm(scene: &Scene, user: Option<&str>, reads: &[Phrase]) -> Vec<Talk> {
     let warmed = |user| {
         let mut talk = scene.proxy.connect();
         talk.ask(&["AUTH", user, "pw"]);
-        for phrase in reads.iter().filter(|phrase| user == "root" || !phrase.line.contains("oth:")) {
+        for phrase in
+            reads.iter().filter(|phrase| ["root", "all"].contains(&user) || !phrase.line.contains("oth:"))
+        {
             talk.ask(&phrase.line.split(' ').collect::<Vec<_>>());
         }
         talk
