@@ -106,6 +106,16 @@ impl Gate {
         self.users.get(std::str::from_utf8(name).ok()?).map(|user| &**user)
     }
 
+    /// Whether there is a user of that name: one of ours, or one somebody has lately been.
+    pub fn knows(&self, name: &[u8]) -> bool {
+        let lately = |name: &str| {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.keys().any(|(known, _)| known == name)
+        };
+        std::str::from_utf8(name)
+            .is_ok_and(|name| name == "default" || self.users.contains_key(name) || lately(name))
+    }
+
     /// The rights of a client that has just connected from `origin`, and would be `user` upstream.
     pub fn newcomer(&self, origin: &Origin, user: &str) -> Arc<Rights> {
         if self.has_users() {

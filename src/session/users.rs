@@ -74,7 +74,9 @@ impl Path {
         if let Some(text) = self.locked_out() {
             return Err(text);
         }
-        match self.worker.gate.login(&self.origin, user, password) {
+        let login = self.worker.gate.login(&self.origin, user, password);
+        self.note_login(user.unwrap_or(b"default"), wrong(&login));
+        match login {
             Login::Granted(rights) => {
                 self.take_seat(&rights).map_err(|full| full.to_string())?;
                 self.have(rights);
@@ -152,6 +154,16 @@ impl Path {
             Ok(()) => out.extend_from_slice(local::OK),
             Err(refusal) => reply::bulk(&dryrun_text(&refusal, user.name(), &tried, self.dialect()), out),
         }
+    }
+}
+
+/// What was wrong about it, for those who look after security.
+fn wrong(login: &Login) -> Option<&'static str> {
+    match login {
+        Login::Granted(_) => None,
+        Login::Open => Some("no_password_configured"),
+        Login::Wrong => Some("wrong_password"),
+        Login::Stranger => Some("not_on_this_machine"),
     }
 }
 

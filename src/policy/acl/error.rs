@@ -82,6 +82,14 @@ const WORDS: [&str; 16] = [
 ];
 
 impl RuleError {
+    /// The selector that starts with the word `first` does not end.
+    pub(super) fn unmatched(first: &str) -> Self {
+        // Passwords have no place in a selector, which does not keep them out of one.
+        let rule = first.trim_start_matches('(');
+        let plain = rule.is_empty() || rule.starts_with(['+', '-', '~', '%', '&']);
+        Self::Unmatched(if plain { first.to_owned() } else { "(***".to_owned() })
+    }
+
     /// `rule` is wrong; it is the `nth` of the user's (from 1) or part of it.
     pub(super) fn new(rule: &str, nth: usize, why: Why) -> Self {
         let near = meant(rule, why);

@@ -61,6 +61,17 @@ pub enum TurnedAway {
     },
 }
 
+impl TurnedAway {
+    /// The setting that is against it.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "admission.clients_per_address",
+            Self::User(_) => "admission.clients_per_user",
+            Self::Rate { .. } => "admission.connection_rate",
+        }
+    }
+}
+
 /// Clients as far as they are limited, on all workers.
 #[derive(Debug)]
 pub struct Admission {

@@ -186,7 +186,12 @@ impl Rules {
 /// A refusal of `args` for `rule`; `why` goes on from the command's name.
 fn denied(rule: &str, command: Option<&Command>, args: &Args<'_>, why: &str) -> Denied {
     let command = shown(command, args);
-    Denied::Rule { text: format!("NOPERM {command} {why} ({rule})"), command, rule: rule.to_owned() }
+    Denied::Rule {
+        text: format!("NOPERM {command} {why} ({rule})"),
+        command,
+        rule: rule.to_owned(),
+        key: None,
+    }
 }
 
 /// A refusal of a request that is too large to be gathered, for what `rule` looks at has not arrived.

@@ -45,6 +45,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         gate: Arc::new(Gate::new(&config).unwrap()),
         limiting: crate::session::Limiting::new(&config).unwrap(),
         denials: Arc::default(),
+        audit: Arc::default(),
         notices: Arc::default(),
         limits: Rc::new(config.limits.clone()),
         scratch,

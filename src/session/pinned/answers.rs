@@ -125,6 +125,7 @@ impl Relay<'_> {
 
     /// The session changes as the reply says; answers what the client gets, if that is not the reply.
     fn apply(&mut self, expect: Expect, reply: &[u8], is_error: bool) -> Option<Bytes> {
+        self.note_login(&expect, reply, is_error);
         let path = &mut self.session.path;
         match expect {
             Expect::Instead(words) => return Some(words),

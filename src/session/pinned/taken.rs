@@ -39,6 +39,7 @@ impl Relay<'_> {
         // It ends the connection in its turn.
         self.leaving |= route == Some(Route::Session(Local::Quit));
         self.underway.sent_unmatched(command);
+        self.note_admin(command);
         // What concerns other clients still does so by our ids, and harms no connection of ours.
         match command.and_then(|command| self.reworded(command, &mut Turn::Silent)) {
             None => self.pass_on(),
@@ -78,6 +79,7 @@ impl Relay<'_> {
         if !self.expect.is_empty() {
             return false;
         }
+        self.note_admin(lookup(&self.session.intake.args()));
         self.turn(Turn::Opaque);
         self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
         self.took();
