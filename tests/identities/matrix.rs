@@ -92,7 +92,7 @@ impl Held {
                 let part = (nth + at + usize::try_from(self.seed).unwrap_or(0)) % PARTS;
                 let (mut first, mut then) = (every(reads(), part), every(others(), part));
                 rng.shuffle(&mut first);
-                if self.seed % 2 == 0 {
+                if self.seed.is_multiple_of(2) {
                     // A read that is refused voids what is kept for its user.
                     first.sort_by_key(|phrase| phrase.line.contains("oth:"));
                 }
@@ -146,7 +146,7 @@ impl Held {
             None => "nothing".to_owned(),
         };
         let who = user.unwrap_or("nobody");
-        let line = said.of.as_ref().map_or(said.line.clone(), |of| format!("{} of {of}", said.line));
+        let line = said.of.as_ref().map_or_else(|| said.line.clone(), |of| format!("{} of {of}", said.line));
         self.differences.push(format!(
             "{who}, {way:?}: {line}\n    {}\n    ours: {}",
             show(direct),
