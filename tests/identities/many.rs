@@ -59,6 +59,7 @@ fn work(proxy: &Proxy) -> Vec<Talk> {
         talks
     };
     thread::scope(|scope| {
+        #[allow(clippy::needless_collect)] // all of them begin before the first is waited for
         let hands: Vec<_> = (0..HANDS).map(|n| scope.spawn(move || hand(n))).collect();
         hands.into_iter().flat_map(|hand| hand.join().unwrap()).collect()
     })
@@ -72,7 +73,7 @@ fn a_thousand_users_of_the_upstream_stay_within_the_connections_there_may_be() {
     admin.send(&lines.iter().flat_map(|line| request(line)).collect::<Vec<_>>());
     lines.iter().for_each(|line| assert_eq!(admin.reply(), b"+OK\r\n", "{line}"));
     let settings = config(&server.place());
-    let most = settings.upstream.max_connections as usize;
+    let most = settings.upstream.max_connections;
     assert_eq!(most, 10);
     let proxy = Proxy::start(settings);
     let (done, seen) = (AtomicBool::new(false), AtomicUsize::new(0));

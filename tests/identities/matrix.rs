@@ -13,8 +13,9 @@ use crate::ways::{Said, Step, WAYS, Way};
 
 /// Differences after which it is enough.
 const ENOUGH: usize = 25;
-/// Into so many parts the phrases are cut; each user asks one of them in each way. As many seeds are all.
-const PARTS: usize = 6;
+/// Into so many parts the phrases are cut; each user asks one of them in each way. As many seeds are all. Odd:
+/// keys that may be touched and others take turns.
+const PARTS: usize = 7;
 
 #[test]
 fn users_of_the_upstream_get_what_it_would_give_them() {
@@ -55,7 +56,7 @@ fn hold(mode: Mode) {
             differences.len(),
             differences.join("\n")
         );
-        let has_point = asked > 5_000 && refused * 5 > asked && hits > 200;
+        let has_point = asked > 5_000 && refused * 5 > asked && hits > 30;
         assert!(has_point, "the test has lost its point: {refused} of {asked}, {hits} hits");
         if began.elapsed() >= long {
             return;
@@ -91,7 +92,7 @@ impl Held {
                 let part = (nth + at + usize::try_from(self.seed).unwrap_or(0)) % PARTS;
                 let (mut first, mut then) = (every(reads(), part), every(others(), part));
                 rng.shuffle(&mut first);
-                if self.seed % 2 == 0 {
+                if self.seed.is_multiple_of(2) {
                     // A read that is refused voids what is kept for its user.
                     first.sort_by_key(|phrase| phrase.line.contains("oth:"));
                 }
@@ -145,7 +146,7 @@ impl Held {
             None => "nothing".to_owned(),
         };
         let who = user.unwrap_or("nobody");
-        let line = said.of.as_ref().map_or(said.line.clone(), |of| format!("{} of {of}", said.line));
+        let line = said.of.as_ref().map_or_else(|| said.line.clone(), |of| format!("{} of {of}", said.line));
         self.differences.push(format!(
             "{who}, {way:?}: {line}\n    {}\n    ours: {}",
             show(direct),
@@ -161,7 +162,9 @@ fn warm(scene: &Scene, user: Option<&str>, reads: &[Phrase]) -> Vec<Talk> {
     let warmed = |user| {
         let mut talk = scene.proxy.connect();
         talk.ask(&["AUTH", user, "pw"]);
-        for phrase in reads.iter().filter(|phrase| user == "root" || !phrase.line.contains("oth:")) {
+        for phrase in
+            reads.iter().filter(|phrase| ["root", "all"].contains(&user) || !phrase.line.contains("oth:"))
+        {
             talk.ask(&phrase.line.split(' ').collect::<Vec<_>>());
         }
         talk

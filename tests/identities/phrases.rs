@@ -292,5 +292,5 @@ fn phrases(line: &str) -> Vec<Phrase> {
     let made = |(first, second): (&str, &str)| {
         line.replace("@:", &format!("{first}:")).replace("#:", &format!("{second}:"))
     };
-    firsts.iter().flat_map(|first| both(first)).map(made).map(|line| phrase(&line)).collect()
+    firsts.iter().flat_map(both).map(made).map(|line| phrase(&line)).collect()
 }
