@@ -180,7 +180,7 @@ fn split(text: &str) -> Result<Vec<String>, RuleError> {
     match open {
         Some(begun) => {
             let first = begun.split(' ').next().unwrap_or_default();
-            Err(RuleError::Unmatched(first.to_owned()))
+            Err(RuleError::unmatched(first))
         }
         None => Ok(rules),
     }
