@@ -7,7 +7,7 @@ BENCH_VENV ?= .venv
 BENCH_TARGET ?= $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BENCH_PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: bench bench-run bench-build bench-debian bench-python bench-neighbours bench-cache
+.PHONY: bench bench-run bench-build bench-debian bench-python bench-neighbours bench-cache bench-tls
 
 bench: bench-debian bench-python bench-run
 
@@ -27,6 +27,11 @@ bench-cache:
 	python3 benches/near_cache.py --nearside $(BENCH_TARGET)/release/nearside \
 		--responder $(BENCH_TARGET)/release/examples/empty_responder \
 		--loader $(BENCH_TARGET)/release/examples/cache_load $(BENCH)
+
+# What TLS costs, beside Redis's own. Options go in BENCH, e.g. BENCH="--rounds 3 --seconds 1".
+bench-tls:
+	cargo build --release --bin nearside
+	python3 benches/tls.py --nearside $(BENCH_TARGET)/release/nearside $(BENCH)
 
 bench-build:
 	cargo build --release --bin nearside --example empty_responder

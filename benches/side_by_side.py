@@ -71,7 +71,7 @@ def measure_memory(
         try:
             with running(name, settings, upstream) as endpoint:
                 for depth in chosen.pipelines:
-                    load.run_redis_benchmark(endpoint.port, Load(chosen.command, depth, 100_000))
+                    load.run_redis_benchmark(endpoint, Load(chosen.command, depth, 100_000))
                 after_run = procfs.resident_kib(endpoint.pid)
                 found[name] = {"after_run_kib": after_run["rss"], "after_run_anon_kib": after_run["anon"]}
                 found[name]["binary_bytes"] = procfs.binary_bytes(endpoint.pid)

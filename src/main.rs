@@ -51,7 +51,7 @@ fn load(cli: &Cli) -> Result<Loaded, Vec<String>> {
 /// Prints the settings, and what is wrong with the files they name or, on demand, with the upstream.
 fn check(loaded: &Loaded, connect: bool) -> ExitCode {
     print!("{}", config::render(loaded));
-    match Proxy::check_files(&loaded.config) {
+    match Proxy::check(&loaded.config) {
         Ok(warnings) => warnings.iter().for_each(|warning| println!("\nwarning: {warning}")),
         Err(error) => {
             eprintln!("nearside: {error}");
@@ -87,7 +87,7 @@ fn run(loaded: Loaded) -> ExitCode {
     let workers = loaded.config.workers;
     let handle = match Proxy::start(loaded.config, std::env::var_os("PATH")) {
         Ok(handle) => handle,
-        Err(error @ (nearside::Error::OwnUpstream { .. } | nearside::Error::UpstreamTls(_))) => {
+        Err(error) if error.is_configuration() => {
             eprintln!("nearside: {error}");
             return ExitCode::from(BAD_CONFIG);
         }
@@ -99,6 +99,9 @@ fn run(loaded: Loaded) -> ExitCode {
     let announce = || {
         for address in handle.addresses() {
             tracing::info!(%upstream, workers, "listening on {address}");
+        }
+        for address in handle.tls_addresses() {
+            tracing::info!(%upstream, workers, "listening on {address} with TLS");
         }
     };
     if let Err(error) = signals(&handle, announce) {

@@ -49,11 +49,11 @@ fn users_may_what_the_servers_let_them() {
             }
         }
         assert!(differences.is_empty(), "{binary}:\n{}", differences.join("\n"));
-        println!(
-            "{binary}: {} rules refused, {} of {} requests allowed",
-            rig.refused, rig.allowed, rig.tried
+        let counts = (rig.refused, rig.allowed, rig.tried);
+        assert!(
+            number("NEARSIDE_SEED").is_some() || rig.refused > 10 && rig.allowed > 1000,
+            "the test has lost its point: {counts:?}"
         );
-        assert!(rig.refused > 10 && rig.allowed > 10, "the test has lost its point");
     }
 }
 
@@ -63,7 +63,7 @@ fn number(name: &str) -> Option<u64> {
 
 fn seeds() -> Box<dyn Iterator<Item = u64>> {
     if let Some(seed) = number("NEARSIDE_SEED") {
-        return Box::new(seed..seed + 40);
+        return Box::new(seed..seed + 1);
     }
     match number("NEARSIDE_FUZZ_SECONDS") {
         None => Box::new(0..FEW),
@@ -91,7 +91,7 @@ fn hold(rig: &mut Rig, seed: u64, differences: &mut Vec<String>) {
         }
         (ours, theirs) => return differ(format!("{:?}, not {theirs:?}", ours.map(|user| user.describe()))),
     };
-    if let Some(difference) = rig.described(&user) {
+    if let Some(difference) = rig.described(&rules, &user) {
         differ(difference);
     }
     for _ in 0..TRIES {

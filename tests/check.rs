@@ -80,6 +80,19 @@ fn every_problem_is_said_at_once_and_no_secret() {
 }
 
 #[test]
+fn rights_that_cannot_be_read_are_said_and_no_secret() {
+    let dir = Dir::new();
+    let file = file(&dir, "[[users]]\nname = \"app\"\nacl = \"on >hunter2 ~app:* +gett\"\n");
+    let output = check(&file, &[]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(BAD_CONFIG), "{err}");
+    assert!(err.contains("users: app") && err.contains("gett"), "{err}");
+    assert!(!format!("{out}{err}").contains("hunter2"), "{out}{err}");
+    let run = binary().args(["--listen", "127.0.0.1:0", "--config"]).arg(&file).output().expect("it runs");
+    assert_eq!(run.status.code(), Some(BAD_CONFIG), "{}", text(&run.stderr));
+}
+
+#[test]
 fn the_near_cache_is_printed_with_what_this_machine_gives_it() {
     let dir = Dir::new();
     let file = file(&dir, "[cache]\ninclude = [\"api:notion:* max_age=30s\", \"api:*\"]\n");

@@ -160,7 +160,7 @@ fn rules_that_cannot_be_read_keep_it_from_starting_and_show_no_password() {
     let server = Server::start(&[]);
     let mut config = config(&server.place());
     config.users = vec![user("app", "on >hunter2 +nosuchcommand")];
-    let error = Proxy::try_start(config).err().expect("it does not start").to_string();
+    let error = Proxy::try_start(config).expect_err("it does not start").to_string();
     assert!(
         error.contains("app") && error.contains("nosuchcommand") && !error.contains("hunter2"),
         "{error}"

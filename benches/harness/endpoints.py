@@ -58,6 +58,8 @@ class Process:
 
     def __init__(self, name: str, command: list[str], port: int, scratch: Path):
         self.name, self.command, self.port = name, command, port
+        # Where it speaks TLS, if it does.
+        self.tls_port = 0
         self.log_path = scratch / f"{name}-{port}.log"
         # The operator's own settings would reach Nearside through these.
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("NEARSIDE_", "REDIS_"))}
@@ -119,7 +121,7 @@ def start_upstream(settings: Settings) -> Process:
     return Process("redis", command, port, settings.scratch)
 
 
-def _nearside(settings: Settings, port: int, workers: int, sets: dict[str, str]) -> list[str]:
+def nearside(settings: Settings, port: int, workers: int, sets: dict[str, str]) -> list[str]:
     if not settings.nearside.exists():
         raise NotAvailable(f"no {settings.nearside}: cargo build --release, or give --nearside PATH")
     upstream = f"redis://127.0.0.1:{settings.upstream_port}/0"
@@ -133,15 +135,15 @@ def _nearside(settings: Settings, port: int, workers: int, sets: dict[str, str])
 
 def start_nearside(settings: Settings, workers: int, sets: dict[str, str]) -> Process:
     port = free_port()
-    return Process("nearside", _nearside(settings, port, workers, sets), port, settings.scratch)
+    return Process("nearside", nearside(settings, port, workers, sets), port, settings.scratch)
 
 
 def _passing_on(settings: Settings, port: int) -> list[str]:
-    return _nearside(settings, port, 1, CACHE_OFF)
+    return nearside(settings, port, 1, CACHE_OFF)
 
 
 def _cached(settings: Settings, port: int) -> list[str]:
-    return _nearside(settings, port, 1, {})
+    return nearside(settings, port, 1, {})
 
 
 def _responder(settings: Settings, port: int) -> list[str]:

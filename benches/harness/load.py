@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness import procfs
 from harness.endpoints import Process, find_program
@@ -33,6 +34,8 @@ class Load:
     requests: int
     # Drawn uniformly.
     keys: int = KEYS
+    # Over TLS, trusting the authority in this file.
+    authority: Path | None = None
 
 
 def preload(port: int, keys: int = KEYS) -> None:
@@ -61,11 +64,13 @@ def keyspace(port: int) -> dict[str, int]:
     return {name: int(pairs[f"keyspace_{name}"]) for name in ("hits", "misses")}
 
 
-def run_redis_benchmark(port: int, load: Load) -> tuple[dict[str, str], float]:
+def run_redis_benchmark(endpoint: Process, load: Load) -> tuple[dict[str, str], float]:
     """The csv row of redis-benchmark, and the CPU seconds it used itself."""
+    port = endpoint.tls_port if load.authority else endpoint.port
     command = [find_program("redis-benchmark", "redis-tools"), "-h", "127.0.0.1", "-p", str(port)]
     command += ["-c", str(CLIENTS), "-n", str(load.requests), "-P", str(load.pipeline)]
     command += ["-d", str(VALUE_BYTES), "-r", str(load.keys), "-t", load.command, "--csv", "--precision", "3"]
+    command += ["--tls", "--cacert", str(load.authority)] if load.authority else []
     before = os.times()
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     after = os.times()
@@ -83,7 +88,7 @@ def measure(endpoint: Process, upstream: Process, load: Load) -> dict[str, float
     counts = keyspace(upstream.port)
     cpu = {pid: procfs.cpu_seconds(pid) for pid in pids}
     machine, started = procfs.machine_seconds(), time.monotonic()
-    row, client_cpu = run_redis_benchmark(endpoint.port, load)
+    row, client_cpu = run_redis_benchmark(endpoint, load)
     elapsed, machine_after = time.monotonic() - started, procfs.machine_seconds()
     cpu = {pid: procfs.cpu_seconds(pid) - before for pid, before in cpu.items()}
     counts_after = keyspace(upstream.port)

@@ -59,7 +59,7 @@ def turn(name: str, settings: Settings, upstream: Process, plan: Plan) -> Iterat
     with running(name, settings, upstream) as endpoint:
         place(endpoint, upstream, plan.cpus)
         if plan.first:
-            load.run_redis_benchmark(endpoint.port, Load(plan.command, 16, plan.first, plan.keys))
+            load.run_redis_benchmark(endpoint, Load(plan.command, 16, plan.first, plan.keys))
         for depth in random.sample(plan.pipelines, len(plan.pipelines)):
             first = Load(plan.command, depth, WARM_UP.get(depth, 50_000), plan.keys)
             warm_up = load.measure(endpoint, upstream, first)

@@ -114,11 +114,6 @@ impl CacheMode {
             Self::Off => "off",
         }
     }
-
-    /// The mode called `name`, in any case.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name().eq_ignore_ascii_case(name))
-    }
 }
 
 impl CachePolicy {

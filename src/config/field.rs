@@ -2,12 +2,13 @@
 
 use super::commands::selector;
 use super::nearest::nearest;
+pub(super) use super::part::Part;
 use super::tables::{Fault, TableField};
 use super::units::{boolean, duration, show_duration, show_size, size};
 use super::words::{Words, either};
-use super::written::{Value, quoted};
-use super::{CacheMode, CachePattern, CachePolicy};
-use super::{Config, Listen, LogFormat, OnLoss, OutputLimits, Profile};
+use super::written::{MISPLACED, Value, is_secret, quoted};
+use super::{CachePattern, CachePolicy};
+use super::{Config, Listen, OutputLimits, Profile};
 use super::{listen, output, pattern};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,9 +60,6 @@ pub(super) enum Field {
     /// One of a few words.
     Word(&'static dyn Words),
     Output(Place<OutputLimits>),
-    LogFormat(Place<LogFormat>),
-    OnLoss(Place<OnLoss>),
-    CacheMode(Place<CacheMode>),
     CachePolicy(Place<CachePolicy>),
     Profile(Place<Profile>),
     /// Part of what names the upstream; these are resolved together (`upstream.rs`).
@@ -75,29 +73,15 @@ pub(super) enum Bare {
     Refused,
 }
 
-/// The settings that together name the upstream and who we are to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Uri,
-    Host,
-    Port,
-    Username,
-    Password,
-    Database,
-    Tls,
-    CertReqs,
-    CaCerts,
-    Certfile,
-    Keyfile,
-    ServerName,
-}
-
 impl Field {
     /// Reads `value` into its place in `config`. The error says what was expected and never shows
     /// the text of a secret. Parts of the upstream are not read here and give no error.
     pub(super) fn set(self, config: &mut Config, value: &Value) -> Result<(), Vec<Fault>> {
         match self {
             Self::Tables(field) => field.set(config, value),
+            // A password may hold anything, and an address is read with it.
+            Self::Upstream(Part::Password | Part::Uri) => Ok(()),
+            _ if value.texts().iter().any(|text| is_secret(text)) => Err(vec![MISPLACED.to_string().into()]),
             _ => self.set_texts(config, value).map_err(|why| vec![why.into()]),
         }
     }
@@ -162,10 +146,7 @@ impl Field {
                 *place(config) =
                     output::parse(text, base).map_err(|why| format!("{} {why}", quoted(text)))?;
             }
-            Self::LogFormat(place) => *place(config) = LogFormat::named(text).ok_or_else(wrong)?,
-            Self::OnLoss(place) => *place(config) = OnLoss::named(text).ok_or_else(wrong)?,
             Self::Profile(place) => *place(config) = Profile::named(text).ok_or_else(wrong)?,
-            Self::CacheMode(place) => *place(config) = CacheMode::named(text).ok_or_else(wrong)?,
             Self::CachePolicy(place) => {
                 *place(config) = CachePolicy::named(text).map_err(|why| format!("{} {why}", quoted(text)))?;
             }
@@ -181,8 +162,6 @@ impl Field {
     fn hint(self, text: &str) -> String {
         let words: &[&str] = match self {
             Self::Profile(_) => &Profile::ALL.map(Profile::name),
-            Self::CacheMode(_) => &CacheMode::ALL.map(CacheMode::name),
-            Self::OnLoss(_) => &["close", "resubscribe"],
             Self::Word(words) => &words.all(),
             _ => &[],
         };
@@ -216,9 +195,6 @@ impl Field {
             Self::Tables(field) => field.show(config),
             Self::Word(words) => words.show(config).into(),
             Self::Output(place) => place(config).to_string(),
-            Self::LogFormat(place) => place(config).name().into(),
-            Self::OnLoss(place) => place(config).name().into(),
-            Self::CacheMode(place) => place(config).name().into(),
             Self::CachePolicy(place) => place(config).name().into(),
             Self::Profile(place) => place(config).name().into(),
             Self::Upstream(Part::Database) => config.upstream.database.to_string(),
@@ -241,7 +217,7 @@ impl Field {
     /// What a value must be, for messages and the reference.
     pub(super) fn expects(self) -> String {
         match self {
-            Self::Bool(_) | Self::Upstream(Part::Tls) => "true or false".into(),
+            Self::Bool(_) => "true or false".into(),
             Self::Number(_, least, most) => between(least, most, u32::MAX),
             Self::Count(_, least, most) => between(least, most, usize::MAX),
             Self::Long(_, least, most) => between(least, most, u64::MAX),
@@ -258,7 +234,7 @@ impl Field {
             Self::Interval(_) => "a duration such as \"30s\", or seconds; 0 for never".into(),
             Self::Seconds(_) => "seconds or a duration such as \"5m\"; 0 for never".into(),
             Self::Path(_) | Self::PathOrNone(_) => "a path".into(),
-            Self::Text(..) | Self::Upstream(Part::Host | Part::Username | Part::Password) => "a text".into(),
+            Self::Text(..) => "a text".into(),
             Self::List(_) => "a list of texts".into(),
             Self::Globs(_) => "a list of patterns".into(),
             Self::Patterns(_) => "a list of patterns such as \"api:* max_age=30s\"".into(),
@@ -267,52 +243,14 @@ impl Field {
             Self::Word(words) => either(&words.all()),
             Self::Listen(..) => "a list of host:port or unix:/path".into(),
             Self::Output(_) => "a text such as \"normal 0 0 0 pubsub 32mb 8mb 60\"".into(),
-            Self::LogFormat(_) => "text or json".into(),
-            Self::CacheMode(_) => "auto, ttl or off".into(),
             Self::CachePolicy(_) => "allkeys-lru or allkeys-lfu".into(),
-            Self::OnLoss(_) => "close or resubscribe".into(),
             Self::Profile(_) => Profile::ALL.map(Profile::name).join(", "),
-            Self::Upstream(Part::Uri) => {
-                "redis[s]://[user][:pass@]host[:port][/db] or unix:///path[?db=n]".into()
-            }
-            Self::Upstream(Part::Port) => between(1, u16::MAX, u16::MAX - 1),
-            Self::Upstream(Part::Database) => "a number from 0".into(),
-            Self::Upstream(Part::CertReqs) => "required, optional or none".into(),
-            Self::Upstream(Part::CaCerts | Part::Certfile | Part::Keyfile) => "a path".into(),
-            Self::Upstream(Part::ServerName) => "a host name or an address".into(),
+            Self::Upstream(part) => part.expects().into(),
         }
     }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-impl LogFormat {
-    fn named(name: &str) -> Option<Self> {
-        [Self::Text, Self::Json].into_iter().find(|format| format.name().eq_ignore_ascii_case(name))
-    }
-
-    /// Its name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
-impl OnLoss {
-    fn named(name: &str) -> Option<Self> {
-        [Self::Close, Self::Resubscribe].into_iter().find(|what| what.name().eq_ignore_ascii_case(name))
-    }
-
-    /// Its name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Close => "close",
-            Self::Resubscribe => "resubscribe",
-        }
-    }
-}
 
 fn number<T: std::str::FromStr + PartialOrd>(text: &str, least: T, most: T) -> Option<T> {
     text.parse::<T>().ok().filter(|n| *n >= least && *n <= most)
@@ -326,8 +264,7 @@ fn between<T: std::fmt::Display + PartialEq>(least: T, most: T, unbounded: T) ->
 }
 
 fn path(text: &str) -> Option<PathBuf> {
-    // The contents of a key's file, where its path belongs, would be shown from then on.
-    (!text.is_empty() && !text.contains(['\0', '\n']) && !text.contains("-----")).then(|| PathBuf::from(text))
+    (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
 }
 
 fn show_seconds(wait: Option<Duration>) -> String {

@@ -155,5 +155,9 @@ mod tests {
         assert!(!same("127.0.0.1:0", "redis://localhost:6379"));
         assert!(!same("unix:/run/a", "unix:///run/b"));
         assert!(!same("unix:/run/a", "embedded"));
+        let mut config = Config::default();
+        config.tls.listen = vec![parse("0.0.0.0:6381").unwrap()];
+        config.upstream.endpoint = super::super::uri::parse("rediss://localhost:6381").unwrap().endpoint;
+        assert_eq!(config.upstream_is_own_listener(), config.tls.listen.first());
     }
 }

@@ -23,6 +23,7 @@ mod load;
 mod machine;
 pub(crate) mod nearest;
 mod output;
+mod part;
 mod pattern;
 mod profile;
 mod reference;

@@ -1,7 +1,7 @@
 //! Settings that are one of a few words.
 
 use super::field::Place;
-use super::{AuthClients, Config, Per, RateUnit, TlsVersion};
+use super::{AuthClients, CacheMode, Config, LogFormat, OnLoss, Per, RateUnit, TlsVersion};
 
 /// A type whose every value has a name in settings.
 pub(super) trait Word: Copy + 'static {
@@ -118,6 +118,50 @@ impl Word for RateUnit {
         match self {
             Self::Commands => "commands",
             Self::Bytes => "bytes",
+        }
+    }
+}
+
+impl Word for CacheMode {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Word for LogFormat {
+    const ALL: &'static [Self] = &[Self::Text, Self::Json];
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl LogFormat {
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl Word for OnLoss {
+    const ALL: &'static [Self] = &[Self::Close, Self::Resubscribe];
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl OnLoss {
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Resubscribe => "resubscribe",
         }
     }
 }

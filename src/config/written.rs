@@ -84,6 +84,15 @@ impl Value {
         }
     }
 
+    /// Every text in it; none for tables, whose options are looked at one by one.
+    pub(super) fn texts(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(items) => items,
+            Self::Tables(_) => &[],
+        }
+    }
+
     /// The text as it was written, blanks included; nothing for a list.
     pub(super) fn verbatim(&self) -> &str {
         match self {
@@ -130,6 +139,19 @@ impl Problem {
         Self { origin: origin.clone(), key: key.into(), message: message.into() }
     }
 }
+
+/// Whether `text` holds what only rules of users (`>password`, `#hash`) or a file of a key have. Taken as
+/// a value of anything else, `check` would show it.
+pub(super) fn is_secret(text: &str) -> bool {
+    let hash = |word: &str| word.strip_prefix('#').is_some_and(|hex| hex.len() == 64);
+    // `>` alone is an argument of XREADGROUP.
+    let is_password = |word: &str| word.len() > 1 && word.starts_with('>') || hash(word);
+    text.contains("-----BEGIN") || text.split([' ', '\t', '\n', '"', '\'', ',']).any(is_password)
+}
+
+/// What is said of such a text.
+pub(super) const MISPLACED: &str = "holds a password or a key that does not belong there (not shown): the first \
+    goes into acl of [[users]], the second into the file that tls.key_file names";
 
 /// `text` for an error message: shortened, and withheld where it looks like it carries a password.
 pub(super) fn quoted(text: &str) -> String {

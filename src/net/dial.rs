@@ -16,6 +16,9 @@ use super::tls::ClientTls;
 /// is; only a server that reads nothing at all for so long, with its buffers full, is taken for dead too.
 const DEAD: Duration = Duration::from_secs(300);
 
+/// The share of the time for an attempt that a handshake may take.
+const PATIENCE: f64 = 0.9;
+
 /// One place to connect to, names resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -115,8 +118,11 @@ pub async fn dial(address: &Address, tls: Option<&ClientTls>, limit: Duration) -
     stream.tune_strictly(DEAD);
     let Some(tls) = tls else { return Ok(stream) };
     let failed = |reason| DialError::Tls { address: address.to_string(), reason };
-    match timeout_at(deadline, tls.connect(stream)).await {
+    // Redis waits for the rest of what it takes for a line: whoever waits for as long as `limit` is to hear
+    // of that, not of a limit.
+    let patience = limit.mul_f64(PATIENCE);
+    match timeout_at(deadline.min(Instant::now() + patience), tls.connect(stream)).await {
         Ok(spoken) => spoken.map_err(failed),
-        Err(_) => Err(failed(ClientTls::explain_silence(limit))),
+        Err(_) => Err(failed(ClientTls::explain_silence(patience))),
     }
 }

@@ -142,6 +142,11 @@ impl Gate {
         Login::Granted(self.local(found))
     }
 
+    /// Whether clients from `origin` must not be the upstream's default user where that needs no password.
+    pub fn is_wary_of(&self, origin: &Origin) -> bool {
+        !self.has_password && !self.has_users() && self.is_strange(origin)
+    }
+
     /// Whom nobody knows to be on this machine or to have shown who he is, where that matters.
     fn is_strange(&self, origin: &Origin) -> bool {
         self.protected && !origin.is_near() && origin.names.is_empty()

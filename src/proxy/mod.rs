@@ -65,6 +65,13 @@ pub enum Error {
     Thread(#[from] std::io::Error),
 }
 
+impl Error {
+    /// Whether it is the configuration that has to change.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::OwnUpstream { .. } | Self::Tls(_) | Self::UpstreamTls(_) | Self::Users(_))
+    }
+}
+
 /// A proxy to be. [`Proxy::start`] makes it run.
 #[derive(Debug)]
 pub struct Proxy;

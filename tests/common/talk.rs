@@ -45,7 +45,11 @@ impl Place {
 pub enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
+    Tls(Box<Tls>),
 }
+
+/// TLS over TCP.
+pub type Tls = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
 
 impl Stream {
     fn connect(place: &Place) -> io::Result<Self> {
@@ -70,6 +74,7 @@ impl Stream {
     pub fn local(&self) -> Option<String> {
         match self {
             Self::Unix(_) => None,
+            Self::Tls(stream) => stream.sock.local_addr().ok().map(|addr| addr.to_string()),
             Self::Tcp(stream) => stream.local_addr().ok().map(|addr| addr.to_string()),
         }
     }
@@ -79,6 +84,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => Self::Unix(stream.try_clone().expect("a handle")),
             Self::Tcp(stream) => Self::Tcp(stream.try_clone().expect("a handle")),
+            Self::Tls(_) => panic!("TLS has one handle"),
         }
     }
 
@@ -87,14 +93,19 @@ impl Stream {
         let _ = match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tls(stream) => stream.sock.shutdown(Shutdown::Both),
         };
     }
 
     /// Nothing more will be sent.
-    pub fn end_of_writing(&self) {
+    pub fn end_of_writing(&mut self) {
         let _ = match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush().and_then(|()| stream.sock.shutdown(Shutdown::Write))
+            }
         };
     }
 }
@@ -104,6 +115,7 @@ impl Read for Stream {
         match self {
             Self::Unix(stream) => stream.read(buf),
             Self::Tcp(stream) => stream.read(buf),
+            Self::Tls(stream) => stream.read(buf),
         }
     }
 }
@@ -113,11 +125,12 @@ impl Write for Stream {
         match self {
             Self::Unix(stream) => stream.write(buf),
             Self::Tcp(stream) => stream.write(buf),
+            Self::Tls(stream) => stream.write(buf),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if let Self::Tls(stream) = self { stream.flush() } else { Ok(()) }
     }
 }
 
@@ -137,9 +150,15 @@ impl Talk {
         Ok(Self { stream: Stream::connect(place)?, unread: Vec::new() })
     }
 
+    /// Over a socket that is connected.
+    pub fn over(stream: Stream) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("it takes what is sent");
+        let sent = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
+        sent.expect("it takes what is sent");
     }
 
     /// Sends a command.
@@ -220,6 +239,7 @@ impl Talk {
         let set = match &self.stream {
             Stream::Unix(stream) => stream.set_read_timeout(Some(limit)),
             Stream::Tcp(stream) => stream.set_read_timeout(Some(limit)),
+            Stream::Tls(stream) => stream.sock.set_read_timeout(Some(limit)),
         };
         set.expect("a deadline can be set");
     }

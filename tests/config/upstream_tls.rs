@@ -63,6 +63,14 @@ fn what_one_asks_for_the_other_does_not_take_away() {
     let (tls, warnings) = spoken(env(&[("REDIS_URI", "rediss://h"), ("REDIS_SSL", "false")]));
     assert!(tls.enabled);
     assert_eq!(warnings, ["env REDIS_SSL says no TLS, but env REDIS_URI asks for it: TLS is spoken"]);
+    // In a sidecar it is the application that speaks without TLS, to Nearside.
+    let sidecar = [
+        ("NEARSIDE_UPSTREAM", "rediss://h"),
+        ("REDIS_URI", "redis://localhost:6380"),
+        ("REDIS_SSL", "false"),
+    ];
+    let (tls, warnings) = spoken(env(&sidecar));
+    assert!(tls.enabled && warnings.is_empty(), "{warnings:?}");
     let of_file = file("upstream = \"rediss://h\"").env(&[("REDIS_SSL", "false")]);
     assert!(spoken(of_file).0.enabled);
     assert!(spoken(file("[upstream]\nssl = true").env(&[("REDIS_URI", "redis://h")])).0.enabled);

@@ -21,6 +21,7 @@ impl Line {
         let set = match &stream {
             Stream::Unix(stream) => stream.set_nonblocking(true),
             Stream::Tcp(stream) => stream.set_nonblocking(true),
+            Stream::Tls(stream) => stream.sock.set_nonblocking(true),
         };
         set.expect("it need not wait");
         Self { stream, got: Vec::new(), closed: false }

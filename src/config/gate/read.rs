@@ -37,7 +37,7 @@ impl Row for CertificateUser {
     const EXAMPLE: &'static str = "[{cert = \"app-*.example.com\", user = \"app\"}]";
 
     fn read(options: &mut Options<'_>) -> Self {
-        Self { cert: options.needed("cert").into(), user: options.needed("user").into() }
+        Self { cert: options.shown("cert").into(), user: options.shown("user").into() }
     }
 
     fn key(&self) -> (&'static str, &str) {

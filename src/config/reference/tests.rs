@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::{
-    Cache, CacheMode, CachePattern, CachePolicy, Endpoint, Listen, LogFormat, OutputLimit, Profile, Sources,
+    Admission, Audit, AuthClients, Cache, CacheMode, CachePattern, CachePolicy, CertificateUser, DenyRule,
+    Endpoint, Listen, LogFormat, OutputLimit, Per, Profile, Rate, RateUnit, Rules, Sources, Tls, TlsVersion,
     load,
 };
 use std::time::Duration;
@@ -9,7 +10,9 @@ use std::time::Duration;
 fn as_file(config: &Config) -> String {
     let mut config = config.clone();
     let mut out = String::new();
-    for setting in settings().filter(|setting| setting.unset.is_none()) {
+    // Paths that none is set by default: examples are all the reference has of them.
+    let files = ["tls.cert_file", "tls.key_file", "tls.ca_cert_file"];
+    for setting in settings().filter(|setting| setting.unset.is_none() || files.contains(&setting.key)) {
         // Dotted keys name the section without a header.
         let value = toml_value(setting.field, &mut config);
         out.push_str(&format!("{} = {value}\n", setting.key));
@@ -95,10 +98,86 @@ fn printing_and_reading_again_gives_the_same_configuration() {
         exclude: vec!["lock:*".into(), "a,b".into()],
         ..config.cache
     };
+    gate(&mut config);
     config.log.format = LogFormat::Json;
     config.log.level = "info,nearside::upstream=debug".into();
     config.features.session_patterns = vec!["a,b:*".into(), "\u{7f}\n\"é".into()];
     let again = read(&format!("workers = 1\n{}", as_file(&config)));
     assert_eq!(again, config);
     assert_eq!(again.upstream.endpoint, Endpoint::Embedded);
+}
+
+/// Every setting of the gate but users, whose rules are masked.
+fn gate(config: &mut Config) {
+    let texts = |items: &[&str]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+    config.protected_mode = false;
+    config.tls = Tls {
+        listen: vec![Listen::Tcp("127.0.0.1".into(), 1)],
+        cert_file: Some("/a \"b\\".into()),
+        key_file: Some("5".into()),
+        ca_cert_file: Some("true".into()),
+        auth_clients: AuthClients::Yes,
+        min_version: TlsVersion::V13,
+        handshake_timeout: Duration::from_millis(100),
+        max_handshakes: 1,
+        users: vec![CertificateUser { cert: "*\"\nx".into(), user: "é".into() }],
+        reload_every: Duration::from_secs(90),
+    };
+    config.rules = Rules {
+        block: texts(&["CONFIG|SET", "@write"]),
+        deny: vec![DenyRule {
+            name: "a".into(),
+            commands: texts(&["GET"]),
+            args: texts(&["*", "a,\"b"]),
+            keys: texts(&["\\*"]),
+            users: texts(&["u"]),
+            listeners: texts(&["127.0.0.1:1"]),
+        }],
+        rename: vec![("KEYS".into(), String::new()), ("CONFIG".into(), "c\"\\".into())],
+        read_only: true,
+        scripts: false,
+        max_key: 1,
+        max_value: 1 << 30,
+        max_args: u64::MAX,
+        max_reply: 1000,
+    };
+    config.upstream.rename = vec![("JSON.GET".into(), "x".into())];
+    config.rates = vec![
+        Rate {
+            name: "a".into(),
+            per: Per::Key,
+            commands: texts(&["@read"]),
+            keys: texts(&["k*"]),
+            users: texts(&["u"]),
+            listeners: texts(&["127.0.0.1:1"]),
+            unit: RateUnit::Bytes,
+            rate: 1000,
+            period: Duration::from_millis(1500),
+            burst: 1 << 20,
+            enforce: false,
+            delay: Some(Duration::from_millis(1)),
+        },
+        Rate {
+            name: "b".into(),
+            per: Per::Client,
+            commands: Vec::new(),
+            keys: Vec::new(),
+            users: Vec::new(),
+            listeners: Vec::new(),
+            unit: RateUnit::Commands,
+            rate: 1024,
+            period: Duration::from_secs(3600),
+            burst: 1,
+            enforce: true,
+            delay: None,
+        },
+    ];
+    config.admission = Admission {
+        clients_per_address: 1,
+        clients_per_user: 2,
+        connection_rate: 3,
+        auth_timeout: None,
+        auth_failures: 4,
+    };
+    config.audit = Audit { enabled: false, redact_keys: true };
 }

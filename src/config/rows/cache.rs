@@ -3,11 +3,12 @@
 use crate::config::cache::{AGES, CHECKS, STALENESS, STAMPS, WINDOWS};
 use crate::config::field::Field;
 use crate::config::setting::{Setting, fixed, live};
+use crate::config::words::OneOf;
 
 pub(in crate::config) const CACHE: &[Setting] = &[
     fixed(
         "cache.mode",
-        Field::CacheMode(|c| &mut c.cache.mode),
+        Field::Word(&OneOf(|c| &mut c.cache.mode)),
         "auto: the upstream tells of every change (client-side caching, RESP3), and where it cannot nothing \
             is cached; ttl: nobody tells, and an answer may be as old as cache.ttl_max_age; off: no near cache. \
             features.cache=false is off as well.",

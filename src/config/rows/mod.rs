@@ -11,6 +11,7 @@ pub(super) use upstream::UPSTREAM;
 use super::field::{Bare, Field};
 use super::setting::{Setting, fixed, live};
 use super::texts::{appendfsync, log_level, maxmemory_policy, save_points};
+use super::words::OneOf;
 
 pub(super) const GENERAL: &[Setting] = &[
     fixed(
@@ -75,7 +76,7 @@ pub(super) const GENERAL: &[Setting] = &[
     ),
     fixed(
         "pubsub_on_loss",
-        Field::OnLoss(|c| &mut c.pubsub_on_loss),
+        Field::Word(&OneOf(|c| &mut c.pubsub_on_loss)),
         "What becomes of subscribers that share a connection when it is lost: close closes theirs, so \
             that they know; resubscribe subscribes them again, and what was published meanwhile is lost.",
     ),
@@ -169,7 +170,7 @@ pub(super) const LIMITS: &[Setting] = &[
 ];
 
 pub(super) const LOG: &[Setting] = &[
-    fixed("log.format", Field::LogFormat(|c| &mut c.log.format), "text, or json for one object per line.")
+    fixed("log.format", Field::Word(&OneOf(|c| &mut c.log.format)), "text, or json for one object per line.")
         .flag("--log-format"),
     live(
         "log.level",

@@ -4,7 +4,7 @@ use super::{Fault, Item, Shown, TableField, Tables, Written, of_value, toml_text
 use crate::config::Config;
 use crate::config::commands;
 use crate::config::field::Place;
-use crate::config::written::{Value, quoted};
+use crate::config::written::{MISPLACED, Value, is_secret, quoted};
 
 /// Whose names they are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,9 @@ impl Renames {
         }
         if name.len() > 128 || !name.chars().all(|c| c.is_ascii_graphic()) {
             return Err(format!("of {command} expects a name without blanks, of at most 128 bytes"));
+        }
+        if is_secret(name) {
+            return Err(MISPLACED.into());
         }
         if commands::is_known(&upper) {
             return Err(format!("of {command} is the name of a command already, {}", quoted(name)));

@@ -3,7 +3,7 @@
 use super::{Fault, Item, Table, Written};
 use crate::config::nearest::nearest;
 use crate::config::words::{Word, either};
-use crate::config::written::quoted;
+use crate::config::written::{MISPLACED, is_secret, quoted};
 
 /// One table that is being read.
 pub(in crate::config) struct Options<'a> {
@@ -41,6 +41,15 @@ impl<'a> Options<'a> {
             self.fault(name, "is empty");
         }
         text.unwrap_or_default().trim()
+    }
+
+    /// The same for what is shown again.
+    pub(in crate::config) fn shown(&mut self, name: &'static str) -> &'a str {
+        let text = self.needed(name);
+        if is_secret(text) {
+            self.fault(name, MISPLACED);
+        }
+        text
     }
 
     /// A name that replies and figures can hold: letters, digits and `_ . : -`.
@@ -103,7 +112,11 @@ impl<'a> Options<'a> {
         };
         let mut good = Vec::new();
         for item in items {
-            let checked = if item.is_empty() { Err("has an empty text".into()) } else { check(item) };
+            let checked = match item.as_str() {
+                "" => Err("has an empty text".into()),
+                secret if is_secret(secret) => Err(MISPLACED.into()),
+                item => check(item),
+            };
             match checked {
                 Ok(text) => good.push(text),
                 Err(why) => self.fault(name, &why),

@@ -44,7 +44,9 @@ impl Resolver<'_> {
         let part = self.part("upstream.ssl", |text| units::boolean(text).ok_or("is neither true nor false"));
         match (uri, part) {
             (Some((Uri { tls: Some(true), .. }, by)), part) => {
-                if let Some((false, other)) = part {
+                // In a sidecar `REDIS_SSL` says how the application speaks to Nearside.
+                let guides = |by: &Origin| matches!(by, Origin::Env(name) if name.starts_with("REDIS_"));
+                if let Some((false, other)) = part.filter(|(_, other)| guides(by) || !guides(other)) {
                     self.warnings.push(format!("{other} says no TLS, but {by} asks for it: TLS is spoken"));
                 }
                 Some(by.clone())

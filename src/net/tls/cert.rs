@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
-use x509_cert::der::Decode;
+use x509_cert::der::{Decode, Encode};
 use x509_cert::time::Time;
 
 const DAY: i64 = 24 * 3600;
@@ -40,6 +40,12 @@ impl Validity {
         }
         (now < self.from).then(|| format!("is not valid yet, for another {}", long(self.from - now)))
     }
+}
+
+/// The public key in `certificate`, with its algorithm (DER); `None` if it is none. Unlike rustls this reads
+/// certificates of version 1 too: openssl makes one where nobody asks for extensions.
+pub(super) fn public_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    Certificate::from_der(certificate).ok()?.tbs_certificate().subject_public_key_info().to_der().ok()
 }
 
 /// Seconds since 1970.

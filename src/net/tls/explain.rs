@@ -30,7 +30,7 @@ pub(super) fn explain(error: &HandshakeError, tls: &ClientTls) -> String {
 
 /// Nothing came for so long.
 pub(super) fn silence(limit: Duration) -> String {
-    format!("no TLS handshake within {limit:?} (upstream.connect_timeout); {OFF}")
+    format!("no answer to a TLS handshake within {limit:?} (see upstream.connect_timeout); {OFF}")
 }
 
 fn ended(tls: &ClientTls) -> String {
@@ -107,6 +107,11 @@ fn certificate(why: &CertificateError, tls: &ClientTls) -> String {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown(tls),
         // An authority's own certificate that is not among those that are trusted, in rustls's words.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => unknown(tls),
+        CertificateError::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
+            format!(
+                "{failed} it is of X.509 version 1, which has no names; it has to be made with extensions (subjectAltName)"
+            )
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             format!("{failed} it is not meant for a server (extended key usage serverAuth)")
         }

@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{PemObject, SectionKind, SliceIter};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys, RootCertStore};
 
-use super::cert::Validity;
+use super::cert::{self, Validity};
 
 /// Far more than any system's bundle of authorities.
 const LARGEST: u64 = 16 << 20;
@@ -272,16 +272,15 @@ impl Identity {
     /// Either cannot be used, or they do not belong together.
     pub fn new(chain: &PemFile, key: &PemFile, provider: &CryptoProvider) -> Result<Self, FileError> {
         let certificates = chain.certificates()?;
-        let unusable = |why: String| chain.bad(Fault::CertificateUnusable(why));
-        let validity = Validity::of(&certificates[0]).ok_or_else(|| unusable("it is not X.509".into()))?;
-        let certified = CertifiedKey::from_der(certificates, key.key()?, provider);
-        let certified = certified.map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                key.bad(Fault::Mismatch(chain.path.clone()))
-            }
-            Error::InvalidCertificate(why) => unusable(format!("{why:?}")),
-            other => key.bad(Fault::KeyUnusable(other.to_string())),
-        })?;
+        let not_x509 = || chain.bad(Fault::CertificateUnusable("it is not X.509".into()));
+        let validity = Validity::of(&certificates[0]).ok_or_else(not_x509)?;
+        let public = cert::public_key(&certificates[0]).ok_or_else(not_x509)?;
+        let private = provider.key_provider.load_private_key(key.key()?);
+        let private = private.map_err(|error| key.bad(Fault::KeyUnusable(error.to_string())))?;
+        if private.public_key().is_some_and(|of_key| of_key.as_ref() != public) {
+            return Err(key.bad(Fault::Mismatch(chain.path.clone())));
+        }
+        let certified = CertifiedKey::new(certificates, private);
         Ok(Self { key: Arc::new(certified), validity })
     }
 }

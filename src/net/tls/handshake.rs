@@ -99,13 +99,14 @@ fn take(read: &ReadHalf, write: &WriteHalf, bytes: BytesMut) -> Result<(), Hands
     let mut plain = BytesMut::new();
     let taken = engine.take(bytes, &mut plain);
     engine.plain.unsplit(plain);
-    let closed = engine.closed;
+    // It may have said all it had to say together with the last of the handshake.
+    let left = engine.closed && engine.is_handshaking();
     drop(engine);
     if taken.is_err() {
         let _ = write.flush();
     }
     taken?;
-    if closed { Err(HandshakeError::Ended) } else { Ok(()) }
+    if left { Err(HandshakeError::Ended) } else { Ok(()) }
 }
 
 fn done(read: ReadHalf, write: WriteHalf) -> Shaken {

@@ -11,6 +11,13 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{MissedTickBehavior, interval};
 
+/// Days before the end of a certificate from which on each is logged.
+const REMIND: i64 = 14;
+
+/// Bounds of what an embedder may ask for.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Which contents files had; other contents have another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(u64);
@@ -125,7 +132,7 @@ pub struct Renewals {
 /// Looks at the files of `thing` at once and then every so often, until dropped. Pending for ever.
 pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewals) {
     let mut rotation = Rotation::new(thing.first());
-    let mut tick = interval(every);
+    let (mut tick, mut reminded) = (interval(every.clamp(SHORTEST, LONGEST)), None);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
@@ -152,6 +159,11 @@ pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewa
                 );
             }
         }
+        let left = thing.days_left(SystemTime::now()).filter(|days| (0..REMIND).contains(days));
+        if left.is_some() && left != reminded {
+            tracing::warn!(days_left = left, "{}: its certificate will soon have expired", thing.what());
+        }
+        reminded = left;
     }
 }
 

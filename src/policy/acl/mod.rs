@@ -77,7 +77,7 @@ impl User {
 
     fn apply_prefixed(&mut self, rule: &str, nth: usize) -> Result<(), RuleError> {
         if let Some(inner) = rule.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-            self.selectors.push(selector(rule, inner, nth)?);
+            self.selectors.push(selector(inner, nth)?);
             return Ok(());
         }
         let (sign, rest) = rule.split_at_checked(1).unwrap_or_default();
@@ -91,7 +91,7 @@ impl User {
             "!" => Password::from_hex(rest).ok_or(Why::NoHash).and_then(|old| self.remove_password(&old)),
             _ => self.root.apply(rule),
         };
-        done.map_err(|why| RuleError::new(rule, rule, nth, why))
+        done.map_err(|why| RuleError::new(rule, nth, why))
     }
 
     fn add_password(&mut self, new: Password) {
@@ -151,13 +151,13 @@ impl fmt::Debug for User {
     }
 }
 
-/// The selector that `rule`, an `inner` in parentheses, describes.
-fn selector(rule: &str, inner: &str, nth: usize) -> Result<Selector, RuleError> {
+/// The selector of the rules in `inner`, which stands in parentheses.
+fn selector(inner: &str, nth: usize) -> Result<Selector, RuleError> {
     let mut selector = Selector::new();
     for part in inner.split_ascii_whitespace() {
         // Redis unquotes here, and nowhere else; nobody shall have to know that.
         let done = if part.contains(['"', '\'']) { Err(Why::Syntax) } else { selector.apply(part) };
-        done.map_err(|why| RuleError::new(rule, part, nth, why))?;
+        done.map_err(|why| RuleError::new(part, nth, why))?;
     }
     Ok(selector)
 }
@@ -185,3 +185,6 @@ fn split(text: &str) -> Result<Vec<String>, RuleError> {
         None => Ok(rules),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,10 +59,11 @@ impl Selector {
 
     fn apply_prefixed(&mut self, rule: &str, lower: &str) -> Result<(), Why> {
         match (rule.split_at_checked(1), lower.split_at_checked(1)) {
-            (Some(("~", pattern)), _) => self.add_key(pattern, Need { read: true, write: true }),
+            (Some(("~", pattern)), _) => self.add_key("rw", pattern),
             (Some(("%", rest)), _) => {
-                let (letters, pattern) = rest.split_once('~').ok_or(Why::Syntax)?;
-                self.add_key(pattern, rights(letters)?)
+                // Without `~` it is about the empty key, in Redis too.
+                let (letters, pattern) = rest.split_once('~').unwrap_or((rest, ""));
+                self.add_key(letters, pattern)
             }
             (Some(("&", pattern)), _) => self.add_channel(pattern),
             (_, Some((sign @ ("+" | "-"), rule))) => match rule.strip_prefix('@') {
@@ -81,10 +82,11 @@ impl Selector {
         self.rules.clear();
     }
 
-    fn add_key(&mut self, pattern: &str, rights: Need) -> Result<(), Why> {
+    fn add_key(&mut self, letters: &str, pattern: &str) -> Result<(), Why> {
         if self.all_keys {
             return Err(Why::KeyAfterAll);
         }
+        let rights = rights(letters)?;
         check(pattern)?;
         match self.keys.iter_mut().find(|known| known.pattern == pattern) {
             Some(known) => {

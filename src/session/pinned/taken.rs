@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::relay::Relay;
 use super::requests::{HARMLESS, UNQUEUEABLE, words};
 use crate::command::{Command, Local, Route, lookup};
-use crate::policy::{Denied, Who};
+use crate::policy::Denied;
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
 use crate::session::state::{Expect, Replies, Turn};
@@ -155,11 +155,11 @@ impl Relay<'_> {
 
     /// Whether the client may send this, as far as it is here.
     pub(super) fn permit(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Denied> {
-        let rights = &self.session.path.rights;
-        rights.check(command, args)?;
+        let path = &self.session.path;
+        path.rights.check(command, args)?;
         // Who needs no password has not shown by one who he is.
-        let is_open = self.lease.as_ref().is_some_and(Lease::is_greeted);
-        if matches!(rights.who(), Who::Stranger) && is_open && names_default_user(command, args) {
+        let is_open = || !path.worker.shared.last_wanted_password();
+        if path.worker.gate.is_wary_of(&path.origin) && names_default_user(command, args) && is_open() {
             return Err(Denied::Protected);
         }
         Ok(())

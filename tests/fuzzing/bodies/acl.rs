@@ -99,8 +99,9 @@ fn worded(choices: &mut Choices<'_>) -> String {
 /// A password among rules, right or wrong, is in no text.
 fn secret_stays(text: &str, seed: u8) {
     let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let rule = [format!(">{SECRET}"), format!("<{SECRET}")][usize::from(seed & 1)].clone();
-    words.insert(usize::from(seed >> 1) % (words.len() + 1), &rule);
+    let signs = [">", "<", "(>", ">my ("];
+    let rule = format!("{}{SECRET}", signs[usize::from(seed) % signs.len()]);
+    words.insert(usize::from(seed >> 2) % (words.len() + 1), &rule);
     let shown = match User::parse("app", &words.join(" ")) {
         Err(error) => format!("{error} {error:?}"),
         Ok(user) => format!("{user:?} {} {:?}", user.describe(), user.details()),

@@ -11,14 +11,14 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
-use super::cert::Validity;
-use super::explain::explain;
-use super::files::{Fault, FileError, Identity, PemFile};
-use super::handshake;
-use super::verify::{Anybody, Verifier};
-use super::watch::{Look, Mark, Renewable};
 use crate::config::{CertReqs, Endpoint, Upstream, UpstreamTls};
 use crate::net::Stream;
+use crate::net::tls::cert::Validity;
+use crate::net::tls::explain::explain;
+use crate::net::tls::files::{Fault, FileError, Identity, PemFile};
+use crate::net::tls::handshake;
+use crate::net::tls::verify::{Anybody, Verifier};
+use crate::net::tls::watch::{Look, Mark, Renewable};
 
 const CA_CERTS: &str = "upstream.ssl_ca_certs (REDIS_SSL_CA_CERTS)";
 const CERTFILE: &str = "upstream.ssl_certfile (REDIS_SSL_CERTFILE)";
@@ -118,13 +118,13 @@ impl ClientTls {
 
     /// What to say of a server that has not finished its handshake within `limit`.
     pub(in crate::net) fn explain_silence(limit: Duration) -> String {
-        super::explain::silence(limit)
+        crate::net::tls::explain::silence(limit)
     }
 
     /// Why a connection was lost on which nothing had been said yet, if TLS is why: a server that finds
     /// fault with a client's certificate may say so only then.
     pub fn explain_early_loss(&self, error: &std::io::Error) -> Option<String> {
-        super::explain::early_loss(error, self)
+        crate::net::tls::explain::early_loss(error, self)
     }
 
     /// The name the certificate must have.
@@ -264,3 +264,6 @@ impl ResolvesClientCert for Shown {
         self.key.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;
