@@ -64,12 +64,13 @@ FUZZ_TARGETS ?= requests replies conversion keys acl configuration glob
 FUZZ_BUILD := $(abspath $(TARGET))/fuzzing
 
 fuzz-targets: fuzz-tools
-	@cp Cargo.lock tests/fuzzing/Cargo.lock
-	@cargo +nightly fuzz build --fuzz-dir tests/fuzzing -s none --target-dir $(FUZZ_BUILD)
-	@for target in $(FUZZ_TARGETS); do \
+	@cp Cargo.lock tests/fuzzing/Cargo.lock; host="$$(rustc -vV | sed -n 's/^host: //p')"; \
+	cargo +nightly fuzz build --fuzz-dir tests/fuzzing -s none --target "$$host" --target-dir $(FUZZ_BUILD) \
+		|| { echo "fuzz-targets: FAILED to build"; exit 1; }; \
+	for target in $(FUZZ_TARGETS); do \
 		mkdir -p $(FUZZ_BUILD)/corpus/$$target tests/fuzzing/artifacts/$$target; \
 		echo "fuzz-targets: $$target for $(FUZZ_SECONDS) seconds"; \
-		$(FUZZ_BUILD)/*-linux-*/release/$$target $(FUZZ_BUILD)/corpus/$$target tests/fuzzing/corpus/$$target \
+		$(FUZZ_BUILD)/$$host/release/$$target $(FUZZ_BUILD)/corpus/$$target tests/fuzzing/corpus/$$target \
 			-dict=tests/fuzzing/dict/$$target.dict -artifact_prefix=tests/fuzzing/artifacts/$$target/ \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 			|| { echo "fuzz-targets: FAILED: $$target"; exit 1; }; \
