@@ -39,6 +39,10 @@ const VALUES: [(&str, &str, &str); 8] = [
 
 /// The first byte chooses what is random: a file, variables, or flags.
 pub(crate) fn check(data: &[u8]) {
+    // What finds out the password may put it where it is none.
+    if data.windows(SECRET.len()).any(|part| part == SECRET.as_bytes()) {
+        return;
+    }
     let mut choices = Choices::new(data);
     let (how, seed) = (choices.byte(), choices.byte());
     let mut sources = Sources { cores: Some(4), memory: Some(1 << 30), ..Sources::default() };
