@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
@@ -17,10 +17,12 @@ use crate::cache::Near;
 use crate::config::{Config, OnLoss};
 use crate::net::tls::{Admission, Certificates};
 use crate::net::{Accepted, Stream};
+use crate::policy::limit::Place;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, Keeper, LaneWatch, Monitors, Order, Orders, Roster, Section, Session, Worker,
+    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Section,
+    Session, Warden, Worker,
 };
 use crate::telemetry::{Stats, section};
 use crate::upstream::{Lanes, Pool, Shared};
@@ -49,6 +51,7 @@ pub(crate) struct Common {
     pub(crate) config: Arc<Config>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) limiting: Limiting,
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
     pub(crate) gate: Arc<Gate>,
@@ -66,6 +69,8 @@ pub(crate) struct Common {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) stream: Accepted,
+    /// Its place among the clients of its address.
+    pub(crate) place: Place,
     pub(crate) id: u64,
 }
 
@@ -102,8 +107,11 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     let mut phase = common.phase.clone();
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut idle = Idle::default();
+    let warden = Warden::new(index, &common.config, &common.shared, &common.stats);
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
+    if index == 0 {
+        tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
+    }
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => hall.admit(arrival),
@@ -118,7 +126,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
                 if !worker.draining.get() {
                     worker.pool.keep_warm();
                 }
-                idle.look(&clients.borrow(), common.config.timeout);
+                warden.look(&clients.borrow());
             }
             Ok(()) = phase.changed() => {
                 worker.draining.set(*phase.borrow() != Phase::Serving);
@@ -155,9 +163,9 @@ fn worker(index: usize, common: &Common) -> Worker {
     let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
-    let certificates = Arc::clone(&common.certificates);
+    let (certificates, rates) = (Arc::clone(&common.certificates), common.limiting.rates.clone());
     let keeper = Keeper::new(&common.near, &common.bells, index);
-    let (kept, base) = (Rc::clone(&keeper.worker), shared.credential());
+    let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
     let settings = feeds(config, keeper.barrier());
     let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings);
     Worker {
@@ -165,11 +173,14 @@ fn worker(index: usize, common: &Common) -> Worker {
         feeds,
         roster: Arc::clone(&common.roster),
         lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
-            Rc::new(LaneWatch::new(&kept, db, credential, &base))
+            Rc::new(LaneWatch::new(&kept, db, credential, &base.credential()))
         }),
         keeper,
         pool,
         gate: Arc::clone(&common.gate),
+        limiting: common.limiting.clone(),
+        denials: Arc::clone(&common.stats.denials),
+        notices: Arc::clone(&common.stats.notices),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -178,9 +189,12 @@ fn worker(index: usize, common: &Common) -> Worker {
         monitors: Feed::new(&common.monitors, index, config),
         info: Section(Rc::new(move || {
             section(&stats, &says, upstream.connections(), &upstream.lending)
+                + &stats.denials.section()
+                + &stats.notices.section()
                 + &shares.section()
                 + &near.section()
                 + &certificates.section()
+                + &rates.as_ref().map_or_else(String::new, |rates| rates.section())
         })),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
@@ -223,7 +237,7 @@ impl Hall {
     /// Starts a client's session, where TLS is spoken after the handshake.
     fn admit(&self, arrival: Arrival) {
         let (stats, clients) = (Arc::clone(&self.stats), Rc::clone(&self.clients));
-        let gone = Gone { stats, index: self.index, clients, id: arrival.id };
+        let gone = Gone { stats, index: self.index, clients, id: arrival.id, _place: arrival.place };
         let door = arrival.stream.door();
         let Ok(stream) = arrival.stream.register() else { return };
         stream.tune(self.keepalive);
@@ -258,35 +272,12 @@ struct Gone {
     index: usize,
     clients: Clients,
     id: u64,
+    _place: Place,
 }
 
 impl Drop for Gone {
     fn drop(&mut self) {
         self.stats.clients[self.index].fetch_sub(1, Ordering::Relaxed);
         self.clients.borrow_mut().remove(&self.id);
-    }
-}
-
-/// Notices clients that have been silent too long, and those that do not read.
-#[derive(Debug, Default)]
-struct Idle {
-    seen: HashMap<u64, (u64, Instant)>,
-}
-
-impl Idle {
-    fn look(&mut self, clients: &HashMap<u64, Rc<Client>>, timeout: Option<Duration>) {
-        let now = Instant::now();
-        clients.values().filter(|client| !client.is_flushed()).for_each(|client| client.check_limit(now));
-        let Some(timeout) = timeout else { return };
-        self.seen.retain(|id, _| clients.contains_key(id));
-        for client in clients.values() {
-            let seen = self.seen.entry(client.id).or_insert_with(|| (client.requests(), now));
-            if seen.0 != client.requests() || !client.is_idle() || client.is_patient() {
-                *seen = (client.requests(), now);
-            } else if now.duration_since(seen.1) >= timeout {
-                tracing::debug!(client = client.id, "closed: idle");
-                client.cut();
-            }
-        }
     }
 }

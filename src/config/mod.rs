@@ -86,7 +86,8 @@ pub struct Config {
     pub workers: usize,
     /// Most clients connected at once. Default 10000.
     pub maxclients: u32,
-    /// Clients silent for longer are closed; `None` never. Default `None`.
+    /// Clients silent for longer are closed; `None` never. Default `None`. Whatever it is, a request that has
+    /// begun must be whole within a minute, or 16 KiB more of it must have come by then.
     pub timeout: Option<Duration>,
     /// TCP keepalive on client connections; `None` off. Default 300 s.
     pub tcp_keepalive: Option<Duration>,
@@ -226,7 +227,9 @@ pub struct Limits {
     pub large_memory: Duration,
     /// What a single lane reply may hold in memory. Default 8 MiB.
     pub reply_buffer: u64,
-    /// All request and reply buffers of the process together. Default 256 MiB.
+    /// All request and reply buffers of the process together. Default 256 MiB. From seven eighths of it on
+    /// clients that need more are not read from; above it those that hold most are closed, and so are they
+    /// while others that hold less get none.
     pub memory: u64,
     /// Expected reply bytes in flight per session before it is no longer read. Default 4 MiB.
     pub session_inflight_bytes: u64,

@@ -145,6 +145,14 @@ impl Accepted {
         self.door
     }
 
+    /// The address it has come from; `None` for a Unix socket.
+    pub fn ip(&self) -> Option<std::net::IpAddr> {
+        match &self.socket {
+            Socket::Tcp(stream) => stream.peer_addr().ok().map(|peer| peer.ip()),
+            Socket::Unix(_) => None,
+        }
+    }
+
     /// Hands it to the runtime of the calling thread. TLS is still to be spoken with it, if it came where
     /// that is spoken.
     pub fn register(self) -> io::Result<Stream> {

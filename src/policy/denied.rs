@@ -44,14 +44,38 @@ pub enum Denied {
         "ERR {0} is refused: the session store is off (REDIS_SESSION_STORE_ENABLED=false) and its key is a session's"
     )]
     SessionStore(&'static str),
+    /// There is no such command, or not by this name. Redis's words.
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Unknown(Vec<u8>),
+    /// A rule of the operator's is against it.
+    #[error("{text}")]
+    Rule {
+        /// The words for the client.
+        text: String,
+        /// The command, for people.
+        command: String,
+        /// The rule, as it is named in figures and in the log.
+        rule: String,
+    },
 }
 
 impl Denied {
-    /// The words for the client, as this kind of server would put them.
-    pub fn text(&self, dialect: Dialect) -> String {
+    /// The words for the client, as they go on the wire, and as this kind of server would put them.
+    pub fn text(&self, dialect: Dialect) -> Vec<u8> {
         match self {
-            Self::Acl { user, refusal } => refusal_text(refusal, user, dialect),
-            other => other.to_string(),
+            Self::Acl { user, refusal } => refusal_text(refusal, user, dialect).into_bytes(),
+            Self::Unknown(words) => words.clone(),
+            other => other.to_string().into_bytes(),
+        }
+    }
+
+    /// The rule that is against it, if it is one of the operator's.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Rule { rule, .. } => Some(rule),
+            Self::Pubsub(_) => Some("REDIS_PUBSUB_ENABLED"),
+            Self::SessionStore(_) => Some("REDIS_SESSION_STORE_ENABLED"),
+            _ => None,
         }
     }
 }

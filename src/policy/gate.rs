@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::acl::{RuleError, User};
 use super::common::Common;
-use super::matches;
 use super::rights::{Rights, Who};
+use super::{Inside, matches};
 use crate::config::{CertificateUser, Config};
+use crate::resp::rename::Names;
 
 /// A user whose rights cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +61,7 @@ pub struct Gate {
     users: BTreeMap<String, Arc<User>>,
     certificates: Vec<CertificateUser>,
     /// Rights that somebody has had, so that all like him share them.
-    kept: Mutex<HashMap<String, Arc<Rights>>>,
+    kept: Mutex<HashMap<(String, usize), Arc<Rights>>>,
     nobody: Arc<Rights>,
     stranger: Arc<Rights>,
 }
@@ -84,8 +85,8 @@ impl Gate {
             users,
             certificates: config.tls.users.clone(),
             kept: Mutex::default(),
-            nobody: Arc::new(Rights::new(Who::Nobody, &common)),
-            stranger: Arc::new(Rights::new(Who::Stranger, &common)),
+            nobody: Arc::new(Rights::new(Who::Nobody, 0, &common)),
+            stranger: Arc::new(Rights::new(Who::Stranger, 0, &common)),
             common,
         })
     }
@@ -111,14 +112,30 @@ impl Gate {
             return self.certified(origin).unwrap_or_else(|| Arc::clone(&self.nobody));
         }
         if !self.is_strange(origin) {
-            return self.admitted(user);
+            return self.admitted(origin, user);
         }
         Arc::clone(if self.has_password { &self.nobody } else { &self.stranger })
     }
 
-    /// The rights of a client that the upstream has let in as `user`.
-    pub fn admitted(&self, user: &str) -> Arc<Rights> {
-        self.kept(user, || Who::Upstream(user.to_owned()))
+    /// What is odd about the rules, a line each.
+    pub fn doubts(&self) -> Vec<String> {
+        self.common.rules.doubts()
+    }
+
+    /// What clients call commands; `None`: what Redis calls them.
+    pub fn renames(&self) -> Option<&Arc<Names>> {
+        self.common.rules.renames()
+    }
+
+    /// What to ask the upstream about whether scripts of its `user` can run what everybody is refused here;
+    /// `None`: nothing.
+    pub fn inside(&self, user: &str) -> Option<Inside> {
+        self.common.rules.inside(user)
+    }
+
+    /// The rights of a client from `origin` that the upstream has let in as `user`.
+    pub fn admitted(&self, origin: &Origin, user: &str) -> Arc<Rights> {
+        self.kept(origin, user, || Who::Upstream(user.to_owned()))
     }
 
     /// Who a client is that says it is `user`, of Nearside's own (`None`: the default one), and gives
@@ -139,7 +156,7 @@ impl Gate {
         if !found.needs_password() && self.is_strange(origin) {
             return Login::Stranger;
         }
-        Login::Granted(self.local(found))
+        Login::Granted(self.local(origin, found))
     }
 
     /// Whether clients from `origin` must not be the upstream's default user where that needs no password.
@@ -158,25 +175,31 @@ impl Gate {
             origin.names.iter().any(|name| matches(rule.cert.as_bytes(), name.as_bytes()))
         };
         if let Some(rule) = self.certificates.iter().find(fits) {
-            return self.users.get(&rule.user).filter(|user| user.is_on()).map(|user| self.local(user));
+            return self
+                .users
+                .get(&rule.user)
+                .filter(|user| user.is_on())
+                .map(|user| self.local(origin, user));
         }
         let default = self.users.get("default").filter(|user| user.is_on() && !user.needs_password())?;
-        (!self.is_strange(origin)).then(|| self.local(default))
+        (!self.is_strange(origin)).then(|| self.local(origin, default))
     }
 
-    fn local(&self, user: &Arc<User>) -> Arc<Rights> {
-        self.kept(user.name(), || Who::Local(Arc::clone(user)))
+    fn local(&self, origin: &Origin, user: &Arc<User>) -> Arc<Rights> {
+        self.kept(origin, user.name(), || Who::Local(Arc::clone(user)))
     }
 
-    fn kept(&self, name: &str, who: impl FnOnce() -> Who) -> Arc<Rights> {
+    fn kept(&self, origin: &Origin, name: &str, who: impl FnOnce() -> Who) -> Arc<Rights> {
+        let listener = if self.common.rules.tell_listeners_apart() { origin.listener } else { 0 };
+        let key = (name.to_owned(), listener);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rights) = kept.get(name) {
+        if let Some(rights) = kept.get(&key) {
             return Arc::clone(rights);
         }
         // Those of users that nobody is any more need not be kept.
         kept.retain(|_, rights| Arc::strong_count(rights) > 1);
-        let rights = Arc::new(Rights::new(who(), &self.common));
-        kept.insert(name.to_owned(), Arc::clone(&rights));
+        let rights = Arc::new(Rights::new(who(), listener, &self.common));
+        kept.insert(key, Arc::clone(&rights));
         rights
     }
 }
@@ -241,7 +264,7 @@ mod tests {
         assert_eq!(check(&rights, "HELLO 3"), Err(Denied::HelloOfNobody));
         assert_eq!(check(&rights, "AUTH pw"), Ok(()));
         assert_eq!(check(&gate.newcomer(&origin("127.0.0.1"), "default"), "GET k"), Ok(()));
-        assert_eq!(check(&gate.admitted("app"), "GET k"), Ok(()));
+        assert_eq!(check(&gate.admitted(&origin("10.0.0.7"), "app"), "GET k"), Ok(()));
         let certified = Origin { names: vec!["app".into()], ..origin("10.0.0.7") };
         assert_eq!(check(&gate.newcomer(&certified, "default"), "GET k"), Ok(()));
     }

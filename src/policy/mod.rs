@@ -7,12 +7,17 @@ mod common;
 mod denied;
 mod gate;
 mod glob;
+mod inside;
+pub mod limit;
 mod rights;
+mod rules;
 
 pub use denied::Denied;
 pub use gate::{Gate, Login, Origin, UserError};
 pub use glob::matches;
+pub use inside::{Hold, Inside};
 pub use rights::{Rights, Who};
+pub use rules::{Seen, unknown_command};
 
 /// Proof that a command was permitted; only [`Rights::check`] makes one.
 #[derive(Clone, Copy, Debug)]

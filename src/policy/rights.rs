@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::acl::{Refusal, User};
 use super::common::Common;
-use super::{Denied, Permit};
+use super::rules::{Mine, Rules, may_touch_any_key};
+use super::{Denied, Permit, Seen};
 use crate::command::{Command, Local, Route, all, number};
 use crate::resp::request::Args;
 
@@ -14,6 +15,8 @@ use crate::resp::request::Args;
 pub struct Rights {
     who: Who,
     common: Arc<Common>,
+    /// Which rules concern it.
+    mine: Mine,
     /// By a command's number: it may run, whatever its arguments.
     free: Box<[bool]>,
     /// The same, for a command that is not known here.
@@ -34,11 +37,13 @@ pub enum Who {
 }
 
 impl Rights {
-    pub(super) fn new(who: Who, common: &Arc<Common>) -> Self {
-        let is_free = |command| common.is_free(command) && who.is_free(command);
+    /// Those of `who` on a listener.
+    pub(super) fn new(who: Who, listener: usize, common: &Arc<Common>) -> Self {
+        let mine = common.rules.of(who.name(), listener);
+        let is_free = |command| common.is_free(&mine, command) && who.is_free(command);
         let free = all().map(|command| is_free(Some(command))).collect();
         let unknown_free = is_free(None);
-        Self { who, common: Arc::clone(common), free, unknown_free }
+        Self { common: Arc::clone(common), who, mine, free, unknown_free }
     }
 
     /// Whether `args`, whose row is `command` (`None`: unknown), is permitted.
@@ -48,7 +53,24 @@ impl Rights {
             Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
             None => self.unknown_free,
         };
-        if free { Ok(Permit(())) } else { self.look(command, args) }
+        if free { Ok(Permit(())) } else { self.look(command, args, Seen::Whole) }
+    }
+
+    /// The same for a request that is passed on in pieces, of which `args` is there: what it `announced` is
+    /// how many arguments it will have, and how long the one is that is arriving. All that is looked at must
+    /// be among what is there, for nothing that follows is looked at.
+    pub fn check_so_far(
+        &self,
+        command: Option<&'static Command>,
+        args: &Args<'_>,
+        announced: (usize, usize),
+    ) -> Result<Permit, Denied> {
+        let free = match command {
+            Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
+            None => self.unknown_free,
+        };
+        let (count, arriving) = announced;
+        if free { Ok(Permit(())) } else { self.look(command, args, Seen::Partly { count, arriving }) }
     }
 
     /// Who has them.
@@ -60,8 +82,7 @@ impl Rights {
     pub fn user(&self) -> &str {
         match &self.who {
             Who::Nobody | Who::Stranger => "default",
-            Who::Upstream(name) => name,
-            Who::Local(user) => user.name(),
+            known => known.name(),
         }
     }
 
@@ -70,17 +91,24 @@ impl Rights {
         matches!(self.who, Who::Nobody | Who::Stranger)
     }
 
-    fn look(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<Permit, Denied> {
+    fn look(&self, command: Option<&'static Command>, args: &Args<'_>, seen: Seen) -> Result<Permit, Denied> {
         self.common.check_enabled()?;
+        self.common.rules.check_name(command, args)?;
         if self.must_authenticate() {
             self.check_admission(command, args)?;
         }
         if let Who::Local(user) = &self.who
             && let Err(refusal) = user.decide(command, args)
         {
-            return Err(refused(refusal, user, command, args));
+            return Err(refused(refusal, user, command, seen.count(args)));
         }
-        self.common.check(command, args)?;
+        if let (Who::Local(user), Some(command)) = (&self.who, command) {
+            if may_touch_any_key(command) && !user.runs_on_all_keys(command) {
+                return Err(Rules::beyond_keys(user.name(), command, args));
+            }
+            Rules::check_keys_seen("users", command, args, seen)?;
+        }
+        self.common.check(&self.mine, command, args, seen)?;
         Ok(Permit(()))
     }
 
@@ -104,20 +132,32 @@ impl Rights {
 }
 
 impl Who {
+    /// The user's name; empty for who is none yet.
+    fn name(&self) -> &str {
+        match self {
+            Self::Nobody | Self::Stranger => "",
+            Self::Upstream(name) => name,
+            Self::Local(user) => user.name(),
+        }
+    }
+
     /// Whether it may run `command` whatever the arguments.
     fn is_free(&self, command: Option<&'static Command>) -> bool {
         match self {
             Self::Nobody | Self::Stranger => false,
             Self::Upstream(_) => true,
-            Self::Local(user) => user.may_freely(command),
+            Self::Local(user) => {
+                let beyond = |c: &'static Command| may_touch_any_key(c) && !user.runs_on_all_keys(c);
+                user.may_freely(command) && !command.is_some_and(beyond)
+            }
         }
     }
 }
 
 /// Redis looks at the number of arguments before it looks at rights.
-fn refused(refusal: Refusal, user: &User, command: Option<&Command>, args: &Args<'_>) -> Denied {
+fn refused(refusal: Refusal, user: &User, command: Option<&Command>, count: usize) -> Denied {
     match command {
-        Some(command) if !command.arity_ok(args.len()) => Denied::Arity(command.name.to_ascii_lowercase()),
+        Some(command) if !command.arity_ok(count) => Denied::Arity(command.name.to_ascii_lowercase()),
         _ => Denied::Acl { user: user.name().to_owned(), refusal },
     }
 }

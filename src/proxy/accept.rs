@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::net::{Accepted, Listener};
+use crate::session::Limiting;
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
 use crate::worker::Arrival;
@@ -48,6 +49,7 @@ pub(super) struct Workers {
     pub(super) queues: Vec<mpsc::Sender<Arrival>>,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
+    pub(super) limiting: Limiting,
     pub(super) nonce: Arc<str>,
     pub(super) placing: Arc<Placing>,
 }
@@ -124,9 +126,18 @@ impl Accepting {
             stream.turn_away(FULL);
             return;
         }
+        let limiting = &self.workers.limiting;
+        let place = match limiting.admission.arrives(stream.ip(), limiting.nanos(Instant::now())) {
+            Ok(place) => place,
+            Err(why) => {
+                stats.turned_away.fetch_add(1, Ordering::Relaxed);
+                stream.turn_away(format!("-{why}\r\n").as_bytes());
+                return;
+            }
+        };
         let index = self.workers.next();
         stats.clients[index].fetch_add(1, Ordering::Relaxed);
-        let arrival = Arrival { stream, id: self.ids.fetch_add(1, Ordering::Relaxed) };
+        let arrival = Arrival { stream, place, id: self.ids.fetch_add(1, Ordering::Relaxed) };
         if self.workers.queues[index].send(arrival).await.is_err() {
             stats.clients[index].fetch_sub(1, Ordering::Relaxed);
         }

@@ -1,6 +1,8 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod error;
+mod parts;
 mod probe;
 
 use std::sync::Arc;
@@ -13,64 +15,19 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use self::accept::Placing;
+pub use self::error::Error;
 use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
-use crate::embedded::{self, Server};
-use crate::net::tls::{Certificates, ClientTls, ClientTlsError, ServerTls, ServerTlsError};
+use crate::embedded::Server;
+use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
-use crate::policy::{Gate, UserError};
-use crate::session::{Bells, Monitors, Roster};
-use crate::telemetry::Stats;
-use crate::upstream::Shared;
+use crate::session::{Bells, Limiting, Monitors, Roster};
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
 const STOP: Duration = Duration::from_secs(1);
 /// How long the embedded server has to save and leave.
 const EMBEDDED_STOP: Duration = Duration::from_secs(30);
-
-/// Why a proxy does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// An address cannot be listened on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The server Nearside starts itself does not start.
-    #[error(transparent)]
-    Embedded(#[from] embedded::Error),
-    /// TLS to clients cannot be had as it is configured.
-    #[error(transparent)]
-    Tls(#[from] ServerTlsError),
-    /// TLS to the upstream cannot be had as it is configured.
-    #[error(transparent)]
-    UpstreamTls(#[from] ClientTlsError),
-    /// The upstream is this very proxy.
-    #[error(
-        "the upstream {upstream} ({origin}) leads back to Nearside's own listener ({listen}); \
-         point NEARSIDE_UPSTREAM (or upstream.uri) at the Redis server, or change `listen`"
-    )]
-    OwnUpstream {
-        /// Where the upstream is.
-        upstream: String,
-        /// Which setting says so.
-        origin: String,
-        /// Our listener.
-        listen: String,
-    },
-    /// The rights of a user cannot be read.
-    #[error(transparent)]
-    Users(#[from] UserError),
-    /// A thread or runtime cannot be made.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] std::io::Error),
-}
-
-impl Error {
-    /// Whether it is the configuration that has to change.
-    pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::OwnUpstream { .. } | Self::Tls(_) | Self::UpstreamTls(_) | Self::Users(_))
-    }
-}
 
 /// A proxy to be. [`Proxy::start`] makes it run.
 #[derive(Debug)]
@@ -293,21 +250,18 @@ fn start_workers(
     near: Arc<Near>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
+    let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
     let common = Common {
         config: Arc::clone(config),
         certificates: Arc::clone(certificates),
         admission: certificates.admission().map(Arc::new),
-        shared: Arc::new(Shared::new(
-            config.upstream.clone(),
-            certificates.upstream(),
-            config.limits.clone(),
-            config.pubsub_dedicated,
-        )),
-        stats: Arc::new(Stats::new(config.workers)),
+        shared: Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats)),
+        limiting: limiting.clone(),
+        stats: Arc::clone(&limiting.stats),
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
         near,
-        gate: Arc::new(Gate::new(config)?),
+        gate: Arc::new(gate),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),
@@ -321,7 +275,14 @@ fn start_workers(
         threads.push(thread);
     }
     Ok((
-        accept::Workers { queues, shared: common.shared, stats: common.stats, nonce: common.nonce, placing },
+        accept::Workers {
+            queues,
+            shared: common.shared,
+            stats: common.stats,
+            limiting,
+            nonce: common.nonce,
+            placing,
+        },
         threads,
     ))
 }

@@ -7,7 +7,8 @@ use tokio::runtime::Builder;
 use super::{Error, Proxy, certificates};
 use crate::config::{Config, Endpoint};
 use crate::policy::Gate;
-use crate::upstream::{Failure, Shared, Visit};
+use crate::session::inside;
+use crate::upstream::{Failure, Pool, Shared, Visit};
 
 impl Proxy {
     /// Reads the rights of users and the files of certificates and keys that `config` names, without using
@@ -16,8 +17,8 @@ impl Proxy {
     /// # Errors
     /// With such users or files a proxy does not start.
     pub fn check(config: &Config) -> Result<Vec<String>, Error> {
-        Gate::new(config)?;
-        certificates(config).map(|certificates| certificates.warnings())
+        let doubts = Gate::new(config)?.doubts();
+        certificates(config).map(|certificates| [certificates.warnings(), doubts].concat())
     }
 
     /// Connects to the upstream once, as a proxy would, and leaves; blocks for no longer than
@@ -47,7 +48,9 @@ impl Proxy {
         })?;
         match met {
             Visit::Welcome { server, version: [major, minor, patch] } => {
-                Ok(format!("{address} answers: {server} {major}.{minor}.{patch}"))
+                let warning = runtime.block_on(scripts(config, shared));
+                let warning = warning.map(|text| format!("\nwarning: {text}")).unwrap_or_default();
+                Ok(format!("{address} answers: {server} {major}.{minor}.{patch}{warning}"))
             }
             Visit::WantsPassword => Err(format!(
                 "{address} answers, and wants a password: set REDIS_PASSWORD (upstream.password); without \
@@ -55,4 +58,11 @@ impl Proxy {
             )),
         }
     }
+}
+
+/// What is to be said of scripts, if they can run what is blocked.
+async fn scripts(config: &Config, shared: Arc<Shared>) -> Option<String> {
+    let inside = Gate::new(config).ok()?.inside(shared.credential().user())?;
+    let hold = inside::ask(&Pool::new(shared, 0), &inside).await.ok()?;
+    inside::explain(&hold)
 }

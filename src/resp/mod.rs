@@ -7,6 +7,7 @@
 //! Protocol: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 
 pub mod convert;
+pub mod rename;
 pub mod reply;
 pub mod request;
 pub mod scan;

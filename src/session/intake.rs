@@ -4,12 +4,14 @@
 //! of a request whose end has not come is copied out of it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 
 use super::path::Verdict;
 use crate::net::ReadHalf;
+use crate::resp::rename::Names;
 use crate::resp::request::Args;
 use crate::resp::scan::request::{Limits, Progress, ProtocolError, Remainder, RequestScanner};
 
@@ -18,6 +20,9 @@ const MIN_READ: usize = 16 * 1024;
 
 /// Room for a read of a request that is passed on in pieces.
 const PIECE: usize = 64 * 1024;
+
+/// What must have come of a large request before a connection is taken for it.
+const EARNEST: usize = 16 * 1024;
 
 /// What one read brought.
 #[derive(Debug)]
@@ -57,11 +62,23 @@ pub(super) struct Intake {
     /// Bytes read and not consumed; they start with a request's first byte.
     kept: BytesMut,
     scanner: RequestScanner,
+    /// All bytes ever read.
+    received: u64,
+}
+
+/// How much has been taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// All bytes ever read.
+    pub(super) received: u64,
+    /// Memory that is held for what cannot be used yet.
+    pub(super) memory: usize,
 }
 
 impl Intake {
-    pub(super) fn new(read: ReadHalf) -> Self {
-        Self { read, kept: BytesMut::new(), scanner: RequestScanner::default() }
+    /// For requests that call commands by these names.
+    pub(super) fn new(read: ReadHalf, names: Option<Arc<Names>>) -> Self {
+        Self { read, kept: BytesMut::new(), scanner: RequestScanner::with_names(names), received: 0 }
     }
 
     /// Reads once and hands every whole request to `route`, until it wants no more.
@@ -82,7 +99,7 @@ impl Intake {
         scratch.clear();
         match ready!(self.read.poll_into(cx, &mut scratch)) {
             Ok(0) | Err(_) => return Poll::Ready(Read::Ended),
-            Ok(_) => {}
+            Ok(n) => self.received += n as u64,
         }
         let (used, result) = consume(&mut self.scanner, &scratch, limits, route);
         if used < scratch.len() {
@@ -110,7 +127,16 @@ impl Intake {
             // Who has nothing to say, maybe for hours, holds no buffer.
             self.kept = BytesMut::new();
         }
-        Poll::Ready(matches!(ready!(read), Ok(n) if n > 0))
+        let n = ready!(read).unwrap_or(0);
+        self.received += n as u64;
+        Poll::Ready(n > 0)
+    }
+
+    /// How much has been taken in.
+    #[inline]
+    pub(super) fn taken(&self) -> Taken {
+        let memory = if self.kept.is_empty() { 0 } else { self.kept.capacity() + self.scanner.memory() };
+        Taken { received: self.received, memory }
     }
 
     /// Whether the client has left by now.
@@ -130,7 +156,7 @@ impl Intake {
         limits: &Limits,
         mut look: impl FnMut(Args<'_>) -> Look,
     ) -> Option<usize> {
-        let (mut scanner, mut at) = (RequestScanner::default(), 0);
+        let (mut scanner, mut at) = (RequestScanner::with_names(self.scanner.names().cloned()), 0);
         loop {
             match scanner.scan(self.kept.get(at..)?, limits) {
                 Ok(Progress::Whole { len }) => {
@@ -166,6 +192,11 @@ impl Intake {
                 return Ok(Front::Nothing);
             }
             match self.scanner.scan(&self.kept, limits)? {
+                Progress::Partial { declared } if declared > limits.large => {
+                    if !self.scanner.rename_partial(&mut self.kept) {
+                        return Ok(Front::Partial(declared));
+                    }
+                }
                 Progress::Partial { declared } => return Ok(Front::Partial(declared)),
                 Progress::Whole { .. } => return Ok(Front::Whole),
                 Progress::Nothing { len } => {
@@ -176,6 +207,11 @@ impl Intake {
         }
     }
 
+    /// Whether the partial request that [`Self::front`] has found is passed on in pieces.
+    pub(super) fn is_large(&self, declared: usize, limits: &Limits) -> bool {
+        is_large(declared, self.kept.len(), limits)
+    }
+
     /// The arguments of the whole request that [`Self::front`] has found.
     pub(super) fn args(&self) -> Args<'_> {
         self.scanner.args(&self.kept)
@@ -184,6 +220,11 @@ impl Intake {
     /// The arguments that have arrived of the partial request that [`Self::front`] has found.
     pub(super) fn args_so_far(&self) -> Args<'_> {
         self.scanner.args_so_far(&self.kept)
+    }
+
+    /// How many arguments that request will have, and how long the one that is arriving is.
+    pub(super) fn announced(&self) -> (usize, usize) {
+        self.scanner.announced()
     }
 
     /// Done with the whole request that [`Self::front`] has found.
@@ -227,8 +268,9 @@ impl Intake {
         debug_assert!(self.kept.is_empty());
         let before = out.len();
         out.reserve(PIECE);
-        if !matches!(ready!(self.read.poll_into(cx, out)), Ok(n) if n > 0) {
-            return Poll::Ready(Ok(None));
+        match ready!(self.read.poll_into(cx, out)) {
+            Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
+            Ok(n) => self.received += n as u64,
         }
         let advanced = rest.advance(&out[before..], limits);
         let n = advanced.as_ref().map_or(0, |&(n, _)| n);
@@ -245,6 +287,12 @@ impl Intake {
     }
 }
 
+/// Whether a request of which `here` bytes have come is passed on in pieces. A length is soon declared: who
+/// brings nothing to go with it shall not have a connection for it.
+fn is_large(declared: usize, here: usize, limits: &Limits) -> bool {
+    declared > limits.large && here >= EARNEST.min(limits.large)
+}
+
 /// Hands requests of `bytes` to `route`; answers how many bytes are done with, and why it stopped.
 #[inline]
 fn consume(
@@ -258,7 +306,9 @@ fn consume(
         match scanner.scan(&bytes[at..], limits) {
             Err(error) => return (at, Err(error)),
             // A large request is passed on in pieces, on a connection of its own.
-            Ok(Progress::Partial { declared }) if declared > limits.large => return (at, Ok(Verdict::Large)),
+            Ok(Progress::Partial { declared }) if is_large(declared, bytes.len() - at, limits) => {
+                return (at, Ok(Verdict::Large));
+            }
             Ok(Progress::Partial { .. }) => return (at, Ok(Verdict::Done)),
             Ok(Progress::Nothing { len }) => {
                 scanner.reset();

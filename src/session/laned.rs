@@ -57,7 +57,9 @@ impl Path {
                 None => return self.pin(),
             },
         };
-        if self.worker.shared.is_large(args) || local::changes_terms(command, args) {
+        if self.worker.shared.is_large(args)
+            || local::changes_terms(command, args, self.worker.shared.own_user())
+        {
             return self.pin();
         }
         if let Some(wait) = self.before_post() {

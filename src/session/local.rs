@@ -65,15 +65,17 @@ pub(super) fn includes_ours(args: &Args<'_>) -> bool {
         || (1..args.len()).any(|i| ["default", "all", "everything", "nearside"].iter().any(|s| args.is(i, s)))
 }
 
-/// Whether this may change who is let in without a password.
+/// Whether this may change who is let in without a password, or whether we are, who are `own` to the
+/// upstream.
 #[inline]
-pub(super) fn changes_terms(command: &Command, args: &Args<'_>) -> bool {
-    command.family == Family::Server && is_about_terms(command, args)
+pub(super) fn changes_terms(command: &Command, args: &Args<'_>, own: &str) -> bool {
+    command.family == Family::Server && is_about_terms(command, args, own)
 }
 
-fn is_about_terms(command: &Command, args: &Args<'_>) -> bool {
+fn is_about_terms(command: &Command, args: &Args<'_>, own: &str) -> bool {
     match command.name {
-        "ACL|SETUSER" => args.len() > 2 && args.is(2, "default"),
+        "ACL|SETUSER" => args.is(2, "default") || args.get(2) == own.as_bytes(),
+        "ACL|DELUSER" => args.iter().skip(2).any(|user| user == own.as_bytes()),
         "ACL|LOAD" => true,
         "CONFIG|SET" => (2..args.len()).step_by(2).any(|at| args.is(at, "requirepass")),
         _ => false,

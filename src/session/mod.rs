@@ -7,8 +7,11 @@
 
 mod client;
 mod hello;
+mod identity;
+pub mod inside;
 mod intake;
 mod laned;
+mod limiting;
 mod local;
 mod monitor;
 mod near;
@@ -16,10 +19,12 @@ mod nearside;
 mod nod;
 mod path;
 mod pinned;
+mod refused;
 mod roster;
 mod state;
 mod subscribed;
 mod users;
+mod warden;
 mod whole;
 
 use std::cell::{Cell, RefCell};
@@ -35,15 +40,18 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
+use crate::telemetry::{Denials, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
 use intake::{Intake, Read};
+pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
+pub use warden::Warden;
 
 /// What the sessions of one worker share.
 #[derive(Debug)]
@@ -66,6 +74,10 @@ pub struct Worker {
     pub keeper: Keeper,
     /// Who may do what.
     pub gate: Arc<Gate>,
+    /// How often it was refused.
+    pub denials: Arc<Denials>,
+    /// What is wrong now.
+    pub notices: Arc<Notices>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.
@@ -74,6 +86,8 @@ pub struct Worker {
     pub draining: Cell<bool>,
     /// Distinguishes this process's proxy from every other one, to notice a proxy that is its own upstream.
     pub nonce: Arc<str>,
+    /// How much may be done, and by how many.
+    pub limiting: Limiting,
     /// What sets sizes in motion: copied out of the configuration for the path of a request.
     pub limits: Rc<Limits>,
     /// Who monitors, here and on the other workers.
@@ -138,8 +152,14 @@ impl Session {
         let card = Arc::new(Card::new(id, worker.index, place, db, worker.shared.credential().user()));
         worker.roster.enter(Arc::clone(&card));
         let client = Rc::new(Client::new(card, peer, write, &worker));
-        let path = Path::new(worker, Rc::clone(&client), origin);
-        (Self { intake: Intake::new(read), path, ended: false, exhausted: true }, client)
+        let intake = Intake::new(read, worker.gate.renames().cloned());
+        let mut path = Path::new(worker, Rc::clone(&client), origin);
+        let rights = Arc::clone(&path.rights);
+        let full = path.take_seat_unasked(&rights).err();
+        if let Some(full) = &full {
+            client.say_last(&format!("-{full}\r\n"));
+        }
+        (Self { intake, path, ended: full.is_some(), exhausted: true }, client)
     }
 
     /// Serves the client until it leaves, is cut or the worker drains. Dropping it cuts the client.
@@ -156,6 +176,7 @@ impl Session {
                 Next::Close => return,
             }
             self.path.back_from_own_connection();
+            self.client().took(self.intake.taken(), false);
         }
     }
 
@@ -194,6 +215,11 @@ impl Session {
                 }
             }
             let verdict = if self.exhausted {
+                if client.is_starved() && self.intake.kept() > 0 {
+                    // There is no memory for the rest of its request. The warden wakes it when there is.
+                    client.took(self.intake.taken(), false);
+                    return Poll::Pending;
+                }
                 match self.read(cx) {
                     Poll::Ready(verdict) => verdict,
                     Poll::Pending => {
@@ -216,15 +242,25 @@ impl Session {
                 other => other,
             };
             match verdict {
-                Ok(Verdict::Done) => self.exhausted = true,
+                Ok(Verdict::Done) => {
+                    self.exhausted = true;
+                    client.took(self.intake.taken(), self.intake.kept() > 0);
+                }
+                Ok(Verdict::Paced) => {
+                    client.flush_now();
+                    client.took(self.intake.taken(), false);
+                    std::task::ready!(self.path.poll_pause(cx));
+                }
                 Ok(Verdict::Room) => {
                     client.wake_when_roomy();
                     client.flush_now();
+                    client.took(self.intake.taken(), false);
                     return Poll::Pending;
                 }
                 Ok(Verdict::Drained) if client.outstanding() > 0 || client.has_later() => {
                     client.wake_when_drained();
                     client.flush_now();
+                    client.took(self.intake.taken(), false);
                     return Poll::Pending;
                 }
                 Ok(Verdict::Drained) => {}

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{After, Client};
+use super::limiting::Limited;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
@@ -25,6 +26,8 @@ use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
 pub(super) enum Verdict {
     /// It is on its way, or answered.
     Done,
+    /// Not taken: its turn has not come, by a rate.
+    Paced,
     /// Not taken: too much is in flight.
     Room,
     /// Not taken: it must wait until every earlier one is answered.
@@ -60,6 +63,8 @@ pub(super) struct Path {
     pub(super) origin: Origin,
     /// What it may do.
     pub(super) rights: Arc<Rights>,
+    /// How much of it.
+    pub(super) limited: Limited,
     /// Its subscriptions, if it shares a connection for them.
     pub(super) member: Option<Membership>,
     /// The right to subscribe on a connection of its own, for the stay there.
@@ -85,7 +90,10 @@ impl Path {
         };
         let rights = worker.gate.newcomer(&origin, worker.shared.credential().user());
         rights.user().clone_into(&mut client.card.names().user);
+        let arrived = Instant::now();
+        client.must_authenticate(rights.must_authenticate(), arrived);
         Self {
+            limited: Limited::new(&worker.limiting, &rights, &origin),
             proto: Proto::Resp2,
             db: worker.config.upstream.database,
             rights,
@@ -97,7 +105,7 @@ impl Path {
             seen: Seen::Nothing,
             limits,
             now: None,
-            arrived: Instant::now(),
+            arrived,
             worker,
             client,
         }
@@ -105,7 +113,9 @@ impl Path {
 
     /// What a request of this client may be at most.
     pub(super) fn limits(&self) -> Limits {
-        Limits { unauthenticated: self.must_authenticate(), ..self.limits }
+        let unauthenticated = self.must_authenticate();
+        self.client.must_authenticate(unauthenticated, self.arrived);
+        Limits { unauthenticated, ..self.limits }
     }
 
     /// Whether somebody wants a password that nobody has given yet: the gate or the upstream.
@@ -132,18 +142,6 @@ impl Path {
             && (self.credential.password.is_some() || self.lane().watch().was_greeted())
     }
 
-    /// Back to what a client is when it connects (`RESET`).
-    pub(super) fn reset(&mut self) {
-        self.worker.monitors.remove(&self.client);
-        self.unsubscribe_all();
-        self.speak(Proto::Resp2);
-        // Redis 7.2 forgets it, which is also the first to print this field.
-        self.client.card.reset(self.worker.shared.habits().line.has("lib-name"));
-        self.become_user(self.worker.shared.credential());
-        self.have(self.worker.gate.newcomer(&self.origin, self.credential.user()));
-        self.select(self.worker.config.upstream.database);
-    }
-
     /// From now on the client gets its replies in `proto`.
     pub(super) fn speak(&mut self, proto: Proto) {
         self.proto = proto;
@@ -160,36 +158,14 @@ impl Path {
         self.leave_lane();
     }
 
-    /// From now on the client has these rights, and the name that goes with them.
-    pub(super) fn have(&mut self, rights: Arc<Rights>) {
-        rights.user().clone_into(&mut self.client.card.names().user);
-        self.rights = rights;
-    }
-
-    /// From now on the client acts as `credential`, which the upstream has let in.
-    pub(super) fn become_user(&mut self, credential: Credential) {
-        self.have(self.worker.gate.admitted(credential.user()));
-        self.credential = Rc::new(credential);
-        self.client.act_as(Rc::clone(&self.credential));
-        self.leave_lane();
-    }
-
     /// The next request goes on another lane, which may not have heard all that the session has seen.
     pub(super) fn leave_lane(&mut self) {
         (self.lane, self.seen) = (None, Seen::Elsewhere);
     }
 
-    /// The client is who it was, on the terms of now, if those are as good.
-    pub(super) fn renew_terms(&mut self) {
-        if self.worker.shared.is_outdated(&self.credential) {
-            self.credential = Rc::new(self.worker.shared.renewed(&self.credential));
-            self.client.act_as(Rc::clone(&self.credential));
-        }
-    }
-
     /// The state a connection of the session's own must be in.
     pub(super) fn wanted(&self) -> Wanted {
-        Wanted { proto: self.proto, db: self.db, credential: (*self.credential).clone() }
+        Wanted { proto: self.proto, db: self.db, credential: self.worker.shared.current(&self.credential) }
     }
 
     /// The session's lane.
@@ -202,7 +178,8 @@ impl Path {
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
         let verdict = match self.rights.check(command, args) {
-            Err(denied) => self.here(|path, out| reply::error(denied.text(path.dialect()), out)),
+            Err(denied) => self.refuse(&denied),
+            Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
             Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
             Ok(permit) => self.route_any(command, args, permit),
         };
@@ -213,7 +190,12 @@ impl Path {
     }
 
     #[inline]
-    fn route_any(&mut self, command: Option<&'static Command>, args: &Args<'_>, permit: Permit) -> Verdict {
+    pub(super) fn route_any(
+        &mut self,
+        command: Option<&'static Command>,
+        args: &Args<'_>,
+        permit: Permit,
+    ) -> Verdict {
         match command {
             Some(command) if self.worker.monitors.any() => self.route_monitored(command, args, permit),
             Some(command) => self.route_known(command, args, permit),
@@ -224,7 +206,7 @@ impl Path {
 
     /// It is subscribed, and shares the connection for it.
     #[cold]
-    fn route_member(
+    pub(super) fn route_member(
         &mut self,
         command: Option<&'static Command>,
         args: &Args<'_>,

@@ -68,13 +68,20 @@ impl Path {
     }
 
     fn log_in(&mut self, user: Option<&[u8]>, password: &[u8]) -> Result<(), String> {
+        if let Some(text) = self.locked_out() {
+            return Err(text);
+        }
         match self.worker.gate.login(&self.origin, user, password) {
             Login::Granted(rights) => {
+                self.take_seat(&rights).map_err(|full| full.to_string())?;
                 self.have(rights);
                 Ok(())
             }
             Login::Open => Err(NO_PASSWORD.into()),
-            Login::Wrong => Err(WRONG.into()),
+            Login::Wrong => {
+                self.failed_to_log_in();
+                Err(WRONG.into())
+            }
             Login::Stranger => Err(Denied::Protected.to_string()),
         }
     }

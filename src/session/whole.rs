@@ -59,11 +59,18 @@ impl Session {
         let path = &mut self.path;
         let (mut requests, mut seen, mut bytes) = (Vec::new(), Seen::default(), 0);
         let keeper = Rc::clone(&path.worker);
+        // What has been translated is not what is kept.
+        let mut translated = keeper.gate.renames().map(|_| Vec::new());
         let len = self.intake.look_ahead(&limits, |args| {
             let Some(command) = lookup(&args) else { return Look::Stop };
             bytes += args.bytes().len();
+            if let Some(translated) = &mut translated {
+                translated.extend_from_slice(args.bytes());
+            }
             requests.push((command, args.bytes().len()));
-            match path.part(command, &args) {
+            let part = path.part(command, &args);
+            // What does not fit its rate is refused where that aborts the transaction.
+            match part.filter(|_| path.pays(requests.len() - 1, Some(command), &args).is_ok()) {
                 Some(Part::Opens) if requests.len() == 1 => Look::On,
                 Some(Part::Runs(how)) if bytes <= MOST_BYTES && seen.commands.len() < MOST_COMMANDS => {
                     seen.commands.push(how);
@@ -75,8 +82,13 @@ impl Session {
             }
         });
         let Some(len) = len.filter(|_| seen.does.global.is_none()) else { return path.pin() };
-        let verdict = path.send_whole(self.intake.ahead(len), seen);
+        if path.is_early().is_some() {
+            return Verdict::Paced;
+        }
+        let request = translated.as_deref().unwrap_or_else(|| self.intake.ahead(len));
+        let verdict = path.send_whole(request, seen);
         if verdict.consumed() {
+            path.limited.settle(requests.len());
             requests.into_iter().for_each(|(command, bytes)| path.client.count(Some(command), bytes));
             self.intake.drop_front(len);
         }
@@ -88,7 +100,8 @@ impl Path {
     /// What `args` is within a transaction on the lane; `None`: it must not be there.
     fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
         let permitted = self.rights.check(Some(command), args).is_ok();
-        let elsewhere = self.worker.shared.is_large(args) || local::changes_terms(command, args);
+        let elsewhere = self.worker.shared.is_large(args)
+            || local::changes_terms(command, args, self.worker.shared.own_user());
         let ours = self.has_own_users() && users::is_about_users(command);
         if !permitted || !command.arity_ok(args.len()) || elsewhere || ours {
             return None;

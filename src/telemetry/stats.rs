@@ -1,8 +1,11 @@
 //! Counters of one proxy, and how `INFO` shows them.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
+
+use super::{Denials, Notices};
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
 #[derive(Debug, Default)]
@@ -42,8 +45,24 @@ pub struct Stats {
     pub accepted: AtomicU64,
     /// Clients turned away because there were `maxclients`.
     pub rejected: AtomicU64,
+    /// Clients turned away for what their address or user has: too many clients, or too many new ones.
+    pub turned_away: AtomicU64,
+    /// Wrong names or passwords.
+    pub auth_failures: AtomicU64,
+    /// Names and passwords that were not looked at, because too many had been wrong.
+    pub auth_locked_out: AtomicU64,
+    /// Clients closed because they had not authenticated in time.
+    pub auth_timeouts: AtomicU64,
+    /// Clients closed because they did not go on with a request they had begun.
+    pub stalled: AtomicU64,
+    /// Clients closed because all buffers together held too much, and they held most.
+    pub shed: AtomicU64,
     /// Clients connected now, per worker.
     pub clients: Vec<AtomicUsize>,
+    /// Requests that were refused.
+    pub denials: Arc<Denials>,
+    /// What is wrong now.
+    pub notices: Arc<Notices>,
 }
 
 impl Stats {
@@ -53,7 +72,15 @@ impl Stats {
             since: Instant::now(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            auth_failures: AtomicU64::new(0),
+            auth_locked_out: AtomicU64::new(0),
+            auth_timeouts: AtomicU64::new(0),
+            stalled: AtomicU64::new(0),
+            shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            denials: Arc::default(),
+            notices: Arc::default(),
         }
     }
 
@@ -129,6 +156,12 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     line("connected_clients", &stats.connected());
     line("total_connections_received", &count(&stats.accepted));
     line("rejected_connections", &count(&stats.rejected));
+    line("clients_turned_away", &count(&stats.turned_away));
+    line("clients_shed", &count(&stats.shed));
+    line("clients_stalled", &count(&stats.stalled));
+    line("auth_failures", &count(&stats.auth_failures));
+    line("auth_locked_out", &count(&stats.auth_locked_out));
+    line("auth_timeouts", &count(&stats.auth_timeouts));
     line("upstream_connections", &connections.budgeted());
     line("pinned_upstream_connections", &connections.pinned());
     line("lanes_open", &connections.lanes);

@@ -54,6 +54,15 @@ pub enum Failure {
         "the command was executed, but its reply exceeds the memory limit for buffers (limits.memory) and was dropped"
     )]
     Dropped,
+    /// Executed, but its reply is longer than clients may have.
+    #[error(
+        "the command was executed, but its reply has more than {limit} bytes and was withheld by Nearside \
+         (rules.max_reply)"
+    )]
+    TooLong {
+        /// The limit, bytes.
+        limit: usize,
+    },
 }
 
 impl Failure {
@@ -64,6 +73,7 @@ impl Failure {
             Self::Busy { .. } => "UPSTREAMBUSY",
             Self::Lost { .. } => "UPSTREAMLOST",
             Self::TimedOut { .. } => "UPSTREAMTIMEOUT",
+            Self::TooLong { .. } => "NOPERM",
             Self::Refused(_) | Self::Revoked(_) | Self::TooLarge | Self::Dropped => "ERR",
         }
     }

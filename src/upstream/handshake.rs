@@ -11,11 +11,13 @@ use redis_protocol::resp3::decode::complete::decode;
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
 use super::info::{Habits, ServerInfo, Tracking};
+use super::outgoing::Outgoing;
 use super::{ClientLine, Credential, Failure};
 use crate::config::Secret;
 use crate::net::tls::ClientTls;
-use crate::net::{Peer, ReadHalf, Stream, WriteHalf};
+use crate::net::{Peer, ReadHalf, Stream};
 use crate::resp::Proto;
+use crate::resp::rename::Names;
 use crate::resp::request::encode;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 
@@ -39,6 +41,8 @@ pub(super) struct Greeting<'a> {
     pub(super) asks: bool,
     /// Whether it is to be told of changes to what it reads.
     pub(super) track: bool,
+    /// What the server calls commands; `None`: what Redis calls them.
+    pub(super) names: Option<&'a Arc<Names>>,
     /// How TLS is spoken, if it is.
     pub(super) tls: Option<&'a ClientTls>,
 }
@@ -76,7 +80,7 @@ impl Greeting<'_> {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) read: ReadHalf,
-    pub(super) write: WriteHalf,
+    pub(super) write: Outgoing,
     /// The protocol the server agreed to: RESP2 if it knows no other, or wants a password first.
     pub(super) proto: Proto,
     pub(super) info: Rc<ServerInfo>,
@@ -88,6 +92,7 @@ pub(super) struct Link {
 pub(super) async fn greet(stream: Stream, greeting: &Greeting<'_>, generation: u64) -> Result<Link, Failure> {
     let peer = stream.peer();
     let (read, write) = stream.split();
+    let write = Outgoing::new(write, greeting.names);
     let mut talk = Talk { read, write, buf: BytesMut::new() };
     let mut words = hello(greeting.proto, greeting.credential);
     let db = greeting.db.to_string();
@@ -197,7 +202,7 @@ fn hello(proto: Proto, credential: &Credential) -> Vec<u8> {
 /// A conversation of one question and one answer at a time.
 struct Talk {
     read: ReadHalf,
-    write: WriteHalf,
+    write: Outgoing,
     buf: BytesMut,
 }
 

@@ -14,8 +14,9 @@ use tokio::task::coop::unconstrained;
 use super::fate::Fate;
 use super::handshake::{Link, error_text, hear, lost};
 use super::info::ServerInfo;
+use super::outgoing::Outgoing;
 use super::{Class, Credential, Failure, Permit, Shared};
-use crate::net::{ReadHalf, WriteHalf};
+use crate::net::ReadHalf;
 use crate::resp::Proto;
 use crate::resp::request::encode;
 
@@ -35,7 +36,7 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Lease {
     read: ReadHalf,
-    write: WriteHalf,
+    write: Outgoing,
     permit: Permit,
     fate: Fate,
     pub(super) generation: u64,
@@ -176,6 +177,16 @@ impl Lease {
         self.write.write_all(request).await.map_err(lost)?;
         let reply = hear(&mut self.read, &mut BytesMut::new()).await?;
         error_text(&reply).map_or(Ok(reply), |text| Err(Failure::Refused(text)))
+    }
+
+    /// Asks so many things; errors are answers.
+    pub(super) async fn hear_all(&mut self, requests: &[Vec<u8>]) -> Result<Vec<Bytes>, Failure> {
+        self.write.write_all(&requests.concat()).await.map_err(lost)?;
+        let (mut buf, mut replies) = (BytesMut::new(), Vec::with_capacity(requests.len()));
+        for _ in requests {
+            replies.push(hear(&mut self.read, &mut buf).await?);
+        }
+        Ok(replies)
     }
 
     pub(super) async fn exchange(&mut self, words: &[u8], replies: usize) -> Result<(), Failure> {

@@ -18,9 +18,13 @@ mod lane;
 mod large;
 mod lease;
 mod line;
+mod longest;
+mod memory;
+mod outgoing;
 mod pool;
 mod reach;
 mod shared;
+mod terms;
 mod warm;
 
 use std::rc::Rc;
@@ -32,9 +36,11 @@ pub use info::{ServerInfo, Tracking};
 pub use lane::{Lane, Lanes};
 pub use lease::{Clean, Lease, Wanted};
 pub use line::ClientLine;
+pub use memory::{Memory, Told};
 pub use pool::Pool;
 pub use reach::Visit;
 pub use shared::Shared;
+pub use terms::Standing;
 
 pub use crate::net::give_way;
 

@@ -95,6 +95,18 @@ impl Pool {
         Ok(reply)
     }
 
+    /// The same for several requests at once, of which errors are answers too.
+    pub async fn ask_all(&self, requests: &[Vec<u8>]) -> Result<Vec<Bytes>, Failure> {
+        let wanted = Wanted { proto: Proto::Resp2, db: 0, credential: self.inner.shared.credential() };
+        let mut lease = self.take(Class::Control, &wanted).await?;
+        let asking = lease.hear_all(requests);
+        let limit = self.inner.shared.settings.socket_timeout;
+        let heard = tokio::time::timeout(limit, asking).await;
+        let replies = heard.map_err(|_| Failure::TimedOut { after: limit })??;
+        self.give_back(lease.clean());
+        Ok(replies)
+    }
+
     /// Returns once the upstream says that its client `id`, whose connection is closed here, is gone: nothing
     /// it had sent is carried out any more. However long that takes; a server that may not be asked has as
     /// long as one attempt may take.

@@ -1,6 +1,6 @@
 //! What all workers of one upstream decide together.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +10,15 @@ use super::budget::{Budget, Class, Permit};
 use super::handshake::{Greeting, Link, greet};
 use super::info::Habits;
 use super::large::Large;
+use super::longest::Longest;
+use super::memory::Memory;
+use super::terms::Terms;
 use super::{Credential, Failure};
 use crate::config::{Limits, Upstream};
 use crate::net::Address;
 use crate::net::tls::ClientTls;
 use crate::resp::Proto;
+use crate::resp::rename::Names;
 use crate::resp::request::Args;
 use crate::telemetry::{Connections, Lending};
 
@@ -31,6 +35,9 @@ pub struct Shared {
     /// How TLS is spoken with it, if it is.
     pub(super) tls: Option<Arc<ClientTls>>,
     pub(super) limits: Limits,
+    /// What the upstream calls commands; `None`: what Redis calls them.
+    names: Option<Arc<Names>>,
+    pub(super) longest: Longest,
     budget: Budget,
     large: Large,
     /// Large replies that may be starting at once.
@@ -39,13 +46,8 @@ pub struct Shared {
     dedicated: Arc<Semaphore>,
     pub(super) current: Mutex<Option<Address>>,
     pub(super) generation: AtomicU64,
-    /// How often who is let in without a password may have changed.
-    terms: AtomicU64,
-    /// The latest terms on which one that gave no password was let in, as were all before it.
-    open_terms: AtomicU64,
-    /// The last connection that gave no password was told to give one.
-    wants_password: AtomicBool,
-    buffered: AtomicUsize,
+    pub(super) terms: Terms,
+    memory: Memory,
     /// What has become of the connections that are lent.
     pub lending: Lending,
     /// What the upstream has said of itself.
@@ -59,7 +61,10 @@ impl Shared {
     pub fn new(settings: Upstream, tls: Option<Arc<ClientTls>>, limits: Limits, dedicated: usize) -> Self {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
+            names: Names::outward(&settings.rename).map(Arc::new),
+            longest: Longest::default(),
             large: Large::new(limits.large_memory),
+            memory: Memory::new(limits.memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             dedicated: Arc::new(Semaphore::new(dedicated)),
             settings,
@@ -67,53 +72,10 @@ impl Shared {
             limits,
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
-            terms: AtomicU64::new(0),
-            open_terms: AtomicU64::new(0),
-            wants_password: AtomicBool::new(false),
-            buffered: AtomicUsize::new(0),
+            terms: Terms::default(),
             lending: Lending::default(),
             habits: Mutex::default(),
         }
-    }
-
-    /// The credential of clients that bring none of their own.
-    pub fn credential(&self) -> Credential {
-        let Upstream { username, password, .. } = &self.settings;
-        let terms = if password.is_none() { self.terms.load(Ordering::Acquire) } else { 0 };
-        Credential { username: username.clone(), password: password.clone(), terms }
-    }
-
-    /// Who is let in without a password may have changed (`CONFIG SET requirepass`). A connection stays
-    /// what it was let in as, so who comes from now on must not be served on one of before.
-    pub fn terms_changed(&self) {
-        self.terms.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Whether others were let in without a password later than `credential` was: the one is as good as
-    /// the other then, and [`Self::renewed`] is what to go on with.
-    #[inline]
-    pub fn is_outdated(&self, credential: &Credential) -> bool {
-        credential.password.is_none() && credential.terms < self.open_terms.load(Ordering::Relaxed)
-    }
-
-    /// `credential` on the latest terms that are known to be as good as its own.
-    pub fn renewed(&self, credential: &Credential) -> Credential {
-        let latest = if credential.password.is_none() { self.open_terms.load(Ordering::Acquire) } else { 0 };
-        Credential { terms: credential.terms.max(latest), ..credential.clone() }
-    }
-
-    /// Whether the upstream is known to want a password from who comes now with `credential`. Not if
-    /// nothing would notice that it has ceased to: then only an answer to this client tells.
-    pub fn wants_password(&self, credential: &Credential) -> bool {
-        self.settings.min_idle > 0
-            && credential.password.is_none()
-            && credential.terms == self.terms.load(Ordering::Acquire)
-            && self.wants_password.load(Ordering::Acquire)
-    }
-
-    /// Whether the last connection that gave no password was told to give one.
-    pub fn last_wanted_password(&self) -> bool {
-        self.wants_password.load(Ordering::Acquire)
     }
 
     /// Rises when another server becomes the current one; connections of an older one must go.
@@ -165,24 +127,29 @@ impl Shared {
         self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
+    /// Whether it has been reached, and has let anybody in.
+    pub fn is_known(&self) -> bool {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// An element was popped for a client that had gone.
     pub fn note_lost_pop(&self) {
         self.lending.popped_elements_lost.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The memory for buffers of the whole process.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Takes `bytes` from the memory for buffers; `false` if there is not so much left.
     pub fn reserve(&self, bytes: usize) -> bool {
-        let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
-        let fits = (before + bytes) as u64 <= self.limits.memory;
-        if !fits {
-            self.release(bytes);
-        }
-        fits
+        self.memory.reserve(bytes)
     }
 
     /// Gives back what [`Self::reserve`] took.
     pub fn release(&self, bytes: usize) {
-        self.buffered.fetch_sub(bytes, Ordering::Relaxed);
+        self.memory.release(bytes);
     }
 
     pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {
@@ -218,20 +185,15 @@ impl Shared {
             let base = self.credential();
             let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let asks = *credential == base || known.is_none();
-            let tls = self.tls.as_deref();
-            let greeting = Greeting { proto, db, credential, base: &base, known, asks, track, tls };
+            let (names, tls) = (self.names.as_ref(), self.tls.as_deref());
+            let greeting = Greeting { proto, db, credential, base: &base, known, asks, track, names, tls };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
                 other => other,
             })?;
             // A server that wants a password first has said nothing.
             let nothing = greeted.info.hello.is_empty();
-            if credential.password.is_none() && credential.terms == self.terms.load(Ordering::Acquire) {
-                self.wants_password.store(nothing, Ordering::Release);
-                if !nothing {
-                    self.open_terms.fetch_max(credential.terms, Ordering::AcqRel);
-                }
-            }
+            self.note_greeted(credential, nothing);
             if !nothing {
                 let mut habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
                 *habits = Some(Arc::clone(&greeted.info.habits));

@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::common::{Fresh, PATIENCE, Server, eventually, signal};
+use crate::common::{Fresh, PATIENCE, Server, eventually, signal, stop};
 use crate::rig::{D, Scene, Setup, both, impatient, ms, short_staleness};
 
 /// Reads `GET k` again and again until `end`: an answer of `old` must have been asked for before `limit`.
@@ -92,7 +92,7 @@ fn s33_hits_stop_while_the_server_does_and_come_back() {
         let mut readers = scene.seats();
         scene.e("SET k v");
         scene.warm_all(&mut readers, "GET k", "v");
-        signal(scene.server.pid(), "STOP");
+        stop(scene.server.pid());
         let stopped = Instant::now();
         for reader in &mut readers {
             // The first that is no hit waits for the server.

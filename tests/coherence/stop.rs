@@ -3,7 +3,7 @@
 use std::thread::sleep;
 
 use crate::client::Client;
-use crate::common::{Dir, Place, Run, Server, Talk, binary, eventually, signal};
+use crate::common::{Dir, Place, Run, Server, Talk, binary, eventually, signal, stop};
 use crate::rig::{D, ms};
 use crate::stats::calls;
 
@@ -48,7 +48,7 @@ fn s32_after_a_stop_the_first_read_is_the_server_s() {
                 client.ask("ECHO x");
                 warm(client, &mut e);
             });
-            signal(run.pid(), "STOP");
+            stop(run.pid());
             e.ask(&format!("SET k {new}"));
             // The read is there when it wakes up, with the push, before it, or long after.
             clients[turn % 2].say("GET k");

@@ -79,6 +79,18 @@ fn follow(stderr: ChildStderr) -> Receiver<String> {
     lines
 }
 
+/// Stops process `pid` (SIGSTOP), and returns once every thread of it stands still: one of them has to get a
+/// turn before the others are stopped, and on a busy machine they go on until then.
+pub fn stop(pid: u32) {
+    signal(pid, "STOP");
+    eventually("every thread has stopped", || {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+        let is_still = |stat: &str| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'));
+        let mut stats = threads.flatten().map(|thread| std::fs::read_to_string(thread.path().join("stat")));
+        stats.all(|stat| stat.is_ok_and(|stat| is_still(&stat))).then_some(())
+    });
+}
+
 /// Sends process `pid` a signal by name, such as `TERM`.
 pub fn signal(pid: u32, name: &str) {
     let done = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().expect("kill runs");

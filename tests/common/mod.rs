@@ -11,7 +11,7 @@ mod relay;
 mod server;
 mod talk;
 
-pub use binary::{Run, binary, signal};
+pub use binary::{Run, binary, signal, stop};
 pub use dir::Dir;
 pub use flow::Flow;
 pub use proxy::{Proxy, config, transparent};

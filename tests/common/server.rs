@@ -71,7 +71,9 @@ impl Server {
                 let mut talk = Talk::try_connect(&server.place()).ok()?;
                 talk.say(&["PING"]);
                 let answer = talk.try_reply().ok()?;
-                (answer == b"+PONG\r\n" || answer.starts_with(b"-NOAUTH")).then_some(true)
+                let others = [&b"-NOAUTH"[..], b"-ERR unknown command"];
+                (answer == b"+PONG\r\n" || others.iter().any(|start| answer.starts_with(start)))
+                    .then_some(true)
             }
         })
         .then_some(server)

@@ -99,19 +99,23 @@ pub(in crate::config) const RULES: &[Setting] = &[
         "rules.deny",
         Field::Tables(&Listing(|c| &mut c.rules.deny)),
         "Rules that look further: [[rules.deny]] with name, and commands, args (glob patterns for the \
-            arguments behind the name, one by one), keys (glob patterns), users and listeners. A request \
-            to which all that is given applies is refused.",
+            arguments behind the name, one by one), keys (glob patterns), users and listeners (glob \
+            patterns for what listen and tls.listen say). A request to which all that is given applies is \
+            refused; so is one of whose keys nobody can tell (scripts), where keys are given.",
     ),
     live(
         "rules.rename",
         Field::Tables(&Renames(|c| &mut c.rules.rename, Side::Clients)),
         "What clients must write in place of a command's name, as Redis's rename-command: [rules.rename] \
-            and below it CONFIG = \"CONFIG_9a8b7c6d\"; \"\" disables the command.",
+            and below it CONFIG = \"CONFIG_9a8b7c6d\"; \"\" disables the command. Scripts, COMMAND and INFO \
+            know nothing of it.",
     ),
     live(
         "rules.read_only",
         Field::Bool(|c| &mut c.rules.read_only),
-        "true: commands that write are refused.",
+        "true: what writes is refused, as on a read-only replica; also scripts (but for EVAL_RO, EVALSHA_RO, \
+            FCALL_RO), what changes the server itself (CONFIG SET, ACL SETUSER, FUNCTION LOAD, MODULE LOAD) and \
+            commands nobody here knows. Messages, CLIENT, CONFIG GET and BGSAVE are not.",
     ),
     live(
         "rules.scripts",
@@ -133,7 +137,9 @@ pub(in crate::config) const RULES: &[Setting] = &[
     live(
         "rules.max_reply",
         Field::Size(|c| &mut c.rules.max_reply, 0),
-        "Longest reply; 0 is no limit of our own.",
+        "Longest reply: in place of a longer one the client gets an error, or, where part of it has been passed \
+            on before its length was known, its connection is closed. Messages are no replies. 0 is no limit of \
+            our own.",
     ),
 ];
 

@@ -44,6 +44,11 @@ impl User {
         if self.unrestricted { Ok(()) } else { self.look(command, args) }
     }
 
+    /// Whether it may run `command` with any keys.
+    pub fn runs_on_all_keys(&self, command: &'static Command) -> bool {
+        self.selectors().any(|selector| selector.all_keys && selector.runs(command, None))
+    }
+
     /// Whether [`Self::decide`] says yes to `command` whatever its arguments.
     pub fn may_freely(&self, command: Option<&'static Command>) -> bool {
         let Some(command) = command else {

@@ -202,7 +202,8 @@ impl<S: Subscriber> Feed<S> {
     }
 
     async fn connect(&self) -> Result<Lease, Failure> {
-        let wanted = Wanted { proto: Proto::Resp3, db: 0, credential: self.credential.clone() };
+        let wanted =
+            Wanted { proto: Proto::Resp3, db: 0, credential: self.common.shared.current(&self.credential) };
         let lease = self.common.pool.take(Class::Pinned, &wanted).await?;
         if lease.tainted {
             // It answers nothing but errors, and not in RESP3.

@@ -123,7 +123,7 @@ impl Caller for Client {
 
     fn takes(&self, len: usize) -> bool {
         let out = self.out.borrow();
-        let owed = out.buf.len() - out.sent + out.behind + len;
+        let owed = self.owed(&out) + len;
         if owed > self.reserved.get() + STEP {
             self.reserve(owed);
         }

@@ -6,6 +6,7 @@
 mod caller;
 mod held;
 mod owed;
+mod watched;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -28,6 +29,8 @@ use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
 use crate::upstream::{Credential, Shared};
+use owed::STEP;
+use watched::Watched;
 
 /// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
 const FIRST_GUESS: usize = 8 * 1024;
@@ -160,13 +163,13 @@ pub struct Client {
     credential: RefCell<Rc<Credential>>,
     /// Since when.
     acts_since: Cell<Instant>,
+    watched: Watched,
 }
 
 impl Client {
     pub(super) fn new(card: Arc<Card>, peer: Peer, write: WriteHalf, worker: &Worker) -> Self {
         Self {
             id: card.id,
-            card,
             roster: Arc::clone(&worker.roster),
             nods: RefCell::default(),
             unknowns: RefCell::default(),
@@ -199,7 +202,9 @@ impl Client {
             requests: Cell::new(0),
             to_be_pinned: Cell::new(false),
             credential: RefCell::new(Rc::new(worker.shared.credential())),
+            watched: Watched::new(card.since),
             acts_since: Cell::new(Instant::now()),
+            card,
         }
     }
 
@@ -287,7 +292,8 @@ impl Client {
         self.write.shut_down();
     }
 
-    pub(super) fn is_cut(&self) -> bool {
+    /// Whether its end has been decided.
+    pub fn is_cut(&self) -> bool {
         self.cut.get()
     }
 
@@ -331,16 +337,5 @@ impl Client {
             && self.weight.get() <= self.limits.session_inflight_bytes
             && !self.starved.get()
             && !self.again.get()
-    }
-
-    /// Which limit on unread replies applies.
-    pub(super) fn set_output_limit(&self, limit: OutputLimit) {
-        self.output_limit.set(limit);
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.shared.release(self.reserved.get());
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Client, Later, Out};
+use crate::config::OutputLimit;
 
 /// A reply buffer larger than this is given back once it is empty.
 const KEEP: usize = 16 * 1024;
@@ -14,8 +15,9 @@ const KEEP: usize = 16 * 1024;
 const SPARES: usize = 64;
 /// Unread reply bytes at which no more is fetched for a client from a connection of its own.
 const HIGH_WATER: usize = 256 * 1024;
-/// Unread reply bytes are taken from the memory for buffers in steps of this size.
-pub(super) const STEP: usize = 256 * 1024;
+/// What is held for a client is taken from the memory for buffers in steps of this size.
+pub(super) const STEP: usize = 64 * 1024;
+
 impl Client {
     /// A reply of our own, in its place: nothing else may be owed.
     pub(in crate::session) fn say(&self, reply: &[u8]) {
@@ -74,7 +76,7 @@ impl Client {
     }
 
     /// Whether there was no memory for what it leaves unread.
-    pub(in crate::session) fn is_starved(&self) -> bool {
+    pub fn is_starved(&self) -> bool {
         self.starved.get()
     }
 
@@ -90,13 +92,19 @@ impl Client {
 
     #[inline]
     fn account(&self, out: &Out) {
-        let owed = out.buf.len() - out.sent + out.behind + out.pushes.len();
+        let owed = self.owed(out);
         if owed > self.reserved.get() + STEP {
             self.reserve(owed);
         }
     }
 
-    /// Accounts for unread replies beyond the first step. A client that pipelines deep before it
+    /// Bytes that are held for it, requests included.
+    #[inline]
+    pub(super) fn owed(&self, out: &Out) -> usize {
+        out.buf.len() - out.sent + out.behind + out.pushes.len() + self.watched.kept()
+    }
+
+    /// Accounts for what is held beyond the first step. A client that pipelines deep before it
     /// reads is read from as long as there is memory, as it would be by Redis.
     #[cold]
     pub(in crate::session) fn reserve(&self, owed: usize) {
@@ -108,8 +116,8 @@ impl Client {
         }
     }
 
-    /// Gives back what the client has read.
-    fn release(&self, owed: usize) {
+    /// Gives back what is not held any more.
+    pub(super) fn release(&self, owed: usize) {
         let keep = if owed > STEP { owed } else { 0 };
         if self.reserved.get() > keep {
             self.shared.release(self.reserved.get() - keep);
@@ -127,6 +135,11 @@ impl Client {
     /// Whether it has taken everything there is for it.
     pub fn is_flushed(&self) -> bool {
         self.unread() == 0
+    }
+
+    /// Which limit on unread replies applies.
+    pub(in crate::session) fn set_output_limit(&self, limit: OutputLimit) {
+        self.output_limit.set(limit);
     }
 
     /// Whether it is cut for what it leaves unread.
@@ -197,7 +210,7 @@ impl Client {
         let (unread, pending) = (out.buf.len() - out.sent, self.write.pending());
         self.card.wrote(out.sent - before, unread + pending + out.behind);
         if self.reserved.get() > 0 || self.starved.get() {
-            self.release(unread + out.behind);
+            self.release(self.owed(&out));
         }
         if unread == 0 {
             let mut emptied = std::mem::take(&mut out.buf);
@@ -274,5 +287,11 @@ impl Client {
             let words = std::mem::take(&mut *self.last_words.borrow_mut());
             self.deliver(|out| out.extend_from_slice(&words));
         }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shared.release(self.reserved.get());
     }
 }

@@ -60,6 +60,10 @@ impl Path {
         if (self.client.outstanding() > 0 && !flaws(self, Flaw::Order)) || self.client.has_later() {
             return None;
         }
+        // Who does not read what it is owed is not given more: it waits for room like any other request.
+        if self.client.is_starved() {
+            return None;
+        }
         let lane = Rc::clone(self.lane());
         // Writes go to the current server, and so must reads.
         let moved = !lane.is_current() && !lane.is_down();

@@ -48,6 +48,7 @@ pub(in crate::session) async fn run(session: &mut Session) {
     }
     if !right::is_proven(session).await {
         session.client().say(right::NONE);
+        session.path.limited.settle(1);
         return session.intake.pop();
     }
     let near = Arc::clone(&session.path.worker.keeper.worker.near);
@@ -74,6 +75,7 @@ pub(in crate::session) async fn run(session: &mut Session) {
     client.count(command, args.bytes().len());
     client.say(&answer);
     session.intake.pop();
+    session.path.limited.settle(1);
 }
 
 /// Has one turn after the other, until one answers. Whether the walk has come to its end.

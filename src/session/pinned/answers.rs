@@ -9,10 +9,10 @@ use crate::command::Channels;
 use crate::resp::request::encode;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::session::Flag;
-use crate::session::hello;
 use crate::session::nod::Nod;
 use crate::session::state::{Expect, Held, Message, Mode, Queued, Turn};
-use crate::upstream::ServerInfo;
+use crate::session::{hello, local};
+use crate::upstream::{Failure, ServerInfo};
 
 /// Upstream's words before a client's id in the reply to `CLIENT TRACKINGINFO`.
 const REDIRECT: &[u8] = b"$8\r\nredirect\r\n";
@@ -95,10 +95,7 @@ impl Relay<'_> {
     }
 
     fn answered(&mut self, expect: Expect, reply: Reply) {
-        if self.terms {
-            self.session.path.worker.shared.terms_changed();
-            self.terms = self.held.multi || !self.expect.is_empty();
-        }
+        self.terms_may_have_changed(!self.held.multi && self.expect.is_empty());
         if reply.is_error() {
             self.held.refused(&expect);
         } else if matches!(expect, Expect::Multi { .. } | Expect::Watch { .. }) {
@@ -111,9 +108,19 @@ impl Relay<'_> {
             self.popped = true;
         }
         let made = self.apply(expect, &reply.gathered, reply.is_error());
+        if let Some(failure) = self.withheld(reply.withheld, made.as_deref()) {
+            return self.client.append(|out| local::failure(&failure, out));
+        }
         if let Some(made) = made {
             self.client.append(|out| out.extend_from_slice(&made));
         }
+    }
+
+    /// Why the client must not have the reply, or what was made of it.
+    fn withheld(&self, passing: Option<Failure>, made: Option<&[u8]>) -> Option<Failure> {
+        let shared = &self.session.path.worker.shared;
+        let is_too_long = |made: &[u8]| shared.is_too_long(made.first(), made.len());
+        passing.or_else(|| made.is_some_and(is_too_long).then(|| shared.too_long()))
     }
 
     /// The session changes as the reply says; answers what the client gets, if that is not the reply.
@@ -138,11 +145,30 @@ impl Relay<'_> {
                 self.reset();
                 return None;
             }
-            Expect::Hello(_) if is_error => return Some(Bytes::copy_from_slice(reply)),
-            Expect::Hello(options) => return Some(self.hello(*options, reply)),
+            Expect::Hello(options) if is_error => {
+                self.login_failed(options.credential.is_some(), reply);
+                return Some(Bytes::copy_from_slice(reply));
+            }
+            Expect::Hello(options) => {
+                if let Some(full) = options.credential.as_ref().and_then(|user| self.is_full(user)) {
+                    return Some(full);
+                }
+                return Some(self.hello(*options, reply));
+            }
+            Expect::Auth(_) if is_error => {
+                self.login_failed(true, reply);
+                return Some(Bytes::copy_from_slice(reply));
+            }
+            Expect::Auth(credential) => {
+                if let Some(full) = self.is_full(&credential) {
+                    return Some(full);
+                }
+                self.session.path.become_user(*credential);
+                self.update_lease();
+                return Some(Bytes::copy_from_slice(reply));
+            }
             _ if is_error => return None,
             Expect::Select(db) => path.select(db),
-            Expect::Auth(credential) => path.become_user(*credential),
             Expect::Reset => {
                 self.reset();
                 return None;

@@ -5,6 +5,7 @@
 //! no memory. The session goes back to its lane as soon as nothing holds it and nothing is owed.
 
 mod answers;
+mod limited;
 mod noted;
 mod reading;
 mod relay;
@@ -12,6 +13,7 @@ mod replies;
 mod requests;
 mod reworded;
 mod taken;
+mod terms;
 mod vanished;
 
 use std::time::{Duration, Instant};
@@ -149,6 +151,7 @@ fn failed(session: &mut Session, failure: &Failure, again: bool, fatal: bool) {
         let limits = session.path.limits();
         if matches!(session.intake.front(&limits), Ok(Front::Whole)) {
             session.intake.pop();
+            session.path.limited.settle(1);
         }
     }
     session.ended |= fatal;

@@ -35,7 +35,10 @@ impl Relay<'_> {
         let intake = &mut self.session.intake;
         match &mut self.streaming {
             Some(rest) if intake.kept() == 0 => {
-                match ready!(intake.poll_pass(cx, rest, &limits, &mut self.to_upstream)) {
+                let before = self.to_upstream.len();
+                let passed = ready!(intake.poll_pass(cx, rest, &limits, &mut self.to_upstream));
+                self.session.path.passed(self.to_upstream.len() - before);
+                match passed {
                     Ok(None) => return Poll::Ready(false),
                     Ok(Some(true)) => self.streaming = None,
                     Ok(Some(false)) => {}

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::replies::{Reading, Replies};
+use crate::config::Secret;
 use crate::net;
 use crate::resp::scan::request::Remainder;
 use crate::session::near::{Signal, Underway};
@@ -69,6 +71,8 @@ pub(super) struct Relay<'a> {
     pub(super) redirected: (i64, i64),
     /// Something that is not answered yet may change who is let in without a password.
     pub(super) terms: bool,
+    /// Passwords it may give the upstream's user that we are.
+    pub(super) passwords: Vec<Secret>,
     /// What the connection brings from now on is nobody's.
     pub(super) deaf: bool,
     /// The upstream would not let go of what the client is blocked on.
@@ -101,7 +105,6 @@ impl<'a> Relay<'a> {
         Self {
             underway,
             signal: None,
-            session,
             client,
             lease: Some(lease),
             expect: again.iter().map(|_| Expect::Reply).collect(),
@@ -109,12 +112,13 @@ impl<'a> Relay<'a> {
             to_upstream: again.map_or_else(BytesMut::new, BytesMut::from),
             from_upstream: BytesMut::new(),
             turn,
-            replies: Replies::default(),
+            replies: Replies::new(Arc::clone(&session.path.worker.shared)),
             held: Held::default(),
             look_again: None,
             looks: 0,
             redirected: (-1, -1),
             terms: false,
+            passwords: Vec::new(),
             deaf: false,
             stuck: Rc::default(),
             popped: false,
@@ -122,6 +126,7 @@ impl<'a> Relay<'a> {
             closing: false,
             taken: 0,
             progress: Instant::now(),
+            session,
         }
     }
 
@@ -132,6 +137,7 @@ impl<'a> Relay<'a> {
         self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
         let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
         self.forget_underway();
+        self.terms_may_have_changed(true);
         let worker = &self.session.path.worker;
         if !worker.monitors.has(&self.client) {
             self.client.set_output_limit(worker.config.client_output_buffer_limit.normal);
@@ -193,8 +199,7 @@ impl<'a> Relay<'a> {
                 self.look_again = None;
                 continue;
             }
-            let monitors = &self.session.path.worker.monitors;
-            self.client.patient.set(self.blocked() || self.held.listens() || monitors.has(&self.client));
+            self.watched();
             while timer.as_mut().poll(cx).is_ready() {
                 let silent = self.progress.elapsed();
                 if silent >= limit && self.answer_is_due() {
@@ -308,7 +313,7 @@ impl<'a> Relay<'a> {
                 front: self.expect.front(),
             };
             let fed = self.replies.feed(&bytes[at..], reading, &self.client);
-            let (n, frame) = fed.map_err(|e| Stop::Upstream(e.to_string()))?;
+            let (n, frame) = fed.map_err(Stop::Upstream)?;
             at += n;
             if let Some(frame) = frame {
                 self.ended(frame);

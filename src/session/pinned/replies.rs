@@ -1,10 +1,13 @@
 //! Replies on a session's own connection, followed as they pass: where each ends, whether it answers
 //! a request, and what becomes of its bytes.
 
+use std::sync::Arc;
+
 use crate::resp::Proto;
-use crate::resp::scan::reply::{Fed, NotResp, ReplyScanner};
+use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::session::Client;
 use crate::session::state::{Expect, Fate, HEAD, Message, last_integer, message};
+use crate::upstream::{Failure, Shared};
 
 /// How much of a frame's end is kept to read the number it ends with.
 const TAIL: usize = 24;
@@ -26,6 +29,8 @@ pub(super) struct Reply {
     head: [u8; HEAD],
     /// All of it, if it was gathered.
     pub(super) gathered: Vec<u8>,
+    /// It is longer than the client may have, and none of it was passed on.
+    pub(super) withheld: Option<Failure>,
 }
 
 impl Reply {
@@ -47,6 +52,8 @@ enum Kind {
     Unknown,
     Reply(Fate),
     Message(Message),
+    /// A reply the client may not have.
+    Withheld,
 }
 
 /// How the next frame is to be understood.
@@ -70,11 +77,24 @@ pub(super) struct Replies {
     tail: [u8; TAIL],
     /// What is not passed on yet, or not as it is.
     gathered: Vec<u8>,
+    /// Bytes of the frame so far.
+    size: usize,
+    /// Some of them are with the client.
+    passed: bool,
+    /// It must not have the rest.
+    broken: bool,
+    withheld: Option<Failure>,
+    shared: Arc<Shared>,
 }
 
-impl Default for Replies {
-    fn default() -> Self {
+impl Replies {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
+            shared,
+            size: 0,
+            passed: false,
+            broken: false,
+            withheld: None,
             scanner: ReplyScanner::default(),
             kind: Kind::Unknown,
             head: [0; HEAD],
@@ -83,9 +103,7 @@ impl Default for Replies {
             gathered: Vec::new(),
         }
     }
-}
 
-impl Replies {
     /// Whether no frame is half through.
     pub(super) fn at_start(&self) -> bool {
         self.scanner.at_start()
@@ -93,7 +111,9 @@ impl Replies {
 
     /// Whether part of a frame is on its way to the client already.
     pub(super) fn is_passing(&self) -> bool {
-        !self.at_start() && !matches!(self.kind, Kind::Unknown | Kind::Reply(Fate::Gather | Fate::Drop))
+        let kept =
+            matches!(self.kind, Kind::Unknown | Kind::Withheld | Kind::Reply(Fate::Gather | Fate::Drop));
+        self.broken || (!self.at_start() && !kept)
     }
 
     /// Takes the next piece; answers how much of it belongs to the current frame, and the frame if that
@@ -103,11 +123,12 @@ impl Replies {
         piece: &[u8],
         reading: Reading<'_>,
         client: &Client,
-    ) -> Result<(usize, Option<Frame>), NotResp> {
+    ) -> Result<(usize, Option<Frame>), String> {
         if self.at_start() {
             (self.kind, self.head, self.seen) = (Kind::Unknown, [0; HEAD], 0);
+            (self.size, self.passed) = (0, false);
         }
-        let fed = self.scanner.feed(piece)?;
+        let fed = self.scanner.feed(piece).map_err(|error| error.to_string())?;
         let n = if let Fed::Whole(n) = fed { n } else { piece.len() };
         let whole = matches!(fed, Fed::Whole(_));
         let piece = &piece[..n];
@@ -115,13 +136,16 @@ impl Replies {
         if self.kind == Kind::Unknown {
             self.kind = self.judge(whole, reading);
         }
+        self.size = self.size.saturating_add(n);
+        self.measure()?;
         match self.kind {
             // It is short, and goes on in other words.
             Kind::Message(Message::RedirectBroken) => self.gathered.clear(),
             Kind::Unknown | Kind::Reply(Fate::Gather) => self.gathered.extend_from_slice(piece),
-            Kind::Reply(Fate::Drop) => self.gathered.clear(),
+            Kind::Reply(Fate::Drop) | Kind::Withheld => self.gathered.clear(),
             Kind::Reply(Fate::Pass) | Kind::Message(_) => {
                 let first = std::mem::take(&mut self.gathered);
+                self.passed = true;
                 // What a blocked client gets waits for a look whether it is still there.
                 let blocked = matches!(reading.front, Some(Expect::Blocking { .. }));
                 if first.is_empty() && piece.len() >= WEIGHTY && !blocked {
@@ -135,6 +159,23 @@ impl Replies {
             }
         }
         Ok((n, whole.then(|| self.ended())))
+    }
+
+    /// A reply that is, or will be, longer than the client may have is kept from it. One of which it has
+    /// the beginning cannot be taken back: that ends the connection.
+    fn measure(&mut self) -> Result<(), String> {
+        let owed = usize::try_from(self.scanner.still_needs()).unwrap_or(usize::MAX);
+        let size = self.size.saturating_add(owed);
+        if self.kind != Kind::Reply(Fate::Pass) || !self.shared.is_too_long(self.head.first(), size) {
+            return Ok(());
+        }
+        let failure = self.shared.too_long();
+        if self.passed {
+            self.broken = true;
+            return Err(failure.to_string());
+        }
+        (self.kind, self.withheld) = (Kind::Withheld, Some(failure));
+        Ok(())
     }
 
     /// Keeps the frame's first and last bytes.
@@ -170,9 +211,11 @@ impl Replies {
     fn ended(&mut self) -> Frame {
         match self.kind {
             Kind::Message(what) => Frame::Message(what, last_integer(&self.tail)),
-            Kind::Unknown | Kind::Reply(_) => {
-                Frame::Reply(Reply { head: self.head, gathered: std::mem::take(&mut self.gathered) })
-            }
+            Kind::Unknown | Kind::Reply(_) | Kind::Withheld => Frame::Reply(Reply {
+                head: self.head,
+                gathered: std::mem::take(&mut self.gathered),
+                withheld: self.withheld.take(),
+            }),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Relay<'_> {
 
     /// A protocol error: Redis's words after what is owed, then the end.
     pub(super) fn refuse(&mut self, error: ProtocolError) {
-        let said = words(&format!("ERR {error}"));
+        let said = words(format!("ERR {error}"));
         match self.held.replies {
             Silence::On if self.may_hear() && self.streaming.is_none() => {
                 // What else is owed only the upstream knows: it ends the connection as it would have.
@@ -84,11 +84,14 @@ impl Relay<'_> {
             if self.session.intake.pass(rest, &limits, &mut self.to_upstream)? {
                 self.streaming = None;
             }
+            self.session.path.passed(self.to_upstream.len() - before);
             return Ok(self.streaming.is_none() || self.to_upstream.len() > before);
         }
         match self.session.intake.front(&limits)? {
             Front::Whole => Ok(self.forward()),
-            Front::Partial(declared) if declared > limits.large => Ok(self.forward_partial()),
+            Front::Partial(declared) if self.session.intake.is_large(declared, &limits) => {
+                Ok(self.forward_partial(declared))
+            }
             Front::Partial(_) | Front::Nothing => Ok(false),
         }
     }
@@ -100,12 +103,16 @@ impl Relay<'_> {
         }
         let args = self.session.intake.args();
         let command = lookup(&args);
-        if let Err(denied) = self.permit(command, &args) {
-            return self.deny(&denied.text(self.session.path.dialect()));
+        if let Err(denied) = self.permit(command, &args, None) {
+            self.session.path.note_denied(&denied);
+            return self.deny(denied.text(self.session.path.dialect()));
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
             return false;
+        }
+        if let Some(moved) = self.limits(command) {
+            return moved;
         }
         if let Some(moved) = self.about_own_users(command) {
             return moved;
@@ -226,8 +233,8 @@ impl Relay<'_> {
         if command.is_some_and(|command| self.waits_for_target(command)) {
             return false;
         }
+        self.note_terms(command);
         let args = self.session.intake.args();
-        self.terms |= command.is_some_and(|command| local::changes_terms(command, &args));
         let mut turn = self.held.forward(command, &args);
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
             return false;
@@ -262,15 +269,21 @@ impl Relay<'_> {
     }
 
     /// A large request that is not whole goes on as far as it is here; its rest follows in pieces.
-    fn forward_partial(&mut self) -> bool {
+    fn forward_partial(&mut self, declared: usize) -> bool {
         let args = self.session.intake.args_so_far();
         let command = lookup(&args);
-        if let Err(denied) = self.permit(command, &args) {
+        let announced = self.session.intake.announced();
+        if let Err(denied) = self.permit(command, &args, Some(announced)) {
+            self.session.path.note_denied(&denied);
             // What follows of it cannot be skipped cheaply: the connection ends.
-            self.expect.push_back(Expect::Ours(words(&denied.text(self.session.path.dialect()))));
+            self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
             self.closing = true;
             return false;
         }
+        if let Some(moved) = self.limits_in_pieces(declared) {
+            return moved;
+        }
+        let args = self.session.intake.args_so_far();
         if !self.held.opaque {
             let turn = self.held.forward_partial(command, &args);
             if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
@@ -283,7 +296,10 @@ impl Relay<'_> {
         self.underway.sent_in_part(command, self.expect.len());
         self.client.count(command, args.bytes().len());
         self.taken += 1;
+        self.session.path.limited.settle(1);
+        let before = self.to_upstream.len();
         self.streaming = Some(self.session.intake.stream(&mut self.to_upstream));
+        self.session.path.passed(self.to_upstream.len() - before);
         true
     }
 }
@@ -293,7 +309,7 @@ fn changes(which: Local) -> bool {
     matches!(which, Local::Hello | Local::Auth | Local::Select | Local::Reset)
 }
 
-pub(super) fn words(text: &str) -> Bytes {
+pub(super) fn words(text: impl AsRef<[u8]>) -> Bytes {
     let mut out = Vec::new();
     reply::error(text, &mut out);
     out.into()

@@ -153,10 +153,18 @@ impl Relay<'_> {
         !self.held.opaque && self.expect.iter().any(changes)
     }
 
-    /// Whether the client may send this, as far as it is here.
-    pub(super) fn permit(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Denied> {
+    /// Whether the client may send this. `announced`: what it says of itself, if it is not all here.
+    pub(super) fn permit(
+        &self,
+        command: Option<&'static Command>,
+        args: &Args<'_>,
+        announced: Option<(usize, usize)>,
+    ) -> Result<(), Denied> {
         let path = &self.session.path;
-        path.rights.check(command, args)?;
+        match announced {
+            None => path.rights.check(command, args)?,
+            Some(announced) => path.rights.check_so_far(command, args, announced)?,
+        };
         // Who needs no password has not shown by one who he is.
         let is_open = || !path.worker.shared.last_wanted_password();
         if path.worker.gate.is_wary_of(&path.origin) && names_default_user(command, args) && is_open() {
@@ -199,7 +207,7 @@ impl Relay<'_> {
     }
 
     /// A refused command. Inside a transaction the upstream has to know.
-    pub(super) fn deny(&mut self, text: &str) -> bool {
+    pub(super) fn deny(&mut self, text: impl AsRef<[u8]>) -> bool {
         if !self.held.multi || self.held.opaque {
             return self.answer_here(words(text));
         }
@@ -214,6 +222,7 @@ impl Relay<'_> {
         let args = self.session.intake.args();
         self.client.count(lookup(&args), args.bytes().len());
         self.session.intake.pop();
+        self.session.path.limited.settle(1);
         self.taken += 1;
     }
 }

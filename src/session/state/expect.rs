@@ -106,6 +106,7 @@ impl Expect {
     pub(in crate::session) fn fate(&self) -> Fate {
         match self {
             Self::Hello(_)
+            | Self::Auth(_)
             | Self::ClientId
             | Self::Nod(_)
             | Self::LetGo { .. }

@@ -1,16 +1,17 @@
 //! Redis's words for what a RESP2 client may not say while it is subscribed.
 
 use crate::command::{Command, Family, Route};
+use crate::policy::unknown_command;
 use crate::resp::request::Args;
 use crate::session::path::Path;
 
-/// Most bytes of a name, and of all arguments, that an error repeats.
+/// Most bytes of a name that an error repeats.
 const REPEATED: usize = 128;
 
 /// The error a subscribed RESP2 client gets for `args`; `None`: it may say that.
 pub(super) fn restricted(path: &mut Path, command: Option<&Command>, args: &Args<'_>) -> Option<Vec<u8>> {
     let Some(command) = command else {
-        return (!crate::session::path::is_attack(args)).then(|| unknown(args));
+        return (!crate::session::path::is_attack(args)).then(|| unknown_command(args));
     };
     if command.route == Route::Container && args.len() > 1 {
         let sub = text(args.get(1), REPEATED);
@@ -52,18 +53,6 @@ fn is_older_than_7(path: &mut Path) -> bool {
     let Some(info) = info else { return false };
     let version = info.hello.iter().find(|(name, _)| &name[..] == b"version");
     version.is_some_and(|(_, value)| value.windows(3).any(|w| w == b"\n6."))
-}
-
-fn unknown(args: &Args<'_>) -> Vec<u8> {
-    let mut said = Vec::new();
-    for argument in args.iter().skip(1) {
-        if said.len() >= REPEATED {
-            break;
-        }
-        said.extend([b"'", text(argument, REPEATED - said.len()), b"' "].concat());
-    }
-    let name = text(args.get(0), REPEATED);
-    [b"ERR unknown command '", name, b"', with args beginning with: ", &said].concat()
 }
 
 /// As much of it as is repeated: to Redis it is a C string, which a NUL ends.

@@ -26,7 +26,8 @@ impl<C: Caller> Lane<C> {
                     self.up(&link);
                     let end = self.serve(link, permit).await;
                     self.ended(&end);
-                    let own = self.credential != self.shared.credential();
+                    let ours = self.shared.credential();
+                    let own = self.shared.current(&self.credential) != ours;
                     let doubted = !end.ours && own && Rc::strong_count(&self) > OWNERS;
                     self.doubted.set(doubted.then(Instant::now));
                     // A server that greets and hangs up is not a reason to hammer it.

@@ -130,7 +130,7 @@ impl<C: Caller> Replies<C> {
                         return Err("the upstream sent a push without an end".into());
                     }
                     if !is_push {
-                        self.judge(bytes.len() - start, lane);
+                        self.judge(bytes[start], bytes.len() - start, lane);
                     }
                     return Ok(start);
                 }
@@ -157,6 +157,9 @@ impl<C: Caller> Replies<C> {
         let fate = match fate {
             Fate::Gather if reply.len() >= WEIGHTY && queue.front_refuses(reply.len()) => {
                 Fate::Drain(Failure::TooLarge)
+            }
+            Fate::Gather if lane.shared.is_too_long(reply.first(), reply.len()) => {
+                Fate::Drain(lane.shared.too_long())
             }
             fate => fate,
         };
@@ -185,9 +188,16 @@ impl<C: Caller> Replies<C> {
     }
 
     /// Decides what becomes of a reply that is not whole yet, of which `have` bytes are here.
-    fn judge(&mut self, have: usize, lane: &Lane<C>) {
+    fn judge(&mut self, first: u8, have: usize, lane: &Lane<C>) {
         let limits = &lane.shared.limits;
         let size = have as u64 + self.scanner.still_needs();
+        let withheld = lane.shared.is_too_long(Some(&first), usize::try_from(size).unwrap_or(usize::MAX));
+        if withheld && matches!(self.fate, Fate::Gather) {
+            lane.clogged.set(
+                lane.queue.borrow().front_repeatable() && self.scanner.still_needs() > limits.reply_buffer,
+            );
+            return self.drain(lane.shared.too_long(), lane);
+        }
         if size <= limits.large || !matches!(self.fate, Fate::Gather) {
             return;
         }

@@ -10,9 +10,9 @@ use tokio::time::{Sleep, sleep};
 
 use super::replies::{Replies, is_alike};
 use super::{End, Lane};
-use crate::net::WriteHalf;
 use crate::resp::Proto;
 use crate::upstream::handshake::Link;
+use crate::upstream::outgoing::Outgoing;
 use crate::upstream::{Caller, Class, Permit};
 
 /// A lane without a request for this long gives its connection back.
@@ -24,7 +24,7 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 /// The connection's own state, for as long as it lasts.
 struct Serving {
-    write: WriteHalf,
+    write: Outgoing,
     proto: Proto,
     generation: u64,
     /// When it was opened.

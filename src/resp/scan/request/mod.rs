@@ -1,7 +1,15 @@
 //! The boundaries and arguments of requests, as Redis's `processMultibulkBuffer` and
 //! `processInlineBuffer` accept them, with Redis's error texts.
 
+mod named;
+mod remainder;
+
+use std::sync::Arc;
+
+pub use remainder::Remainder;
+
 use super::{Line, number};
+use crate::resp::rename::Names;
 use crate::resp::request::{Args, Span, encode};
 
 /// Redis's limit on an inline request and on a header line (`PROTO_INLINE_MAX_SIZE`), bytes.
@@ -88,13 +96,17 @@ pub struct RequestScanner {
     irregular: bool,
     spans: Vec<Span>,
     rewritten: Vec<u8>,
+    /// What commands are called here; `None`: what Redis calls them.
+    names: Option<Arc<Names>>,
+    /// The request begins with the command's own name by now.
+    named: bool,
 }
 
 impl RequestScanner {
     /// Ready for the next request. Memory for very many arguments is given back.
     pub fn reset(&mut self) {
         (self.at, self.missing, self.bulk) = (0, 0, None);
-        (self.begun, self.irregular) = (false, false);
+        (self.begun, self.irregular, self.named) = (false, false, false);
         self.spans.clear();
         if self.spans.capacity() > 4096 {
             self.spans = Vec::new();
@@ -126,6 +138,9 @@ impl RequestScanner {
         if self.irregular && self.rewritten.is_empty() {
             self.rewrite(buf);
         }
+        if self.names.is_some() && !self.named {
+            self.rename(buf);
+        }
         Ok(Progress::Whole { len: self.at })
     }
 
@@ -142,6 +157,16 @@ impl RequestScanner {
     /// The arguments that have arrived whole, of a request that has not; valid until more is scanned.
     pub fn args_so_far<'a>(&'a self, buf: &'a [u8]) -> Args<'a> {
         Args::new(&buf[..self.at.min(buf.len())], &self.spans)
+    }
+
+    /// Bytes of memory it holds for a request with very many arguments; 0 for others.
+    pub fn memory(&self) -> usize {
+        let spans = self.spans.capacity() * size_of::<Span>();
+        if self.spans.capacity() > 4096 {
+            spans + self.rewritten.capacity()
+        } else {
+            self.rewritten.capacity()
+        }
     }
 
     /// How many bytes of the buffer belong to what was scanned.
@@ -258,6 +283,9 @@ impl RequestScanner {
         }
         self.respell(&words);
         self.at = len;
+        if self.names.is_some() {
+            self.rename(&[]);
+        }
         Ok(Progress::Whole { len })
     }
 
@@ -279,42 +307,6 @@ impl RequestScanner {
             self.spans.push(Span { start, end: start + word.len() });
             end = start + word.len() + 2;
         }
-    }
-}
-
-/// What is left of a request that is passed on in pieces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remainder {
-    /// Offset of the first byte not yet scanned when the remainder was taken.
-    pub from: usize,
-    missing: i64,
-    /// Bytes left of the current argument, its line end included.
-    bulk: Option<usize>,
-}
-
-impl Remainder {
-    /// How much of `buf`, the bytes that follow, may be passed on now; `true` with it once the
-    /// request is whole. Header lines are only passed on whole.
-    pub fn advance(&mut self, buf: &[u8], limits: &Limits) -> Result<(usize, bool), ProtocolError> {
-        let mut at = 0;
-        while self.missing > 0 {
-            if let Some(left) = self.bulk {
-                let take = left.min(buf.len() - at);
-                at += take;
-                if take < left {
-                    self.bulk = Some(left - take);
-                    return Ok((at, false));
-                }
-                (self.bulk, self.missing) = (None, self.missing - 1);
-                continue;
-            }
-            let mut scanner = RequestScanner { at, ..RequestScanner::default() };
-            match scanner.bulk_header(buf, limits)? {
-                Err(_) => return Ok((at, false)),
-                Ok(len) => (self.bulk, at) = (Some(len + 2), scanner.at),
-            }
-        }
-        Ok((at, true))
     }
 }
 

@@ -1,0 +1,264 @@
+//! Who may connect, how many of one kind, and who has guessed too many passwords.
+
+use core::fmt;
+use core::hash::Hash;
+use core::net::IpAddr;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::gcra::Pace;
+use super::table::Table;
+use crate::config::Admission as Settings;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// An address as limits see it. Who has one IPv6 address has 2^64 of them: the first half counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Source {
+    Unix,
+    V4(u32),
+    V6(u64),
+}
+
+impl Source {
+    pub(super) fn of(address: Option<IpAddr>) -> Self {
+        match address.map(|address| address.to_canonical()) {
+            None => Self::Unix,
+            Some(IpAddr::V4(v4)) => Self::V4(v4.to_bits()),
+            Some(IpAddr::V6(v6)) => Self::V6((v6.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix => f.write_str("unix"),
+            Self::V4(bits) => core::net::Ipv4Addr::from_bits(*bits).fmt(f),
+            Self::V6(half) => write!(f, "{}/64", core::net::Ipv6Addr::from_bits(u128::from(*half) << 64)),
+        }
+    }
+}
+
+/// Why a client is not taken in, in words for it: where Redis has any, they begin with Redis's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnedAway {
+    /// `limits.clients_per_address`.
+    #[error("ERR max number of clients reached for address {0}")]
+    Address(String),
+    /// `limits.clients_per_user`.
+    #[error("ERR max number of clients reached for user {0}")]
+    User(String),
+    /// `limits.connection_rate`.
+    #[error("ERR too many new connections from address {source}; retry in {} ms", .wait.div_ceil(1_000_000), source = .address)]
+    Rate {
+        /// The address.
+        address: String,
+        /// Nanoseconds until one would be taken in.
+        wait: u64,
+    },
+}
+
+/// Clients as far as they are limited, on all workers.
+#[derive(Debug)]
+pub struct Admission {
+    settings: Settings,
+    /// Taken when a client comes or goes, and only where such a limit is set.
+    addresses: Mutex<HashMap<Source, u32>>,
+    /// The same, when one becomes another user.
+    users: Mutex<HashMap<String, u32>>,
+    arrivals: Option<(Pace, Table)>,
+    failures: Option<(Pace, Table)>,
+}
+
+impl Admission {
+    /// One as `settings` asks for it.
+    pub fn new(settings: &Settings) -> Arc<Self> {
+        let paced = |rate: u32, period| {
+            let rate = u64::from(rate);
+            (rate > 0).then(|| (Pace::new(rate, period, rate), Table::new()))
+        };
+        Arc::new(Self {
+            settings: settings.clone(),
+            addresses: Mutex::default(),
+            users: Mutex::default(),
+            arrivals: paced(settings.connection_rate, SECOND),
+            failures: paced(settings.auth_failures, MINUTE),
+        })
+    }
+
+    /// A client has come from `address`. What is answered is its place: it is free again when dropped.
+    ///
+    /// # Errors
+    /// Why it must go.
+    pub fn arrives(self: &Arc<Self>, address: Option<IpAddr>, now: u64) -> Result<Place, TurnedAway> {
+        let source = Source::of(address);
+        if let Some((pace, table)) = &self.arrivals {
+            let allowance = table.of(table.tag(&source), now);
+            let taken = allowance.take(pace, pace.cost(1), now, 0);
+            taken.map_err(|wait| TurnedAway::Rate { address: source.to_string(), wait })?;
+        }
+        let most = self.settings.clients_per_address;
+        if most == 0 {
+            return Ok(Place(None));
+        }
+        if !enter(&self.addresses, source, most) {
+            return Err(TurnedAway::Address(source.to_string()));
+        }
+        Ok(Place(Some((Arc::clone(self), source))))
+    }
+
+    /// A client becomes `user`. What is answered is its seat: it is free again when dropped.
+    ///
+    /// # Errors
+    /// Why it must not.
+    pub fn seat(self: &Arc<Self>, user: &str) -> Result<Seat, TurnedAway> {
+        let most = self.settings.clients_per_user;
+        if most == 0 {
+            return Ok(Seat(None));
+        }
+        if !enter(&self.users, user.to_owned(), most) {
+            return Err(TurnedAway::User(user.to_owned()));
+        }
+        Ok(Seat(Some((Arc::clone(self), user.to_owned()))))
+    }
+
+    /// Whether `address` has failed to authenticate too often: how long until it may try again.
+    pub fn locked_out(&self, address: Option<IpAddr>, now: u64) -> Option<Duration> {
+        let (pace, table) = self.failures.as_ref()?;
+        let wait = table.of(table.tag(&Source::of(address)), now).wait(pace, pace.cost(1), now);
+        (wait > 0).then(|| Duration::from_nanos(wait))
+    }
+
+    /// Somebody at `address` has failed to authenticate.
+    pub fn failed(&self, address: Option<IpAddr>, now: u64) {
+        if let Some((pace, table)) = &self.failures {
+            table.of(table.tag(&Source::of(address)), now).owe(pace.cost(1), now);
+        }
+    }
+}
+
+/// What a client that is locked out is told.
+pub fn locked_out_text(wait: Duration) -> String {
+    let seconds = wait.as_millis().div_ceil(1000);
+    format!("ERR too many failed authentications from this address; retry in {seconds} s")
+}
+
+/// One of the clients an address may have.
+#[derive(Debug)]
+pub struct Place(Option<(Arc<Admission>, Source)>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((admission, source)) = self.0.take() {
+            leave(&admission.addresses, &source);
+        }
+    }
+}
+
+/// One of the clients a user may have.
+#[derive(Debug)]
+pub struct Seat(Option<(Arc<Admission>, String)>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some((admission, user)) = self.0.take() {
+            leave(&admission.users, &user);
+        }
+    }
+}
+
+fn enter<K: Eq + Hash>(counts: &Mutex<HashMap<K, u32>>, who: K, most: u32) -> bool {
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = counts.entry(who).or_default();
+    let fits = *count < most;
+    *count += u32::from(fits);
+    fits
+}
+
+fn leave<K: Eq + Hash>(counts: &Mutex<HashMap<K, u32>>, who: &K) {
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    let left = counts.get_mut(who).map(|count| {
+        *count = count.saturating_sub(1);
+        *count
+    });
+    // Whom nobody is any more takes no memory.
+    if left == Some(0) {
+        counts.remove(who);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn admission(change: impl FnOnce(&mut Settings)) -> Arc<Admission> {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Admission::new(&settings)
+    }
+
+    fn at(address: &str) -> Option<IpAddr> {
+        Some(address.parse().unwrap())
+    }
+
+    #[test]
+    fn an_address_has_so_many_places_and_no_more() {
+        let admission = admission(|settings| settings.clients_per_address = 2);
+        let come = |address| admission.arrives(at(address), 1);
+        let (one, _two) = (come("10.0.0.1").unwrap(), come("::ffff:10.0.0.1").unwrap());
+        let full = come("10.0.0.1").unwrap_err();
+        assert_eq!(full.to_string(), "ERR max number of clients reached for address 10.0.0.1");
+        let _other = come("10.0.0.2").unwrap();
+        drop(one);
+        let _again = come("10.0.0.1").unwrap();
+        // A household has a /64 of them.
+        let _v6 = (come("2001:db8::1").unwrap(), come("2001:db8::2").unwrap());
+        assert!(come("2001:db8::3").unwrap_err().to_string().ends_with("2001:db8::/64"));
+        assert!(come("2001:db8:0:1::3").is_ok());
+        assert!(admission.arrives(None, 1).is_ok());
+        drop((_two, _again, _other, _v6));
+        assert!(admission.addresses.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn connections_come_at_most_so_fast() {
+        let admission = admission(|settings| settings.connection_rate = 10);
+        let come = |now| admission.arrives(at("10.0.0.1"), now);
+        assert!((0..10).all(|_| come(SECOND).is_ok()));
+        let text = "ERR too many new connections from address 10.0.0.1; retry in 100 ms";
+        assert_eq!(come(SECOND).unwrap_err().to_string(), text);
+        assert!(admission.arrives(at("10.0.0.2"), SECOND).is_ok());
+        assert!(come(SECOND + SECOND / 10).is_ok());
+    }
+
+    #[test]
+    fn who_guesses_is_locked_out_and_let_in_again() {
+        let admission = admission(|settings| settings.auth_failures = 30);
+        let address = at("10.0.0.1");
+        for _ in 0..30 {
+            assert_eq!(admission.locked_out(address, SECOND), None);
+            admission.failed(address, SECOND);
+        }
+        let wait = admission.locked_out(address, SECOND).unwrap();
+        assert_eq!(wait, Duration::from_secs(2));
+        assert!(locked_out_text(wait).ends_with("retry in 2 s"));
+        assert_eq!(admission.locked_out(at("10.0.0.2"), SECOND), None);
+        assert_eq!(admission.locked_out(address, 3 * SECOND), None);
+    }
+
+    #[test]
+    fn users_have_so_many_clients() {
+        let admission = admission(|settings| settings.clients_per_user = 1);
+        let seat = admission.seat("app").unwrap();
+        let full = admission.seat("app").unwrap_err().to_string();
+        assert_eq!(full, "ERR max number of clients reached for user app");
+        assert!(admission.seat("other").is_ok());
+        drop(seat);
+        assert!(admission.seat("app").is_ok());
+    }
+}

@@ -1,0 +1,54 @@
+//! All rates.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::rate::{Rate, RateError};
+use crate::config::Config;
+
+/// Every rate there is, for all workers.
+#[derive(Debug)]
+pub struct Rates {
+    pub(super) rates: Box<[Rate]>,
+    listeners: Vec<String>,
+}
+
+impl Rates {
+    /// The rates that `config` asks for; `None` if it asks for none, or they are switched off
+    /// (`features.rate_limiting`). Each that tells users, addresses or keys apart takes a megabyte.
+    ///
+    /// # Errors
+    /// The first rate that names no command.
+    pub fn new(config: &Config) -> Result<Option<Arc<Self>>, RateError> {
+        if config.rates.is_empty() || !config.features.rate_limiting {
+            return Ok(None);
+        }
+        let rates = config.rates.iter().map(Rate::new).collect::<Result<_, _>>()?;
+        let plain = config.listen.iter().map(ToString::to_string);
+        let tls = config.tls.listen.iter().map(ToString::to_string);
+        Ok(Some(Arc::new(Self { rates, listeners: plain.chain(tls).collect() })))
+    }
+
+    /// What each has done, as lines of `INFO`.
+    pub fn section(&self) -> String {
+        let mut out = String::new();
+        for rate in &self.rates {
+            let count = |counter: &AtomicU64| counter.load(Relaxed);
+            let (refused, delayed) = (count(&rate.refused), count(&rate.delayed));
+            let _ = write!(
+                out,
+                "nearside_rate_{}:refused={refused},delayed={delayed},observed={}\r\n",
+                rate.settings.name,
+                count(&rate.observed)
+            );
+        }
+        out
+    }
+
+    /// What a listener is called in the configuration.
+    pub(super) fn listener(&self, number: usize) -> &str {
+        self.listeners.get(number).map_or("", |name| name)
+    }
+}

@@ -1,0 +1,56 @@
+//! Why a proxy does not start.
+
+use crate::embedded;
+use crate::net::BindError;
+use crate::net::tls::{ClientTlsError, ServerTlsError};
+use crate::policy::UserError;
+use crate::policy::limit::RateError;
+
+/// Why a proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The server Nearside starts itself does not start.
+    #[error(transparent)]
+    Embedded(#[from] embedded::Error),
+    /// TLS to clients cannot be had as it is configured.
+    #[error(transparent)]
+    Tls(#[from] ServerTlsError),
+    /// TLS to the upstream cannot be had as it is configured.
+    #[error(transparent)]
+    UpstreamTls(#[from] ClientTlsError),
+    /// The upstream is this very proxy.
+    #[error(
+        "the upstream {upstream} ({origin}) leads back to Nearside's own listener ({listen}); \
+         point NEARSIDE_UPSTREAM (or upstream.uri) at the Redis server, or change `listen`"
+    )]
+    OwnUpstream {
+        /// Where the upstream is.
+        upstream: String,
+        /// Which setting says so.
+        origin: String,
+        /// Our listener.
+        listen: String,
+    },
+    /// The rights of a user cannot be read.
+    #[error(transparent)]
+    Users(#[from] UserError),
+    /// A rate cannot be applied.
+    #[error(transparent)]
+    Rates(#[from] RateError),
+    /// A thread or runtime cannot be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl Error {
+    /// Whether it is the configuration that has to change.
+    pub fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::OwnUpstream { .. } | Self::Tls(_) | Self::UpstreamTls(_) | Self::Users(_) | Self::Rates(_)
+        )
+    }
+}

@@ -1,0 +1,24 @@
+//! What workers share, as a configuration asks for it.
+
+use std::sync::Arc;
+
+use super::Error;
+use crate::config::Config;
+use crate::net::tls::ClientTls;
+use crate::policy::Gate;
+use crate::telemetry::Stats;
+use crate::upstream::Shared;
+
+/// The rules; what is odd about them is logged.
+pub(super) fn gate(config: &Config) -> Result<Gate, Error> {
+    let gate = Gate::new(config)?;
+    gate.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
+    Ok(gate)
+}
+
+/// The upstream, with which TLS may be spoken.
+pub(super) fn shared(config: &Config, tls: Option<Arc<ClientTls>>, stats: &Stats) -> Shared {
+    let (upstream, limits) = (config.upstream.clone(), config.limits.clone());
+    let shared = Shared::new(upstream, tls, limits, config.pubsub_dedicated);
+    shared.with_longest_reply(config.rules.max_reply, &stats.denials)
+}
