@@ -127,6 +127,8 @@ fn text(choices: &mut Choices<'_>) -> String {
 /// The pattern with the password, which has something before and behind it.
 fn secret_in(pattern: &str, choices: &mut Choices<'_>) -> String {
     let [before, behind] = [8, 8].map(|most| String::from_utf8_lossy(choices.some(most)).into_owned());
+    // Behind a blank in the rules of a user it may be another rule (`-...`), which is shown.
+    let before = before.replace(|c: char| c.is_ascii_whitespace() && pattern.contains("acl"), "");
     pattern.replace('^', &format!("{before}{SECRET}{behind}"))
 }
 
