@@ -8,12 +8,13 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test fuzz coherence coherence-mutations test-tools rust debian-run debian-test python-clients node-clients fmt lint clean
+.PHONY: help run build test fuzz fuzz-targets fuzz-tools coherence coherence-mutations test-tools rust debian-run debian-test python-clients node-clients fmt lint clean
 
 help:
 	@echo 'make run              build Nearside and start it on 127.0.0.1:6380; make run ARGS="--help"'
 	@echo 'make test             format, lints and every test, real clients included (installs them)'
 	@echo 'make fuzz             random sessions and garbage for FUZZ_SECONDS (600), with new seeds each time'
+	@echo 'make fuzz-targets     parsers and rules under libFuzzer, FUZZ_SECONDS (600) each; tests/fuzzing/README.md'
 	@echo 'make coherence        what the cache promises, under load and faults, for COHERENCE_SECONDS (900) a server'
 	@echo 'make coherence-mutations  the same with each invariant switched off in turn: it has to notice'
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
@@ -56,6 +57,31 @@ fuzz: test-tools
 	NEARSIDE_FUZZ_SECONDS=$(FUZZ_SECONDS) NEARSIDE_FUZZ_FROM="$$from" \
 		cargo test --locked --no-fail-fast --test fuzz || { echo "fuzz: FAILED"; exit 1; }; \
 	NEARSIDE_FUZZ_SECONDS=60 NEARSIDE_FUZZ_FROM="$$from" cargo test --locked --test faults random
+
+# Parsers and rules under libFuzzer. What is found stays in tests/fuzzing/artifacts, new inputs in the
+# build directory; the committed corpus is only read. Sanitizers are off: there is no unsafe code here.
+FUZZ_TARGETS ?= requests replies conversion keys acl configuration glob
+FUZZ_BUILD := $(abspath $(TARGET))/fuzzing
+
+fuzz-targets: fuzz-tools
+	@cp Cargo.lock tests/fuzzing/Cargo.lock; host="$$(rustc -vV | sed -n 's/^host: //p')"; \
+	cargo +nightly fuzz build --fuzz-dir tests/fuzzing -s none --target "$$host" --target-dir $(FUZZ_BUILD) \
+		|| { echo "fuzz-targets: FAILED to build"; exit 1; }; \
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p $(FUZZ_BUILD)/corpus/$$target tests/fuzzing/artifacts/$$target; \
+		echo "fuzz-targets: $$target for $(FUZZ_SECONDS) seconds"; \
+		$(FUZZ_BUILD)/$$host/release/$$target $(FUZZ_BUILD)/corpus/$$target tests/fuzzing/corpus/$$target \
+			-dict=tests/fuzzing/dict/$$target.dict -artifact_prefix=tests/fuzzing/artifacts/$$target/ \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+			|| { echo "fuzz-targets: FAILED: $$target"; exit 1; }; \
+	done
+
+# A nightly compiler, which instruments the code, and cargo-fuzz; only for the target above.
+fuzz-tools: rust
+	@cargo +nightly --version >/dev/null 2>&1 || { echo "Installing the nightly toolchain"; \
+		rustup toolchain install nightly --profile minimal; }
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "Installing cargo-fuzz from crates.io"; \
+		cargo install --locked cargo-fuzz; }
 
 COHERENCE_SECONDS ?= 900
 MUTATION_SECONDS ?= 120

@@ -203,28 +203,26 @@ fn coming_and_going_leaves_nothing_behind() {
     let place = scene.place.clone();
     let end = Instant::now() + attack_for();
     let came: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2)
-            .map(|kind| {
-                let place = &place;
-                scope.spawn(move || {
-                    let mut came = 0;
-                    while Instant::now() < end {
-                        let Ok(mut talk) = Talk::try_connect(place) else { continue };
-                        came += 1;
-                        match (came + kind) % 4 {
-                            0 => {}
-                            1 => drop(shout(&mut talk, b"*2\r\n$3\r\nGET\r\n$1\r\n")),
-                            2 => drop(shout(&mut talk, b"SUBSCRIBE c\r\n")),
-                            _ => {
-                                shout(&mut talk, b"PING\r\n");
-                                let _ = talk.stream.read(&mut [0; 16]);
-                            }
+        let threads = [0, 1].map(|kind| {
+            let place = &place;
+            scope.spawn(move || {
+                let mut came = 0;
+                while Instant::now() < end {
+                    let Ok(mut talk) = Talk::try_connect(place) else { continue };
+                    came += 1;
+                    match (came + kind) % 4 {
+                        0 => {}
+                        1 => drop(shout(&mut talk, b"*2\r\n$3\r\nGET\r\n$1\r\n")),
+                        2 => drop(shout(&mut talk, b"SUBSCRIBE c\r\n")),
+                        _ => {
+                            shout(&mut talk, b"PING\r\n");
+                            let _ = talk.stream.read(&mut [0; 16]);
                         }
                     }
-                    came
-                })
+                }
+                came
             })
-            .collect();
+        });
         threads.into_iter().map(|thread| thread.join().expect("it ends")).sum()
     });
     println!("{came} came and went");

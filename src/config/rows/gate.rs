@@ -167,7 +167,8 @@ pub(in crate::config) const ADMISSION: &[Setting] = &[
     live(
         "admission.auth_failures",
         Field::Number(|c| &mut c.admission.auth_failures, 0, 1_000_000),
-        "Wrong passwords per minute and address, after which further ones fail unasked; 0 is no limit.",
+        "Wrong passwords per minute and address, after which further ones fail unasked; of clients on this \
+            machine, who share an address, per user too. 0 is no limit.",
     ),
 ];
 

@@ -43,6 +43,8 @@ pub(super) enum UriError {
 }
 
 const DEFAULT_PORT: u16 = 6379;
+/// Stands for the name of an option that may be a part of a password.
+const HIDDEN: &str = "(not shown: behind a password, in which a & is written %26)";
 
 /// Reads `redis://[user][:pass@]host[:port][/db][?db=n]`, the same with `valkey://`, and
 /// `unix://[user:pass@]/path[?db=n]`. `embedded` asks for the server Nearside starts itself.
@@ -84,12 +86,17 @@ impl Uri {
     }
 
     fn set_query(&mut self, query: &str) -> Result<(), UriError> {
+        // What follows may be the rest of one that has a `&` in it.
+        let mut behind_password = false;
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             match name {
                 "db" => self.database = Some(value.parse().map_err(|_| UriError::Database)?),
                 "username" => self.username = non_empty(decode(value)?),
-                "password" => self.password = non_empty(decode(value)?).map(Secret::new),
+                "password" => {
+                    self.password = non_empty(decode(value)?).map(Secret::new);
+                    behind_password = true;
+                }
                 "ssl" | "tls" => self.tls = super::units::boolean(value).or(self.tls),
                 "ssl_cert_reqs" => self.details.push((Part::CertReqs, decode(value)?)),
                 "ssl_ca_certs" | "ssl_ca_path" => self.details.push((Part::CaCerts, decode(value)?)),
@@ -102,6 +109,7 @@ impl Uri {
                 }
                 // Which is what happens.
                 "ssl_check_hostname" if super::units::boolean(value) == Some(true) => {}
+                _ if behind_password => self.ignored.push(HIDDEN.into()),
                 _ => self.ignored.push(name.chars().take(40).collect()),
             }
         }

@@ -100,3 +100,13 @@ fn no_error_and_no_debug_prints_the_password() {
         assert!(!format!("{:?}", parse(text)).contains("hunter2"), "{text}");
     }
 }
+
+#[test]
+fn the_rest_of_a_password_with_an_ampersand_is_not_the_name_of_an_option() {
+    for text in ["redis://h?password=my&secret", "unix:///s?db=1&password=a&b=c&secret=1"] {
+        let uri = parse(text).unwrap();
+        assert!(uri.ignored.iter().all(|name| name.contains("%26") && !name.contains("secret")), "{uri:?}");
+        assert!(!uri.ignored.is_empty());
+    }
+    assert_eq!(parse("redis://h?protocol=3&password=my").unwrap().ignored, ["protocol"]);
+}

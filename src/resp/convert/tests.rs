@@ -34,6 +34,17 @@ fn each_type_has_its_resp2_form() {
 }
 
 #[test]
+fn a_line_feed_within_a_line_ends_nothing() {
+    for (resp3, resp2) in [
+        ("*2\r\n+a\n_b\r\n_\r\n", "*2\r\n+a\n_b\r\n$-1\r\n"),
+        ("~1\r\n-ERR a\n#t\n\r\n", "*1\r\n-ERR a\n#t\n\r\n"),
+        ("(12\n34\r\n", "$5\r\n12\n34\r\n"),
+    ] {
+        assert_eq!(to(Conversion::Generic, resp3), resp2, "{resp3:?}");
+    }
+}
+
+#[test]
 fn nulls_stand_where_the_command_has_them() {
     assert_eq!(to(Conversion::NullArray, "_\r\n"), "*-1\r\n");
     assert_eq!(to(Conversion::NullArray, "*1\r\n_\r\n"), "*1\r\n$-1\r\n");

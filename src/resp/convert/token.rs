@@ -49,9 +49,12 @@ impl Token<'_> {
 pub(super) fn next_token(frame: &[u8], at: usize) -> Option<Token<'_>> {
     let rest = frame.get(at..)?;
     let (&kind, rest) = rest.split_first()?;
-    let line = &rest[..rest.iter().position(|&b| b == b'\n')?];
-    let after = at + 1 + line.len() + 1;
-    let text = line.strip_suffix(b"\r").unwrap_or(line);
+    // As where the reply ends: a line may hold a LF of its own (a module's status), and no CR.
+    let text = &rest[..rest.iter().position(|&b| b == b'\r')?];
+    let after = at + 1 + text.len() + 2;
+    if rest.get(text.len() + 1) != Some(&b'\n') {
+        return None;
+    }
     Some(match kind {
         b'$' | b'=' | b'!' => return blob(frame, kind, text, after),
         b'*' | b'~' | b'>' => match number(text) {

@@ -154,16 +154,18 @@ impl ReplyScanner {
                 Err(NotResp(b'-'))
             };
         }
-        match kind {
+        let more = match kind {
             b'$' | b'=' | b'!' => {
                 self.at = At::Bulk { left: value + 2 };
                 return Ok(false);
             }
-            b'%' => self.owed += value * 2,
+            b'%' => value * 2,
             // An attribute goes before the value it belongs to, which is still owed.
-            b'|' => self.owed += value * 2 + 1,
-            _ => self.owed += value,
-        }
+            b'|' => value * 2 + 1,
+            _ => value,
+        };
+        // More than can be counted will never come.
+        self.owed = self.owed.checked_add(more).ok_or(NotResp(kind))?;
         Ok(self.value_done())
     }
 
@@ -238,6 +240,14 @@ mod tests {
         let mut scanner = ReplyScanner::default();
         assert_eq!(scanner.feed(&deep), Ok(Fed::Partial));
         assert_eq!(scanner.feed(b":1\r\n"), Ok(Fed::Whole(4)));
+    }
+
+    #[test]
+    fn more_values_than_can_be_counted_are_refused() {
+        let header = b"%9999999999999\r\n";
+        let mut scanner = ReplyScanner::default();
+        let end = (0..1_000_000).find_map(|_| scanner.feed(header).err());
+        assert_eq!(end, Some(NotResp(b'%')));
     }
 
     #[test]

@@ -197,6 +197,7 @@ impl RequestScanner {
         if count <= 0 {
             return Ok(Some(Progress::Nothing { len: next }));
         }
+        self.irregular = buf[next - 1] != b'\n';
         (self.missing, self.at) = (count, next);
         Ok(None)
     }
@@ -253,6 +254,7 @@ impl RequestScanner {
         if limits.unauthenticated && len > MAX_BULK_UNAUTHENTICATED {
             return Err(ProtocolError::UnauthenticatedBulk);
         }
+        self.irregular |= buf[next - 1] != b'\n';
         self.at = next;
         Ok(Ok(size))
     }
@@ -287,8 +289,9 @@ impl RequestScanner {
         Ok(Progress::Whole { len })
     }
 
-    /// Redis skips the two bytes after an argument unread. Other servers may not, and a shared
-    /// connection must not be lost to one client's bytes: write the request out properly.
+    /// Redis skips the two bytes after an argument unread, and the one after a line's CR. Other servers
+    /// may not, and a shared connection must not be lost to one client's bytes: write the request out
+    /// properly.
     fn rewrite(&mut self, buf: &[u8]) {
         let words: Vec<Vec<u8>> = self.spans.iter().map(|s| buf[s.start..s.end].to_vec()).collect();
         self.respell(&words);

@@ -50,6 +50,16 @@ fn inline_and_irregular_requests_are_forwarded_in_proper_form() {
 }
 
 #[test]
+fn a_header_line_whose_end_is_irregular_is_not_forwarded() {
+    for input in [&b"*2\rx$3\r\nGET\r\n$1\r\nk\r\n"[..], b"*2\r\n$3\r\nGET\r\n$1\r\rk\r\n"] {
+        let (progress, args, bytes) = scan_all(input, &LIMITS).unwrap();
+        assert_eq!(progress, Progress::Whole { len: input.len() });
+        assert_eq!(args, [b"GET".to_vec(), b"k".to_vec()]);
+        assert_eq!(bytes, b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+    }
+}
+
+#[test]
 fn protocol_errors_are_those_of_redis() {
     use ProtocolError as E;
     let cases: &[(&[u8], ProtocolError)] = &[

@@ -1,0 +1,9 @@
+#![no_main]
+
+#[path = "../bodies/choices.rs"]
+#[allow(dead_code)] // each target needs a part of it
+mod choices;
+#[path = "../bodies/configuration.rs"]
+mod configuration;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| configuration::check(data));
