@@ -176,7 +176,7 @@ fn mistakes_are_named_and_mended() {
     assert_eq!(wrong("alkeys"), format!("{start} 'alkeys': Syntax error, did you mean allkeys?"));
     assert_eq!(wrong("%X~a"), format!("{start} '%X~a': Syntax error"));
     assert_eq!(wrong("on (~a"), "Unmatched parenthesis in acl selector starting at '(~a'.");
-    assert_eq!(wrong("on (>pw ~a"), "Unmatched parenthesis in acl selector starting at '(***'.");
+    assert_eq!(wrong("on (>pw ~a"), "Unmatched parenthesis in acl selector starting at '(>***'.");
     assert!(wrong("~* ~a").contains("Try 'resetkeys'") && wrong("&* &a").contains("Try 'resetchannels'"));
     assert!(User::parse("a b", "on").is_err());
 }
