@@ -118,6 +118,9 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             () = worker.monitors.arrived() => worker.monitors.deliver(),
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
+                if index == 0 {
+                    worker.audit.tell_left_out(false);
+                }
                 worker.lanes.tidy();
                 for (credential, when) in worker.lanes.take_revoked() {
                     clients.borrow().values().filter(|client| client.acts_as(&credential, when)).for_each(|client| client.cut());
@@ -180,6 +183,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         gate: Arc::clone(&common.gate),
         limiting: common.limiting.clone(),
         denials: Arc::clone(&common.stats.denials),
+        audit: Arc::clone(&common.stats.audit),
         notices: Arc::clone(&common.stats.notices),
         limits: Rc::new(config.limits.clone()),
         scratch,

@@ -128,6 +128,27 @@ fn rights_hold_on_a_connection_of_ones_own() {
 }
 
 #[test]
+fn an_exec_that_is_refused_ends_its_transaction() {
+    let (_server, proxy) = scene(&[("app", "on >pw ~app:* +@all -exec"), ADMIN], |_| {});
+    let mut talk = proxy.connect();
+    ask(&mut talk, "AUTH app pw");
+    for before in ["PING", "WATCH app:w"] {
+        ask(&mut talk, before);
+        for (words, answer) in [
+            ("MULTI", "+OK"),
+            ("SET app:1 x", "+QUEUED"),
+            ("EXEC", "-EXECABORT Transaction discarded because of: NOPERM"),
+            ("GET app:1", "$-1"),
+            ("DISCARD", "-ERR DISCARD without MULTI"),
+            ("EXEC", "-EXECABORT Transaction discarded because of: NOPERM"),
+        ] {
+            let reply = ask(&mut talk, words);
+            assert!(reply.starts_with(answer), "after {before}, {words}: {reply}");
+        }
+    }
+}
+
+#[test]
 fn a_default_user_that_is_open_needs_no_words() {
     let (_server, proxy) = scene(&[("default", "on nopass ~pub:* +@read"), APP], |_| {});
     let mut talk = proxy.connect();

@@ -92,6 +92,11 @@ const GROUPS: &[(Access, &str)] = &[
 ];
 
 impl Access {
+    /// Whether arguments that name no key decide what is done to those that do.
+    pub fn depends(self) -> bool {
+        matches!(self, Set | Bitfield)
+    }
+
     /// Needed for the first key that `args` names, and for the others.
     pub fn needs(self, args: &Args<'_>) -> (Need, Need) {
         let each = match self {

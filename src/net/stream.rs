@@ -55,9 +55,9 @@ impl std::fmt::Display for Peer {
 }
 
 impl Stream {
-    /// Both ends of one connection, for tests: the other one is read without waiting.
+    /// Both ends of one connection, for tests: the other one never waits.
     #[cfg(test)]
-    pub(crate) fn pair() -> io::Result<(Self, impl Read)> {
+    pub(crate) fn pair() -> io::Result<(Self, impl Read + io::Write)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;

@@ -56,6 +56,8 @@ pub enum Denied {
         command: String,
         /// The rule, as it is named in figures and in the log.
         rule: String,
+        /// The key that it is about, if it is about one.
+        key: Option<Vec<u8>>,
     },
 }
 
@@ -65,7 +67,20 @@ impl Denied {
         match self {
             Self::Acl { user, refusal } => refusal_text(refusal, user, dialect).into_bytes(),
             Self::Unknown(words) => words.clone(),
+            Self::HelloOfNobody if dialect == Dialect::Redis70 => {
+                self.to_string().replace("HELLO <proto> AUTH", "HELLO AUTH").into_bytes()
+            }
             other => other.to_string().into_bytes(),
+        }
+    }
+
+    /// The same, because of `key`.
+    pub(super) fn because_of(self, because: Option<&[u8]>) -> Self {
+        match self {
+            Self::Rule { text, command, rule, .. } => {
+                Self::Rule { text, command, rule, key: because.map(<[u8]>::to_vec) }
+            }
+            other => other,
         }
     }
 

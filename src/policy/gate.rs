@@ -33,7 +33,7 @@ pub enum Login {
 }
 
 /// Where a client comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Which listener it came in by, counted over `listen` and then `tls.listen`.
     pub listener: usize,
@@ -106,6 +106,16 @@ impl Gate {
         self.users.get(std::str::from_utf8(name).ok()?).map(|user| &**user)
     }
 
+    /// Whether there is a user of that name: one of ours, or one somebody has lately been.
+    pub fn knows(&self, name: &[u8]) -> bool {
+        let lately = |name: &str| {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.keys().any(|(known, _)| known == name)
+        };
+        std::str::from_utf8(name)
+            .is_ok_and(|name| name == "default" || self.users.contains_key(name) || lately(name))
+    }
+
     /// The rights of a client that has just connected from `origin`, and would be `user` upstream.
     pub fn newcomer(&self, origin: &Origin, user: &str) -> Arc<Rights> {
         if self.has_users() {
@@ -133,8 +143,12 @@ impl Gate {
         self.common.rules.inside(user)
     }
 
-    /// The rights of a client from `origin` that the upstream has let in as `user`.
+    /// The rights of a client from `origin` that the upstream has let in as `user`. None where users are
+    /// Nearside's own: a user of the upstream may have the name of one of those.
     pub fn admitted(&self, origin: &Origin, user: &str) -> Arc<Rights> {
+        if self.has_users() {
+            return Arc::clone(&self.nobody);
+        }
         self.kept(origin, user, || Who::Upstream(user.to_owned()))
     }
 
@@ -267,6 +281,18 @@ mod tests {
         assert_eq!(check(&gate.admitted(&origin("10.0.0.7"), "app"), "GET k"), Ok(()));
         let certified = Origin { names: vec!["app".into()], ..origin("10.0.0.7") };
         assert_eq!(check(&gate.newcomer(&certified, "default"), "GET k"), Ok(()));
+    }
+
+    #[test]
+    fn a_user_of_the_upstream_lends_no_rights_to_our_own_of_that_name() {
+        let acl = crate::config::Secret::new("on nopass ~pub:* +get");
+        let user = crate::config::LocalUser { name: "default".into(), acl };
+        let gate = gate(|config| config.users = vec![user]);
+        let upstream = gate.admitted(&origin("127.0.0.1"), "default");
+        assert_eq!(check(&upstream, "GET pub:1"), Err(Denied::Nobody));
+        let ours = gate.newcomer(&origin("127.0.0.1"), "default");
+        assert_eq!(check(&ours, "GET pub:1"), Ok(()));
+        assert!(matches!(check(&ours, "GET other"), Err(Denied::Acl { .. })));
     }
 
     #[test]

@@ -97,10 +97,12 @@ impl Rights {
         if self.must_authenticate() {
             self.check_admission(command, args)?;
         }
-        if let Who::Local(user) = &self.who
-            && let Err(refusal) = user.decide(command, args)
-        {
-            return Err(refused(refusal, user, command, seen.count(args)));
+        if let Who::Local(user) = &self.who {
+            let decided = match seen.may_bring_options(args) {
+                false => user.decide(command, args),
+                true => user.decide_so_far(command, args),
+            };
+            decided.map_err(|refusal| refused(refusal, user, command, seen.count(args)))?;
         }
         if let (Who::Local(user), Some(command)) = (&self.who, command) {
             if may_touch_any_key(command) && !user.runs_on_all_keys(command) {

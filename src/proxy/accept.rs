@@ -11,7 +11,8 @@ use tokio::time::sleep;
 use crate::config::Config;
 use crate::net::{Accepted, Listener};
 use crate::session::Limiting;
-use crate::telemetry::Stats;
+use crate::telemetry::audit::{Event, Kind};
+use crate::telemetry::{Audit, Stats};
 use crate::upstream::Shared;
 use crate::worker::Arrival;
 
@@ -84,6 +85,16 @@ impl Accepting {
         &self.workers.nonce
     }
 
+    pub(super) fn audit(&self) -> &Audit {
+        &self.workers.stats.audit
+    }
+
+    /// Nobody is taken in any more. What is answered is for events that are still to come.
+    pub(super) fn close(self) -> Arc<Audit> {
+        self.audit().tell(Kind::Drain, "", Event::default);
+        Arc::clone(&self.workers.stats.audit)
+    }
+
     /// Accepts on every listener until dropped.
     pub(super) async fn run(&self) {
         let mut turn = 0_usize;
@@ -118,11 +129,20 @@ impl Accepting {
         }
     }
 
+    fn turned_away(&self, stream: &Accepted, setting: &str) {
+        self.audit().tell(Kind::TurnedAway, setting, || Event {
+            peer: Some(stream.ip().map_or_else(|| "unix".to_owned(), |ip| ip.to_string())),
+            rule: Some(setting.to_owned()),
+            ..Event::default()
+        });
+    }
+
     async fn admit(&self, stream: Accepted) {
         let stats = &self.workers.stats;
         stats.accepted.fetch_add(1, Ordering::Relaxed);
         if stats.connected() >= self.config.maxclients as usize {
             stats.rejected.fetch_add(1, Ordering::Relaxed);
+            self.turned_away(&stream, "maxclients");
             stream.turn_away(FULL);
             return;
         }
@@ -131,6 +151,7 @@ impl Accepting {
             Ok(place) => place,
             Err(why) => {
                 stats.turned_away.fetch_add(1, Ordering::Relaxed);
+                self.turned_away(&stream, why.setting());
                 stream.turn_away(format!("-{why}\r\n").as_bytes());
                 return;
             }

@@ -165,12 +165,13 @@ async fn run(
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
     let addresses = Addresses::of(&listeners);
-    config.listen.clone_from(&addresses.plain);
+    let written = std::mem::replace(&mut config.listen, addresses.plain.clone());
     if config.enabled
         && let Some(listen) = config.upstream_is_own_listener()
     {
         return Err(own_upstream(&config, listen));
     }
+    config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
     let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
@@ -179,12 +180,13 @@ async fn run(
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
-        () = certificates.watch(config.tls.reload_every) => {}
+        () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
         looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
-    drop(accepting); // closes the listeners and the workers' queues
+    let audit = accepting.close(); // the listeners and the workers' queues
     finish(&relay, last, config.drain_timeout, phases, threads).await;
+    audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
     {

@@ -20,5 +20,5 @@ pub(super) fn gate(config: &Config) -> Result<Gate, Error> {
 pub(super) fn shared(config: &Config, tls: Option<Arc<ClientTls>>, stats: &Stats) -> Shared {
     let (upstream, limits) = (config.upstream.clone(), config.limits.clone());
     let shared = Shared::new(upstream, tls, limits, config.pubsub_dedicated);
-    shared.with_longest_reply(config.rules.max_reply, &stats.denials)
+    shared.with_longest_reply(config.rules.max_reply, stats)
 }

@@ -7,7 +7,7 @@ use super::local;
 use super::near::Mark;
 use super::nod::Asked;
 use super::path::{Path, Verdict};
-use crate::command::Command;
+use crate::command::{Command, Family};
 use crate::policy::Permit;
 use crate::resp::Proto;
 use crate::resp::convert::Conversion;
@@ -64,6 +64,9 @@ impl Path {
         }
         if let Some(wait) = self.before_post() {
             return wait;
+        }
+        if command.family == Family::Server {
+            self.note_admin(command, args);
         }
         let (mark, unknown) = self.mark(command, args);
         let after = if unknown && after == After::Nothing { After::Unknown } else { after };

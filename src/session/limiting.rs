@@ -42,7 +42,7 @@ impl Limiting {
         Ok(Self {
             rates: Rates::new(config)?,
             admission: Admission::new(&config.admission),
-            stats: Arc::new(Stats::new(config.workers)),
+            stats: Arc::new(Stats::new(config.workers, &config.audit)),
         })
     }
 
@@ -177,6 +177,7 @@ impl Path {
 
     /// The client has been told of it.
     pub(super) fn was_refused(&mut self, refusal: &Refusal) {
+        self.note_rate(refusal);
         if let Some(meter) = &mut self.limited.meter {
             meter.refused(refusal, self.worker.limiting.nanos(self.arrived));
             report(meter);
@@ -217,24 +218,26 @@ impl Path {
         let limiting = &self.worker.limiting;
         let seat = limiting.admission.seat(user).inspect_err(|_| {
             limiting.stats.turned_away.fetch_add(1, Relaxed);
+            self.note_no_seat(user);
         })?;
         self.limited.seat = Some((user.to_owned(), seat));
         Ok(())
     }
 
     /// What an `AUTH` is answered untried, because too many have failed.
-    pub(super) fn locked_out(&self) -> Option<String> {
+    pub(super) fn locked_out(&self, user: &[u8]) -> Option<String> {
         let limiting = &self.worker.limiting;
-        let wait = limiting.admission.locked_out(self.origin.address, limiting.nanos(Instant::now()))?;
+        let wait = limiting.admission.locked_out(&self.origin, user, limiting.nanos(Instant::now()))?;
         limiting.stats.auth_locked_out.fetch_add(1, Relaxed);
+        self.note_locked_out();
         Some(locked_out_text(wait))
     }
 
     /// The client has given a name or a password that is wrong.
-    pub(super) fn failed_to_log_in(&self) {
+    pub(super) fn failed_to_log_in(&self, user: &[u8]) {
         let limiting = &self.worker.limiting;
         limiting.stats.auth_failures.fetch_add(1, Relaxed);
-        limiting.admission.failed(self.origin.address, limiting.nanos(Instant::now()));
+        limiting.admission.failed(&self.origin, user, limiting.nanos(Instant::now()));
     }
 }
 

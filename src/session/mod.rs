@@ -5,6 +5,7 @@
 //! hold a connection of their own ([`pinned`]). Never: decides what is permitted, or how an upstream
 //! connection is made.
 
+mod audit;
 mod client;
 mod hello;
 mod identity;
@@ -22,6 +23,8 @@ mod pinned;
 mod refused;
 mod roster;
 mod state;
+#[cfg(test)]
+mod strangers;
 mod subscribed;
 mod users;
 mod warden;
@@ -40,7 +43,7 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::{Denials, Notices};
+use crate::telemetry::{Audit, Denials, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
@@ -76,6 +79,8 @@ pub struct Worker {
     pub gate: Arc<Gate>,
     /// How often it was refused.
     pub denials: Arc<Denials>,
+    /// Where those who look after security hear of it.
+    pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
@@ -156,8 +161,9 @@ impl Session {
         let mut path = Path::new(worker, Rc::clone(&client), origin);
         let rights = Arc::clone(&path.rights);
         let full = path.take_seat_unasked(&rights).err();
-        if let Some(full) = &full {
-            client.say_last(&format!("-{full}\r\n"));
+        match &full {
+            Some(full) => client.say_last(&format!("-{full}\r\n")),
+            None => path.note_certificate(),
         }
         (Self { intake, path, ended: full.is_some(), exhausted: true }, client)
     }

@@ -178,7 +178,7 @@ impl Path {
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
         let verdict = match self.rights.check(command, args) {
-            Err(denied) => self.refuse(&denied),
+            Err(denied) => self.refuse(&denied, command, args),
             Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
             Ok(permit) if self.member.is_some() => self.route_member(command, args, permit),
             Ok(permit) => self.route_any(command, args, permit),

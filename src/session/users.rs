@@ -23,6 +23,9 @@ const NOT_HERE: &str = "ERR users are Nearside's own here (`users` in its config
 pub(super) const NOT_IN_MULTI: &str =
     "ERR users are Nearside's own here (`users` in its configuration): not inside a transaction";
 
+pub(super) const NOT_IN_PIECES: &str = "ERR users are Nearside's own here (`users` in its configuration): \
+    not in a request of this size (limits.large)";
+
 /// Whether `command` is about users.
 pub(super) fn is_about_users(command: &Command) -> bool {
     match command.route {
@@ -68,10 +71,13 @@ impl Path {
     }
 
     fn log_in(&mut self, user: Option<&[u8]>, password: &[u8]) -> Result<(), String> {
-        if let Some(text) = self.locked_out() {
+        let name = user.unwrap_or(b"default");
+        if let Some(text) = self.locked_out(name) {
             return Err(text);
         }
-        match self.worker.gate.login(&self.origin, user, password) {
+        let login = self.worker.gate.login(&self.origin, user, password);
+        self.note_login(user.unwrap_or(b"default"), wrong(&login));
+        match login {
             Login::Granted(rights) => {
                 self.take_seat(&rights).map_err(|full| full.to_string())?;
                 self.have(rights);
@@ -79,7 +85,7 @@ impl Path {
             }
             Login::Open => Err(NO_PASSWORD.into()),
             Login::Wrong => {
-                self.failed_to_log_in();
+                self.failed_to_log_in(name);
                 Err(WRONG.into())
             }
             Login::Stranger => Err(Denied::Protected.to_string()),
@@ -88,10 +94,15 @@ impl Path {
 
     /// In whose words it is refused something: the upstream's, as far as it has said who it is.
     pub(super) fn dialect(&self) -> Dialect {
-        match self.server() {
-            Some(info) if !info.is_valkey() && info.version() < [7, 2, 0] => Dialect::Redis70,
-            _ => Dialect::Newer,
-        }
+        let is_old = match self.server() {
+            Some(info) => !info.is_valkey() && info.version() < [7, 2, 0],
+            // It may have been refused before it had a lane. Redis 7.2 is the first to print this field.
+            None => {
+                let line = &self.worker.shared.habits().line;
+                line.has("id") && !line.has("lib-name")
+            }
+        };
+        if is_old { Dialect::Redis70 } else { Dialect::Newer }
     }
 
     /// What `ACL` answers where users are our own; `None`: it does not concern them.
@@ -147,6 +158,16 @@ impl Path {
     }
 }
 
+/// What was wrong about it, for those who look after security.
+fn wrong(login: &Login) -> Option<&'static str> {
+    match login {
+        Login::Granted(_) => None,
+        Login::Open => Some("no_password_configured"),
+        Login::Wrong => Some("wrong_password"),
+        Login::Stranger => Some("not_on_this_machine"),
+    }
+}
+
 fn texts(items: impl Iterator<Item = String>, out: &mut Vec<u8>) {
     let items: Vec<String> = items.collect();
     out.extend_from_slice(format!("*{}\r\n", items.len()).as_bytes());
@@ -170,7 +191,7 @@ fn details(details: &Details, proto: Proto, out: &mut Vec<u8>) {
     reply::bulk(b"flags", out);
     let set = if proto == Proto::Resp3 { '~' } else { '*' };
     out.extend_from_slice(format!("{set}{}\r\n", details.flags.len()).as_bytes());
-    details.flags.iter().for_each(|flag| out.extend_from_slice(format!("+{flag}\r\n").as_bytes()));
+    details.flags.iter().for_each(|flag| reply::bulk(flag.as_bytes(), out));
     reply::bulk(b"passwords", out);
     texts(details.passwords.iter().cloned(), out);
     rights(&details.root, out);

@@ -1,10 +1,12 @@
 //! What operators see: the log, and counters. No globals: `main` installs what [`log::subscriber`] makes.
 
+pub mod audit;
 mod denials;
 pub mod log;
 mod notices;
 mod stats;
 
+pub use audit::Audit;
 pub use denials::Denials;
 pub use notices::Notices;
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::{Denials, Notices};
+use super::{Audit, Denials, Notices};
+use crate::config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
 #[derive(Debug, Default)]
@@ -61,13 +62,15 @@ pub struct Stats {
     pub clients: Vec<AtomicUsize>,
     /// Requests that were refused.
     pub denials: Arc<Denials>,
+    /// Where those who look after security hear of it.
+    pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
 }
 
 impl Stats {
     /// All zero, for so many workers.
-    pub fn new(workers: usize) -> Self {
+    pub fn new(workers: usize, audit: &config::Audit) -> Self {
         Self {
             since: Instant::now(),
             accepted: AtomicU64::new(0),
@@ -80,6 +83,7 @@ impl Stats {
             shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             denials: Arc::default(),
+            audit: Arc::new(Audit::new(audit)),
             notices: Arc::default(),
         }
     }

@@ -3,26 +3,29 @@
 use std::sync::Arc;
 
 use super::{Failure, Shared};
-use crate::telemetry::Denials;
+use crate::telemetry::audit::{Event, Kind};
+use crate::telemetry::{Audit, Denials, Stats};
 
 /// The limit, and where it is counted how often it was met.
 #[derive(Debug)]
 pub(super) struct Longest {
     bytes: usize,
     denials: Arc<Denials>,
+    audit: Arc<Audit>,
 }
 
 impl Default for Longest {
     fn default() -> Self {
-        Self { bytes: usize::MAX, denials: Arc::default() }
+        Self { bytes: usize::MAX, denials: Arc::default(), audit: Arc::default() }
     }
 }
 
 impl Shared {
     /// Replies of more than `longest` bytes are kept from clients (0: none is), and counted.
-    pub fn with_longest_reply(mut self, longest: u64, denials: &Arc<Denials>) -> Self {
+    pub fn with_longest_reply(mut self, longest: u64, stats: &Stats) -> Self {
         let bytes = if longest == 0 { usize::MAX } else { usize::try_from(longest).unwrap_or(usize::MAX) };
-        self.longest = Longest { bytes, denials: Arc::clone(denials) };
+        let (denials, audit) = (Arc::clone(&stats.denials), Arc::clone(&stats.audit));
+        self.longest = Longest { bytes, denials, audit };
         self
     }
 
@@ -36,8 +39,10 @@ impl Shared {
     /// Such a reply has come.
     #[cold]
     pub fn too_long(&self) -> Failure {
-        self.longest.denials.count("rules.max_reply");
-        tracing::info!(target: "audit", rule = "rules.max_reply", "reply withheld");
+        let rule = "rules.max_reply";
+        self.longest.denials.count(rule);
+        let event = || Event { rule: Some(rule.into()), ..Event::default() };
+        self.longest.audit.tell(Kind::ReplyWithheld, "", event);
         Failure::TooLong { limit: self.longest.bytes }
     }
 }

@@ -173,6 +173,11 @@ impl Talk {
         let _ = self.stream.write_all(&encode(&words));
     }
 
+    /// Sends bytes, unless the other side takes nothing any more.
+    pub fn send_if(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
     /// Sends a command; its reply.
     pub fn ask<T: AsRef<[u8]>>(&mut self, words: &[T]) -> Vec<u8> {
         self.say(words);

@@ -119,6 +119,27 @@ fn a_listener_may_have_rules_of_its_own() {
     assert_eq!(line(&mut Talk::connect(&Place::Unix(dir.join("n"))), "KEYS *"), "*0");
 }
 
+/// A name is as many sockets as it has addresses, and is still one listener.
+#[test]
+fn rules_know_listeners_as_they_are_written() {
+    let server = Server::start(&[]);
+    let dir = Dir::new();
+    let mut config = config(&server.place());
+    config.listen = vec![Listen::Tcp("localhost".into(), 0), Listen::Unix(dir.join("n"))];
+    config.rules.deny = vec![DenyRule {
+        name: "no lists by name".into(),
+        commands: vec!["KEYS".into()],
+        listeners: vec!["localhost:*".into()],
+        ..DenyRule::default()
+    }];
+    let proxy = Proxy::start(config);
+    let tcp = proxy.handle().addresses().iter().filter(|listen| matches!(listen, Listen::Tcp(..)));
+    for listen in tcp {
+        assert!(line(&mut Talk::connect(&Place::of(listen)), "KEYS *").starts_with("-NOPERM"), "{listen}");
+    }
+    assert_eq!(line(&mut Talk::connect(&Place::Unix(dir.join("n"))), "KEYS *"), "*0");
+}
+
 #[test]
 fn a_large_request_in_pieces_dodges_no_rule() {
     let server = Server::start(&[]);

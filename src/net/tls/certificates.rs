@@ -9,7 +9,7 @@ use super::admission::Admission;
 use super::client::ClientTls;
 use super::server::ServerTls;
 use super::watch::{Renewable, Renewals, watch};
-use crate::telemetry::Handshakes;
+use crate::telemetry::{Audit, Handshakes};
 
 /// Everything that one proxy makes of certificates.
 #[derive(Debug, Default)]
@@ -46,13 +46,14 @@ impl Certificates {
 
     /// Looks at every file so often and has what changed used for new connections, until dropped. Never
     /// ready.
-    pub async fn watch(&self, every: Duration) {
-        tokio::join!(self.look(self.clients.as_ref(), every), self.look(self.upstream.as_ref(), every));
+    pub async fn watch(&self, every: Duration, audit: &Audit) {
+        let (clients, upstream) = (self.clients.as_ref(), self.upstream.as_ref());
+        tokio::join!(self.look(clients, every, audit), self.look(upstream, every, audit));
     }
 
-    async fn look<R: Renewable>(&self, tls: Option<&Arc<R>>, every: Duration) {
+    async fn look<R: Renewable>(&self, tls: Option<&Arc<R>>, every: Duration, audit: &Audit) {
         match tls {
-            Some(tls) => watch(Arc::clone(tls), every, &self.renewals).await,
+            Some(tls) => watch(Arc::clone(tls), every, &self.renewals, audit).await,
             None => std::future::pending().await,
         }
     }

@@ -11,6 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::telemetry::Audit;
+use crate::telemetry::audit::{Event, Kind};
+
 /// Days before the end of a certificate from which on each is logged.
 const REMIND: i64 = 14;
 
@@ -130,7 +133,7 @@ pub struct Renewals {
 }
 
 /// Looks at the files of `thing` at once and then every so often, until dropped. Pending for ever.
-pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewals) {
+pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewals, audit: &Audit) {
     let mut rotation = Rotation::new(thing.first());
     let (mut tick, mut reminded) = (interval(every.clamp(SHORTEST, LONGEST)), None);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -146,6 +149,9 @@ pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewa
                 thing.replace(setup);
                 counts.used.fetch_add(1, Ordering::Relaxed);
                 let now = SystemTime::now();
+                let about =
+                    |days_left| move || Event { about: Some(what.into()), days_left, ..Event::default() };
+                audit.tell(Kind::CertificateChanged, what, about(thing.days_left(now)));
                 tracing::info!(
                     days_left = thing.days_left(now),
                     "{what}: files have changed and are used from now on"
@@ -154,6 +160,8 @@ pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewa
             }
             Verdict::Keep(why) => {
                 counts.refused.fetch_add(1, Ordering::Relaxed);
+                let event = || Event { about: Some(what.into()), ..Event::default() };
+                audit.tell(Kind::CertificateRefused, what, event);
                 tracing::warn!(
                     "{what}: files have changed and cannot be used; what they held before stays in use: {why}"
                 );

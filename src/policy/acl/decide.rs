@@ -2,7 +2,7 @@
 
 use super::User;
 use super::selector::{Selector, subcommands};
-use crate::command::{Channels, Command, Family, Keys, Local, Pin, Route, all};
+use crate::command::{Channels, Command, Family, Keys, Local, Need, Pin, Route, all};
 use crate::resp::request::Args;
 
 /// Why a request is refused. In rising order of what Redis would rather report.
@@ -42,6 +42,26 @@ impl User {
     #[inline]
     pub fn decide(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Refusal> {
         if self.unrestricted { Ok(()) } else { self.look(command, args) }
+    }
+
+    /// The same for a request that is passed on in pieces: what has not arrived may ask for more of the keys
+    /// that have (`SET … GET`), so all rights are wanted that it could need.
+    pub fn decide_so_far(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<(), Refusal> {
+        self.decide(command, args)?;
+        let Some(command) = command.filter(|command| command.access().depends()) else { return Ok(()) };
+        let both = Need { read: true, write: true };
+        let closed = |selector: &Selector| {
+            command.keys(args).positions().find(|at| !selector.opens(args.get(*at), both))
+        };
+        let fits = |selector: &&Selector| selector.judge(command, args).is_ok();
+        let mut refused = None;
+        for selector in self.selectors().filter(fits) {
+            match closed(selector) {
+                None => return Ok(()),
+                index => refused = index,
+            }
+        }
+        refused.map_or(Ok(()), |index| Err(Refusal::Key { index }))
     }
 
     /// Whether it may run `command` with any keys.

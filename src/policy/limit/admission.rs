@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::gcra::Pace;
 use super::table::Table;
 use crate::config::Admission as Settings;
+use crate::policy::Origin;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -59,6 +60,17 @@ pub enum TurnedAway {
         /// Nanoseconds until one would be taken in.
         wait: u64,
     },
+}
+
+impl TurnedAway {
+    /// The setting that is against it.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "admission.clients_per_address",
+            Self::User(_) => "admission.clients_per_user",
+            Self::Rate { .. } => "admission.connection_rate",
+        }
+    }
 }
 
 /// Clients as far as they are limited, on all workers.
@@ -125,19 +137,27 @@ impl Admission {
         Ok(Seat(Some((Arc::clone(self), user.to_owned()))))
     }
 
-    /// Whether `address` has failed to authenticate too often: how long until it may try again.
-    pub fn locked_out(&self, address: Option<IpAddr>, now: u64) -> Option<Duration> {
+    /// Whether too many have failed to authenticate as `user` from `origin`: how long until one may try
+    /// again. Clients of another machine are one, whatever users they name; of those on this machine, who
+    /// all have one address, a wrong password must not lock out the users of others.
+    pub fn locked_out(&self, origin: &Origin, user: &[u8], now: u64) -> Option<Duration> {
         let (pace, table) = self.failures.as_ref()?;
-        let wait = table.of(table.tag(&Source::of(address)), now).wait(pace, pace.cost(1), now);
+        let wait = table.of(guesser(table, origin, user), now).wait(pace, pace.cost(1), now);
         (wait > 0).then(|| Duration::from_nanos(wait))
     }
 
-    /// Somebody at `address` has failed to authenticate.
-    pub fn failed(&self, address: Option<IpAddr>, now: u64) {
+    /// Somebody at `origin` has failed to authenticate as `user`.
+    pub fn failed(&self, origin: &Origin, user: &[u8], now: u64) {
         if let Some((pace, table)) = &self.failures {
-            table.of(table.tag(&Source::of(address)), now).owe(pace.cost(1), now);
+            table.of(guesser(table, origin, user), now).owe(pace.cost(1), now);
         }
     }
+}
+
+/// Who is taken for one that guesses.
+fn guesser(table: &Table, origin: &Origin, user: &[u8]) -> u64 {
+    let source = Source::of(origin.address);
+    if origin.is_near() { table.tag(&(source, user)) } else { table.tag(&source) }
 }
 
 /// What a client that is locked out is told.
@@ -239,16 +259,29 @@ mod tests {
     #[test]
     fn who_guesses_is_locked_out_and_let_in_again() {
         let admission = admission(|settings| settings.auth_failures = 30);
-        let address = at("10.0.0.1");
-        for _ in 0..30 {
-            assert_eq!(admission.locked_out(address, SECOND), None);
-            admission.failed(address, SECOND);
+        let from = |address| Origin { address: at(address), ..Origin::default() };
+        let address = from("10.0.0.1");
+        for n in 0..30 {
+            let user = format!("u{n}");
+            assert_eq!(admission.locked_out(&address, user.as_bytes(), SECOND), None);
+            admission.failed(&address, user.as_bytes(), SECOND);
         }
-        let wait = admission.locked_out(address, SECOND).unwrap();
+        let wait = admission.locked_out(&address, b"x", SECOND).unwrap();
         assert_eq!(wait, Duration::from_secs(2));
         assert!(locked_out_text(wait).ends_with("retry in 2 s"));
-        assert_eq!(admission.locked_out(at("10.0.0.2"), SECOND), None);
-        assert_eq!(admission.locked_out(address, 3 * SECOND), None);
+        assert_eq!(admission.locked_out(&from("10.0.0.2"), b"x", SECOND), None);
+        assert_eq!(admission.locked_out(&address, b"x", 3 * SECOND), None);
+    }
+
+    #[test]
+    fn on_this_machine_a_wrong_password_locks_out_nobody_elses_user() {
+        let admission = admission(|settings| settings.auth_failures = 5);
+        for address in [at("127.0.0.1"), None] {
+            let near = Origin { address, ..Origin::default() };
+            (0..5).for_each(|_| admission.failed(&near, b"wrong", SECOND));
+            assert!(admission.locked_out(&near, b"wrong", SECOND).is_some());
+            assert_eq!(admission.locked_out(&near, b"right", SECOND), None);
+        }
     }
 
     #[test]

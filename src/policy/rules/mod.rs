@@ -58,12 +58,25 @@ pub enum Seen {
     },
 }
 
+/// No word that means something to a command is longer, bytes.
+const LONGEST_OPTION: usize = 64;
+
 impl Seen {
     /// How many arguments the request has, of which `args` is there.
     pub(super) fn count(self, args: &Args<'_>) -> usize {
         match self {
             Self::Whole => args.len(),
             Self::Partly { count, .. } => count,
+        }
+    }
+
+    /// Whether options may follow that are not among `args`.
+    pub(super) fn may_bring_options(self, args: &Args<'_>) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::Partly { count, arriving } => {
+                count > args.len() + 1 || (count > args.len() && arriving <= LONGEST_OPTION)
+            }
         }
     }
 
@@ -173,7 +186,12 @@ impl Rules {
 /// A refusal of `args` for `rule`; `why` goes on from the command's name.
 fn denied(rule: &str, command: Option<&Command>, args: &Args<'_>, why: &str) -> Denied {
     let command = shown(command, args);
-    Denied::Rule { text: format!("NOPERM {command} {why} ({rule})"), command, rule: rule.to_owned() }
+    Denied::Rule {
+        text: format!("NOPERM {command} {why} ({rule})"),
+        command,
+        rule: rule.to_owned(),
+        key: None,
+    }
 }
 
 /// A refusal of a request that is too large to be gathered, for what `rule` looks at has not arrived.

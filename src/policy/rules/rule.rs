@@ -137,7 +137,11 @@ impl Rule {
                     Some(true) | None => {}
                 }
                 match has_key(command, args, keys, seen) {
-                    Some(true) => refuse("with this key is refused by Nearside"),
+                    Some(true) => {
+                        let why = "with this key is refused by Nearside";
+                        let key = command.and_then(|command| first_of(command, args, keys));
+                        Err(denied(&self.name, command, args, why).because_of(key))
+                    }
                     Some(false) => Ok(()),
                     None if seen == Seen::Whole => {
                         refuse("is refused by Nearside: nobody can tell which keys it touches")
@@ -192,11 +196,16 @@ fn fits(
 /// Whether some key is one of `globs`; `None`: nobody can tell (yet).
 fn has_key(command: Option<&Command>, args: &Args<'_>, globs: &[Vec<u8>], seen: Seen) -> Option<bool> {
     let command = command?;
-    if command.keys(args).any(|key| globs.iter().any(|glob| matches(glob, key))) {
+    if first_of(command, args, globs).is_some() {
         return Some(true);
     }
     let named = !is_script(command) && command.reads_by_pattern(args).is_none();
     (named && seen.has(args, keys_end(command))).then_some(false)
+}
+
+/// The first key that is one of `globs`.
+fn first_of<'a>(command: &Command, args: &Args<'a>, globs: &[Vec<u8>]) -> Option<&'a [u8]> {
+    command.keys(args).find(|key| globs.iter().any(|glob| matches(glob, key)))
 }
 
 /// Whether `command` can have keys at all. What is not known here may.

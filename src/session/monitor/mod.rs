@@ -191,4 +191,4 @@ fn before_auth(command: Option<&Command>) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -14,7 +14,8 @@ use crate::resp::scan::request::{Limits, RequestScanner};
 use crate::session::{Section, Session, Worker};
 use crate::upstream::{Lanes, Pool, Shared};
 
-fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
+/// A worker, of several that share `all`.
+pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
     let shared =
         Arc::new(Shared::new(config.upstream.clone(), None, config.limits.clone(), config.pubsub_dedicated));
     let scratch = Rc::default();
@@ -44,6 +45,7 @@ fn worker(all: &Arc<Monitors>, index: usize, config: Config) -> Rc<Worker> {
         gate: Arc::new(Gate::new(&config).unwrap()),
         limiting: crate::session::Limiting::new(&config).unwrap(),
         denials: Arc::default(),
+        audit: Arc::default(),
         notices: Arc::default(),
         limits: Rc::new(config.limits.clone()),
         scratch,

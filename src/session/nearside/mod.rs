@@ -71,6 +71,7 @@ pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
         Ok(Ask::Stats) => out = stats(path),
         Ok(Ask::Flush) => {
             path.worker.keeper.worker.near.flush();
+            path.note_flush();
             out.extend_from_slice(local::OK);
         }
         Ok(Ask::Keys { pattern, count }) => out = keys::at_once(path, pattern, count),

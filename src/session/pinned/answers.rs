@@ -125,6 +125,7 @@ impl Relay<'_> {
 
     /// The session changes as the reply says; answers what the client gets, if that is not the reply.
     fn apply(&mut self, expect: Expect, reply: &[u8], is_error: bool) -> Option<Bytes> {
+        self.note_login(&expect, reply, is_error);
         let path = &mut self.session.path;
         match expect {
             Expect::Instead(words) => return Some(words),
@@ -146,7 +147,7 @@ impl Relay<'_> {
                 return None;
             }
             Expect::Hello(options) if is_error => {
-                self.login_failed(options.credential.is_some(), reply);
+                self.login_failed(options.credential.as_ref(), reply);
                 return Some(Bytes::copy_from_slice(reply));
             }
             Expect::Hello(options) => {
@@ -155,8 +156,8 @@ impl Relay<'_> {
                 }
                 return Some(self.hello(*options, reply));
             }
-            Expect::Auth(_) if is_error => {
-                self.login_failed(true, reply);
+            Expect::Auth(credential) if is_error => {
+                self.login_failed(Some(&credential), reply);
                 return Some(Bytes::copy_from_slice(reply));
             }
             Expect::Auth(credential) => {

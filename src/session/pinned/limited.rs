@@ -7,7 +7,8 @@ use tokio::time::sleep;
 
 use super::relay::{HIGH_WATER, Relay};
 use super::requests::words;
-use crate::command::{Command, Local, Route, lookup};
+use super::taken::named_user;
+use crate::command::{Command, lookup};
 use crate::session::Session;
 use crate::session::intake::Taken;
 use crate::session::state::{Expect, Replies};
@@ -17,13 +18,13 @@ impl Relay<'_> {
     /// Whether limits keep the request at the front from going on now. `None`: they do not; else whether it
     /// has been dealt with, or waits.
     pub(super) fn limits(&mut self, command: Option<&'static Command>) -> Option<bool> {
-        if self.logs_in(command) {
-            if let Some(text) = self.session.path.locked_out() {
+        if let Some(user) = self.logs_in(command) {
+            if let Some(text) = self.session.path.locked_out(&user) {
                 return Some(self.deny(&text));
             }
             // Nobody will tell here whether it was right.
             if self.held.opaque || self.held.replies != Replies::On {
-                self.session.path.failed_to_log_in();
+                self.session.path.failed_to_log_in(&user);
             }
         }
         if !self.session.path.limited.is_metered() {
@@ -64,21 +65,17 @@ impl Relay<'_> {
         Some(false)
     }
 
-    /// Whether the request at the front has the upstream look at a name and a password.
-    fn logs_in(&self, command: Option<&'static Command>) -> bool {
-        let args = self.session.intake.args();
-        !self.session.path.has_own_users()
-            && match command.map(|command| command.route) {
-                Some(Route::Session(Local::Auth)) => true,
-                Some(Route::Session(Local::Hello)) => (2..args.len()).any(|at| args.is(at, "AUTH")),
-                _ => false,
-            }
+    /// Whom the client says it is, if the request at the front has the upstream look at its password.
+    fn logs_in(&self, command: Option<&'static Command>) -> Option<Vec<u8>> {
+        let user = named_user(command, &self.session.intake.args())?;
+        (!self.session.path.has_own_users()).then(|| user.to_vec())
     }
 
     /// The upstream has refused an `AUTH`, or a `HELLO` that may have been one.
-    pub(super) fn login_failed(&self, is_login: bool, reply: &[u8]) {
-        if is_login && (reply.starts_with(b"-WRONGPASS") || reply.starts_with(b"-ERR invalid password")) {
-            self.session.path.failed_to_log_in();
+    pub(super) fn login_failed(&self, credential: Option<&Credential>, reply: &[u8]) {
+        let is_wrong = reply.starts_with(b"-WRONGPASS") || reply.starts_with(b"-ERR invalid password");
+        if let Some(credential) = credential.filter(|_| is_wrong) {
+            self.session.path.failed_to_log_in(credential.user().as_bytes());
         }
     }
 

@@ -1,10 +1,11 @@
-//! What the cache is told of a session on a connection of its own.
+//! What the cache, and those who look after security, are told of a session on a connection of its own.
 
 use std::rc::Rc;
 
 use super::relay::Relay;
 use crate::command::{Command, Local, Pin, Route};
 use crate::session::near::Signal;
+use crate::session::state::Expect;
 
 impl Relay<'_> {
     /// The request at the front goes to the upstream: the cache is told what it does.
@@ -29,6 +30,36 @@ impl Relay<'_> {
                 self.underway.sent(command, &args, owed);
             }
         }
+    }
+
+    /// The request at the front goes on: those who look after security may hear of it.
+    pub(super) fn note_admin(&self, command: Option<&'static Command>) {
+        if let Some(command) = command {
+            self.session.path.note_admin(command, &self.session.intake.args());
+        }
+    }
+
+    /// The upstream has looked at a name and a password, if that was asked of it.
+    pub(super) fn note_login(&self, expect: &Expect, reply: &[u8], is_error: bool) {
+        let credential = match expect {
+            Expect::Auth(credential) => Some(&**credential),
+            Expect::Hello(hello) => hello.credential.as_ref(),
+            _ => None,
+        };
+        let Some(credential) = credential else { return };
+        let wrong = match is_error {
+            false => None,
+            true if reply.starts_with(b"-ERR AUTH") => Some("no_password_configured"),
+            true if [&b"-WRONGPASS"[..], b"-ERR invalid password"]
+                .iter()
+                .any(|text| reply.starts_with(text)) =>
+            {
+                Some("wrong_password")
+            }
+            // It did not come to that.
+            true => return,
+        };
+        self.session.path.note_login(credential.user().as_bytes(), wrong);
     }
 
     /// What has just been read has to wait, if it may make others act on what lanes have not heard of yet.

@@ -13,7 +13,9 @@ use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::monitor;
 use crate::session::path::{Verdict, is_attack};
+use crate::session::refused::is_exec;
 use crate::session::state::{Expect, Replies as Silence, Turn};
+use crate::session::users;
 use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -104,8 +106,9 @@ impl Relay<'_> {
         let args = self.session.intake.args();
         let command = lookup(&args);
         if let Err(denied) = self.permit(command, &args, None) {
-            self.session.path.note_denied(&denied);
-            return self.deny(denied.text(self.session.path.dialect()));
+            self.session.path.note_denied(&denied, command, &args);
+            let text = self.session.path.words_for(command, &denied);
+            return if is_exec(command) { self.deny_exec(text) } else { self.deny(text) };
         }
         if command.is_none() && is_attack(&args) {
             self.closing = true;
@@ -239,6 +242,7 @@ impl Relay<'_> {
         if matches!(turn, Turn::Opaque) && !self.expect.is_empty() {
             return false;
         }
+        self.note_admin(command);
         let other = command.and_then(|command| self.reworded(command, &mut turn));
         if let Turn::Expect(Expect::Blocking { .. }) = turn
             && command.is_some_and(|c| c.route == Route::Pin(Pin::Wait))
@@ -274,9 +278,15 @@ impl Relay<'_> {
         let command = lookup(&args);
         let announced = self.session.intake.announced();
         if let Err(denied) = self.permit(command, &args, Some(announced)) {
-            self.session.path.note_denied(&denied);
+            self.session.path.note_denied(&denied, command, &args);
             // What follows of it cannot be skipped cheaply: the connection ends.
             self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
+            self.closing = true;
+            return false;
+        }
+        if self.session.path.has_own_users() && command.is_some_and(users::is_about_users) {
+            // The upstream would take it for its own users.
+            self.expect.push_back(Expect::Ours(words(users::NOT_IN_PIECES)));
             self.closing = true;
             return false;
         }
@@ -292,6 +302,9 @@ impl Relay<'_> {
             self.turn(turn);
         }
         let args = self.session.intake.args_so_far();
+        if let Some(command) = command {
+            self.session.path.note_admin(command, &args);
+        }
         self.show(&args, false);
         self.underway.sent_in_part(command, self.expect.len());
         self.client.count(command, args.bytes().len());

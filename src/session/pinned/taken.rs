@@ -12,6 +12,8 @@ use crate::session::state::{Expect, Replies, Turn};
 use crate::session::{hello, nearside, users};
 use crate::upstream::Lease;
 
+const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
+
 impl Relay<'_> {
     pub(super) fn turn(&mut self, turn: Turn) {
         match turn {
@@ -37,6 +39,7 @@ impl Relay<'_> {
         // It ends the connection in its turn.
         self.leaving |= route == Some(Route::Session(Local::Quit));
         self.underway.sent_unmatched(command);
+        self.note_admin(command);
         // What concerns other clients still does so by our ids, and harms no connection of ours.
         match command.and_then(|command| self.reworded(command, &mut Turn::Silent)) {
             None => self.pass_on(),
@@ -76,6 +79,7 @@ impl Relay<'_> {
         if !self.expect.is_empty() {
             return false;
         }
+        self.note_admin(lookup(&self.session.intake.args()));
         self.turn(Turn::Opaque);
         self.to_upstream.extend_from_slice(&encode(&[b"MONITOR"]));
         self.took();
@@ -167,7 +171,10 @@ impl Relay<'_> {
         };
         // Who needs no password has not shown by one who he is.
         let is_open = || !path.worker.shared.last_wanted_password();
-        if path.worker.gate.is_wary_of(&path.origin) && names_default_user(command, args) && is_open() {
+        if path.worker.gate.is_wary_of(&path.origin)
+            && named_user(command, args) == Some(b"default")
+            && is_open()
+        {
             return Err(Denied::Protected);
         }
         Ok(())
@@ -217,6 +224,20 @@ impl Relay<'_> {
         true
     }
 
+    /// A refused `EXEC`, which ends its transaction.
+    pub(super) fn deny_exec(&mut self, text: impl AsRef<[u8]>) -> bool {
+        if !self.held.multi || self.held.opaque {
+            return self.deny(text);
+        }
+        (self.held.multi, self.held.watched) = (false, 0);
+        // Should the upstream refuse it, nobody else may come upon what is open there.
+        self.taint();
+        self.expect.push_back(Expect::Instead(words(text)));
+        self.to_upstream.extend_from_slice(DISCARD);
+        self.took();
+        true
+    }
+
     /// The whole request at the front has been taken.
     pub(super) fn took(&mut self) {
         let args = self.session.intake.args();
@@ -227,16 +248,15 @@ impl Relay<'_> {
     }
 }
 
-/// Whether this is to authenticate as the default user.
-fn names_default_user(command: Option<&'static Command>, args: &Args<'_>) -> bool {
-    let user = match command.map(|command| command.route) {
-        Some(Route::Session(Local::Auth)) if args.len() == 2 => return true,
-        Some(Route::Session(Local::Auth)) => args.get(1),
-        Some(Route::Session(Local::Hello)) => match (2..args.len()).find(|at| args.is(*at, "AUTH")) {
-            Some(at) => args.get(at + 1),
-            None => return false,
-        },
-        _ => return false,
-    };
-    user == b"default"
+/// Whom the client says it is, if this is to authenticate.
+pub(super) fn named_user<'a>(command: Option<&'static Command>, args: &Args<'a>) -> Option<&'a [u8]> {
+    match command.map(|command| command.route) {
+        Some(Route::Session(Local::Auth)) if args.len() < 3 => Some(b"default"),
+        Some(Route::Session(Local::Auth)) => Some(args.get(1)),
+        Some(Route::Session(Local::Hello)) => {
+            let at = (2..args.len()).find(|at| args.is(*at, "AUTH"))? + 1;
+            Some(if at < args.len() { args.get(at) } else { b"default" })
+        }
+        _ => None,
+    }
 }

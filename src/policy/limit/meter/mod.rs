@@ -34,6 +34,13 @@ pub struct Refusal {
     rate: usize,
 }
 
+impl Refusal {
+    /// The rate's name.
+    pub fn rate(&self) -> &str {
+        &self.name
+    }
+}
+
 /// One session's part in the rates that concern it.
 #[derive(Debug)]
 pub struct Meter {
