@@ -82,38 +82,33 @@ const WORDS: [&str; 16] = [
 ];
 
 impl RuleError {
-<<<<<<< HEAD
     /// A selector that begins with `word` and does not end.
     pub(super) fn unmatched(word: &str) -> Self {
         let rule = word.trim_start_matches('(');
         let (open, _) = word.split_at(word.len() - rule.len());
         Self::Unmatched(format!("{open}{}", shown(rule, rule.is_empty())))
-=======
-    /// The selector that starts with the word `first` does not end.
-    pub(super) fn unmatched(first: &str) -> Self {
-        // Passwords have no place in a selector, which does not keep them out of one.
-        let rule = first.trim_start_matches('(');
-        let plain = rule.is_empty() || rule.starts_with(['+', '-', '~', '%', '&']);
-        Self::Unmatched(if plain { first.to_owned() } else { "(***".to_owned() })
->>>>>>> wt-fz
     }
 
     /// `rule` is wrong; it is the `nth` of the user's (from 1) or part of it.
     pub(super) fn new(rule: &str, nth: usize, why: Why) -> Self {
         let near = meant(rule, why);
-        // Anything else may be a password, or what follows a space in one.
-        let shown = match rule.chars().next() {
-            Some('+' | '-' | '~' | '%' | '&') => rule.to_owned(),
-            Some(sign @ ('>' | '<' | '#' | '!')) => format!("{sign}***"),
-            _ if near.is_some() => rule.to_owned(),
-            _ => "***".to_owned(),
-        };
+        let shown = shown(rule, near.is_some());
         let hint = match near {
             Some(near) => format!(", did you mean {near}?"),
             None if shown != rule => format!(" (rule {nth}, not shown: it may be a part of a password)"),
             None => String::new(),
         };
         Self::Modifier { shown, why, hint }
+    }
+}
+
+/// A rule, if it cannot be a password, or what follows a space in one; `is_known` says that it is none.
+fn shown(rule: &str, is_known: bool) -> String {
+    match rule.chars().next() {
+        Some('+' | '-' | '~' | '%' | '&') => rule.to_owned(),
+        Some(sign @ ('>' | '<' | '#' | '!')) => format!("{sign}***"),
+        _ if is_known => rule.to_owned(),
+        _ => "***".to_owned(),
     }
 }
 

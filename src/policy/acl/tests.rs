@@ -198,3 +198,12 @@ fn mistakes_show_no_password() {
     }
     assert!(!format!("{:?}", user("on >secret")).contains("secret"));
 }
+
+#[test]
+fn a_password_that_seems_to_open_a_selector_is_not_shown() {
+    let text = |shown| format!("Unmatched parenthesis in acl selector starting at '{shown}'.");
+    assert_eq!(wrong("on (>secret ~a"), text("(>***"));
+    assert_eq!(wrong("on >my (secret"), text("(***"));
+    assert_eq!(wrong("on (+get ~a"), text("(+get"));
+    assert_eq!(wrong("on ( +get"), text("("));
+}
