@@ -261,11 +261,12 @@ impl Hall {
     fn serve(&self, stream: Stream, gone: Gone, listener: usize) {
         let names = stream.peer_certificate_names().to_vec();
         let origin = Origin { listener, address: stream.peer().ip(), names };
-        let (session, client) = Session::new(Rc::clone(&self.worker), stream, gone.id, origin);
+        let (mut session, client) = Session::new(Rc::clone(&self.worker), stream, gone.id, origin);
         self.clients.borrow_mut().insert(gone.id, client);
         tokio::task::spawn_local(async move {
-            let _gone = gone;
             session.run().await;
+            drop(session);
+            drop(gone);
         });
     }
 }

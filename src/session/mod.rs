@@ -168,17 +168,18 @@ impl Session {
         (Self { intake, path, ended: full.is_some(), exhausted: true }, client)
     }
 
-    /// Serves the client until it leaves, is cut or the worker drains. Dropping it cuts the client.
-    pub async fn run(mut self) {
+    /// Serves the client until it leaves, is cut or the worker drains. Dropping the session cuts the client;
+    /// it is borrowed because a task that moved it into a call would keep room for it twice.
+    pub async fn run(&mut self) {
         loop {
             match std::future::poll_fn(|cx| self.poll(cx)).await {
-                Next::Pin => Box::pin(pinned::run(&mut self, None)).await,
+                Next::Pin => Box::pin(pinned::run(self, None)).await,
                 Next::Walk => {
-                    Box::pin(nearside::run(&mut self)).await;
+                    Box::pin(nearside::run(self)).await;
                     continue;
                 }
-                Next::Hold => Box::pin(pinned::hold(&mut self)).await,
-                Next::Again(request) => Box::pin(pinned::run(&mut self, Some(request))).await,
+                Next::Hold => Box::pin(pinned::hold(self)).await,
+                Next::Again(request) => Box::pin(pinned::run(self, Some(request))).await,
                 Next::Close => return,
             }
             self.path.back_from_own_connection();

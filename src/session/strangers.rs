@@ -68,7 +68,7 @@ async fn told(config: &Config, sent: &[(Vec<u8>, usize)]) -> Vec<String> {
     let worker = worker(&Arc::new(Monitors::new(1)), 0, config.clone());
     let (ours, mut theirs) = Stream::pair().unwrap();
     let address = Some("10.0.0.7".parse().unwrap());
-    let (session, _client) =
+    let (mut session, _client) =
         Session::new(worker, ours, 1, Origin { listener: 0, address, names: Vec::new() });
     let talk = async {
         let (mut replies, mut unread) = (Vec::new(), Vec::new());
@@ -82,7 +82,7 @@ async fn told(config: &Config, sent: &[(Vec<u8>, usize)]) -> Vec<String> {
         replies
     };
     let local = LocalSet::new();
-    local.spawn_local(session.run());
+    local.spawn_local(async move { session.run().await });
     let limit = Duration::from_secs(20);
     tokio::time::timeout(limit, local.run_until(talk)).await.expect("all replies come")
 }
