@@ -74,7 +74,7 @@ impl Warden {
         let (id, peer) = (client.id, client.peer);
         if longer(silence.stranger, self.auth_timeout) {
             self.stats.auth_timeouts.fetch_add(1, Relaxed);
-            tracing::info!(client = id, %peer, "closed: not authenticated in time (limits.auth_timeout)");
+            tracing::info!(client = id, %peer, "closed: not authenticated in time (admission.auth_timeout)");
         } else if longer(silence.begun, Some(self.timeout.map_or(BEGUN, |timeout| timeout.min(BEGUN)))) {
             self.stats.stalled.fetch_add(1, Relaxed);
             tracing::info!(client = id, %peer, "closed: it began a request and did not go on with it");

@@ -46,13 +46,13 @@ impl fmt::Display for Source {
 /// Why a client is not taken in, in words for it: where Redis has any, they begin with Redis's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TurnedAway {
-    /// `limits.clients_per_address`.
+    /// `admission.clients_per_address`.
     #[error("ERR max number of clients reached for address {0}")]
     Address(String),
-    /// `limits.clients_per_user`.
+    /// `admission.clients_per_user`.
     #[error("ERR max number of clients reached for user {0}")]
     User(String),
-    /// `limits.connection_rate`.
+    /// `admission.connection_rate`.
     #[error("ERR too many new connections from address {source}; retry in {} ms", .wait.div_ceil(1_000_000), source = .address)]
     Rate {
         /// The address.
