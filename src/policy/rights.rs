@@ -49,11 +49,16 @@ impl Rights {
     /// Whether `args`, whose row is `command` (`None`: unknown), is permitted.
     #[inline]
     pub fn check(&self, command: Option<&'static Command>, args: &Args<'_>) -> Result<Permit, Denied> {
-        let free = match command {
+        if self.is_free(command) { Ok(Permit(())) } else { self.look(command, args, Seen::Whole) }
+    }
+
+    /// Whether `command` may run whatever its arguments.
+    #[inline]
+    fn is_free(&self, command: Option<&'static Command>) -> bool {
+        match command {
             Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
             None => self.unknown_free,
-        };
-        if free { Ok(Permit(())) } else { self.look(command, args, Seen::Whole) }
+        }
     }
 
     /// The same for a request that is passed on in pieces, of which `args` is there: what it `announced` is
@@ -65,12 +70,11 @@ impl Rights {
         args: &Args<'_>,
         announced: (usize, usize),
     ) -> Result<Permit, Denied> {
-        let free = match command {
-            Some(command) => self.free.get(usize::from(number(command))).copied().unwrap_or(false),
-            None => self.unknown_free,
-        };
+        if self.is_free(command) {
+            return Ok(Permit(()));
+        }
         let (count, arriving) = announced;
-        if free { Ok(Permit(())) } else { self.look(command, args, Seen::Partly { count, arriving }) }
+        self.look(command, args, Seen::Partly { count, arriving })
     }
 
     /// Who has them.

@@ -187,23 +187,24 @@ impl Relay<'_> {
         if !self.held.opaque && !self.expect.is_empty() && !self.held.multi {
             return Some(false);
         }
+        let queues = self.held.multi && !self.held.opaque;
         let (path, args) = (&mut self.session.path, self.session.intake.args());
         let answer = match command.route {
             Route::Session(Local::Hello) => {
                 let mut hello = hello::parse(&args).ok().filter(|hello| hello.credential.is_some())?;
-                if self.held.multi && !self.held.opaque {
+                if queues {
                     return Some(self.deny(users::NOT_IN_MULTI));
                 }
                 // The rest of it is the upstream's to answer.
                 words(&path.hello_auth(&mut hello).err()?)
             }
-            Route::Session(_) if self.held.multi && !self.held.opaque => {
+            Route::Session(_) if queues => {
                 return Some(self.deny(users::NOT_IN_MULTI));
             }
             Route::Session(_) => path.auth(&args).into(),
             _ => {
                 let answer = path.acl(command, &args)?;
-                if self.held.multi && !self.held.opaque {
+                if queues {
                     return Some(self.deny(users::NOT_IN_MULTI));
                 }
                 answer.into()
