@@ -27,7 +27,7 @@ mod proxy;
 mod worker;
 
 pub use config::Config;
-pub use proxy::{Error, Handle, Proxy};
+pub use proxy::{Error, Handle, Options, Proxy};
 
 /// Keeps the example in the README compiling.
 #[cfg(doctest)]

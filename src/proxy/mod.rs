@@ -2,6 +2,8 @@
 
 mod accept;
 mod error;
+mod handle;
+mod options;
 mod parts;
 mod probe;
 
@@ -16,6 +18,9 @@ use tokio::time::timeout;
 
 use self::accept::Placing;
 pub use self::error::Error;
+use self::handle::Addresses;
+pub use self::handle::Handle;
+pub use self::options::Options;
 use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::Server;
@@ -34,12 +39,17 @@ const EMBEDDED_STOP: Duration = Duration::from_secs(30);
 pub struct Proxy;
 
 impl Proxy {
+    /// The same as [`Proxy::start_with`], for who has nothing to add but where a server binary is looked for
+    /// (the value of `PATH`).
+    pub fn start(config: Config, search_path: Option<std::ffi::OsString>) -> Result<Handle, Error> {
+        Self::start_with(config, Options { search_path, ..Options::default() })
+    }
+
     /// Binds, starts the embedded server if the configuration wants one, starts the workers and
-    /// serves. Returns once clients can connect; blocks until then. `search_path` is where a server
-    /// binary is looked for (the value of `PATH`).
+    /// serves. Returns once clients can connect; blocks until then.
     ///
     /// Spawns `config.workers` threads and one that accepts; installs nothing global.
-    pub fn start(config: Config, search_path: Option<std::ffi::OsString>) -> Result<Handle, Error> {
+    pub fn start_with(config: Config, options: Options) -> Result<Handle, Error> {
         let (phase, phases) = watch::channel(Phase::Serving);
         let (ready, started) = std_mpsc::sync_channel(1);
         let placing = Arc::<Placing>::default();
@@ -49,100 +59,21 @@ impl Proxy {
         let kept = Arc::clone(&near);
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
-            let result = result.and_then(|runtime| {
-                runtime.block_on(run(config, search_path, phases, &ready, (places, kept)))
-            });
+            let result = result
+                .and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, (places, kept))));
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle { addresses, phase, placing, near, thread: Some(thread) }),
+            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, near, thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
 }
 
-/// A running proxy. Dropping it stops the proxy at once, without draining.
-#[derive(Debug)]
-pub struct Handle {
-    addresses: Addresses,
-    phase: watch::Sender<Phase>,
-    placing: Arc<Placing>,
-    near: Arc<Near>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Handle {
-    /// Where clients connect, with the ports that were picked.
-    pub fn addresses(&self) -> &[Listen] {
-        &self.addresses.plain
-    }
-
-    /// Where they connect with TLS.
-    pub fn tls_addresses(&self) -> &[Listen] {
-        &self.addresses.tls
-    }
-
-    /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
-    /// as at the start, or a number no worker has, to the least loaded one.
-    ///
-    /// For tests, and for embedders that know what their clients will do. It decides for a client when
-    /// it is accepted, which is some time after its `connect` has returned: who places several clients
-    /// on different workers waits for a reply to each before it places the next. Clients that are
-    /// connected stay where they are.
-    pub fn place_on(&self, worker: Option<usize>) {
-        self.placing.set(worker);
-    }
-
-    /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
-    pub fn drain(&self) {
-        let _ = self.phase.send(Phase::Draining);
-    }
-
-    /// The near cache: its figures, and what it holds.
-    pub fn near(&self) -> &Near {
-        &self.near
-    }
-
-    /// Waits until the proxy has ended.
-    pub fn wait(mut self) {
-        self.join();
-    }
-
-    fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        if self.thread.is_some() {
-            let _ = self.phase.send(Phase::Stopped);
-            self.join();
-        }
-    }
-}
-
 type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
-
-/// Where clients connect.
-#[derive(Clone, Debug)]
-struct Addresses {
-    plain: Vec<Listen>,
-    tls: Vec<Listen>,
-}
-
-impl Addresses {
-    fn of(listeners: &[Listener]) -> Self {
-        let of =
-            |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
-        Self { plain: of(false).collect(), tls: of(true).collect() }
-    }
-}
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -157,7 +88,7 @@ fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
 
 async fn run(
     mut config: Config,
-    search_path: Option<std::ffi::OsString>,
+    options: Options,
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
     (placing, near): (Arc<Placing>, Arc<Near>),
@@ -173,7 +104,7 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let server = embed(&mut config, search_path).await?;
+    let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
     let (workers, threads) = start_workers(&config, &certificates, inner, placing, near)?;

@@ -1,0 +1,100 @@
+//! A running proxy, from outside.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::watch;
+
+use super::accept::Placing;
+use crate::cache::Near;
+use crate::config::Listen;
+use crate::net::Listener;
+use crate::worker::Phase;
+
+/// A running proxy. Dropping it stops the proxy at once, without draining.
+#[derive(Debug)]
+pub struct Handle {
+    addresses: Addresses,
+    phase: watch::Sender<Phase>,
+    placing: Arc<Placing>,
+    near: Arc<Near>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        addresses: Addresses,
+        phase: watch::Sender<Phase>,
+        placing: Arc<Placing>,
+        near: Arc<Near>,
+        thread: JoinHandle<()>,
+    ) -> Self {
+        Self { addresses, phase, placing, near, thread: Some(thread) }
+    }
+
+    /// Where clients connect, with the ports that were picked.
+    pub fn addresses(&self) -> &[Listen] {
+        &self.addresses.plain
+    }
+
+    /// Where they connect with TLS.
+    pub fn tls_addresses(&self) -> &[Listen] {
+        &self.addresses.tls
+    }
+
+    /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
+    /// as at the start, or a number no worker has, to the least loaded one.
+    ///
+    /// For tests, and for embedders that know what their clients will do. It decides for a client when
+    /// it is accepted, which is some time after its `connect` has returned: who places several clients
+    /// on different workers waits for a reply to each before it places the next. Clients that are
+    /// connected stay where they are.
+    pub fn place_on(&self, worker: Option<usize>) {
+        self.placing.set(worker);
+    }
+
+    /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
+    pub fn drain(&self) {
+        let _ = self.phase.send(Phase::Draining);
+    }
+
+    /// The near cache: its figures, and what it holds.
+    pub fn near(&self) -> &Near {
+        &self.near
+    }
+
+    /// Waits until the proxy has ended.
+    pub fn wait(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            let _ = self.phase.send(Phase::Stopped);
+            self.join();
+        }
+    }
+}
+
+/// Where clients connect.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    pub(super) plain: Vec<Listen>,
+    pub(super) tls: Vec<Listen>,
+}
+
+impl Addresses {
+    pub(super) fn of(listeners: &[Listener]) -> Self {
+        let of =
+            |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
+        Self { plain: of(false).collect(), tls: of(true).collect() }
+    }
+}

@@ -1,0 +1,10 @@
+//! What a proxy is given besides its configuration.
+
+use std::ffi::OsString;
+
+/// What a proxy may be given besides its configuration, by a program that has it. All of it is optional.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Where a server binary is looked for, the value of `PATH`. Only for the embedded server.
+    pub search_path: Option<OsString>,
+}
