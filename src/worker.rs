@@ -24,7 +24,7 @@ use crate::session::{
     self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Section,
     Session, Warden, Worker,
 };
-use crate::telemetry::{Stats, section};
+use crate::telemetry::{Stats, Tally, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -164,7 +164,8 @@ fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
     let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
-    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
+    let tally = Rc::new(Tally::new(Arc::clone(&stats.workers[index]), stats.since));
+    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config), Rc::clone(&tally)));
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
     let (certificates, rates) = (Arc::clone(&common.certificates), common.limiting.rates.clone());
     let keeper = Keeper::new(&common.near, &common.bells, index);
@@ -175,9 +176,13 @@ fn worker(index: usize, common: &Common) -> Worker {
         index,
         feeds,
         roster: Arc::clone(&common.roster),
-        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
-            Rc::new(LaneWatch::new(&kept, db, credential, &base.credential()))
-        }),
+        lanes: Lanes::new(
+            Arc::clone(shared),
+            Rc::clone(&scratch),
+            Rc::clone(&tally),
+            move |db, credential| Rc::new(LaneWatch::new(&kept, db, credential, &base.credential())),
+        ),
+        tally,
         keeper,
         pool,
         gate: Arc::clone(&common.gate),

@@ -85,6 +85,10 @@ impl Accepting {
         &self.workers.nonce
     }
 
+    pub(super) fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.workers.stats)
+    }
+
     pub(super) fn audit(&self) -> &Audit {
         &self.workers.stats.audit
     }

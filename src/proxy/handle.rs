@@ -9,6 +9,7 @@ use super::accept::Placing;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::Stats;
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -18,6 +19,7 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
+    stats: Arc<Stats>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -26,10 +28,10 @@ impl Handle {
         addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
-        near: Arc<Near>,
+        (near, stats): (Arc<Near>, Arc<Stats>),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, thread: Some(thread) }
+        Self { addresses, phase, placing, near, stats, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -61,6 +63,11 @@ impl Handle {
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
+    }
+
+    /// What has been counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     /// Waits until the proxy has ended.

@@ -27,6 +27,7 @@ use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
 use crate::session::{Bells, Limiting, Monitors, Roster};
+use crate::telemetry::Stats;
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -66,14 +67,14 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, near, thread)),
+            Ok(Ok((addresses, stats))) => Ok(Handle::new(addresses, phase, placing, (near, stats), thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
 }
 
-type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
+type Ready = std_mpsc::SyncSender<Result<(Addresses, Arc<Stats>), Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -138,7 +139,7 @@ async fn serve(
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok(addresses.clone()));
+    let _ = ready.send(Ok((addresses.clone(), accepting.stats())));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }

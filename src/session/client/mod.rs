@@ -28,6 +28,8 @@ use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
+use crate::telemetry::Tally;
+use crate::telemetry::meters::{By, Class};
 use crate::upstream::{Credential, Shared};
 use owed::STEP;
 use watched::Watched;
@@ -47,6 +49,12 @@ pub struct Ticket {
     pub(super) after: After,
     /// Bytes of the request.
     pub(super) weight: u32,
+    /// What it is counted as.
+    pub(super) class: Class,
+    /// What answers it.
+    pub(super) by: By,
+    /// When it arrived.
+    pub(super) asked: u64,
 }
 
 /// What becomes of a reply on its way to the client.
@@ -84,11 +92,19 @@ enum Waiting {
 #[derive(Debug)]
 enum Later {
     /// The request whose reply did not fit the lane.
-    Again(Bytes),
+    Again(Again),
     /// Replies that came after it.
     Replies(Vec<u8>),
     /// What follows waits for this.
     Held(Signal),
+}
+
+/// A read to be asked again, and when it was first.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) request: Bytes,
+    pub(super) class: Class,
+    pub(super) asked: u64,
 }
 
 /// Bytes on their way to the client.
@@ -132,6 +148,7 @@ pub struct Client {
     write: WriteHalf,
     out: RefCell<Out>,
     spares: Spares,
+    pub(super) tally: Rc<Tally>,
     section: Section,
     limits: Rc<Limits>,
     pub(super) shared: Arc<Shared>,
@@ -181,6 +198,7 @@ impl Client {
             write,
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
+            tally: Rc::clone(&worker.tally),
             section: worker.info.clone(),
             limits: Rc::clone(&worker.limits),
             shared: Arc::clone(&worker.shared),
@@ -247,8 +265,9 @@ impl Client {
 
     /// A request has been taken; `None`: its name is not known here.
     #[inline]
-    pub(super) fn count(&self, command: Option<&'static Command>, bytes: usize) {
+    pub(super) fn count(&self, command: Option<&'static Command>, class: Class, bytes: usize) {
         self.requests.set(self.requests.get() + 1);
+        self.tally.command(class);
         self.card.count(command, bytes);
     }
 

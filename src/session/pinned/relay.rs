@@ -9,17 +9,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::replies::{Reading, Replies};
+use super::timed::Timed;
 use crate::config::Secret;
 use crate::net;
 use crate::resp::scan::request::Remainder;
+use crate::session::client::Again;
+use crate::session::metered::cause;
 use crate::session::near::{Signal, Underway};
 use crate::session::state::{Expect, Held};
 use crate::session::{Client, Session, local};
+use crate::telemetry::meters::By;
 use crate::upstream::{Failure, Lease};
 
 /// Request bytes gathered before more is read from the client.
@@ -90,6 +94,8 @@ pub(super) struct Relay<'a> {
     /// The session ends with the stay.
     pub(super) closing: bool,
     pub(super) taken: u32,
+    /// How long its requests take.
+    pub(super) timed: Timed,
     pub(super) progress: Instant,
 }
 
@@ -98,9 +104,14 @@ impl<'a> Relay<'a> {
         session: &'a mut Session,
         lease: Lease,
         turn: Option<OwnedSemaphorePermit>,
-        again: Option<Bytes>,
+        again: Option<Again>,
     ) -> Self {
         let client = Rc::clone(session.client());
+        let mut timed = Timed::new(session.path.asked);
+        if let Some(again) = &again {
+            timed.asked = again.asked;
+            timed.took(again.class, By::Upstream, 1);
+        }
         let underway = Underway::new(&session.path.worker.keeper.worker);
         Self {
             underway,
@@ -109,7 +120,7 @@ impl<'a> Relay<'a> {
             lease: Some(lease),
             expect: again.iter().map(|_| Expect::Reply).collect(),
             leaving: again.is_some(),
-            to_upstream: again.map_or_else(BytesMut::new, BytesMut::from),
+            to_upstream: again.map_or_else(BytesMut::new, |again| again.request.into()),
             from_upstream: BytesMut::new(),
             turn,
             replies: Replies::new(Arc::clone(&session.path.worker.shared)),
@@ -125,6 +136,7 @@ impl<'a> Relay<'a> {
             streaming: None,
             closing: false,
             taken: 0,
+            timed,
             progress: Instant::now(),
             session,
         }
@@ -135,7 +147,14 @@ impl<'a> Relay<'a> {
         let limit = self.session.path.worker.config.upstream.socket_timeout;
         let mut timer = pin!(sleep(limit));
         self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
-        let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
+        let tally = Rc::clone(&self.session.path.worker.tally);
+        let stop = poll_fn(|cx| {
+            let stop = self.poll(cx, limit, timer.as_mut());
+            tally.settle();
+            stop
+        })
+        .await;
+        self.session.path.asked = self.timed.asked;
         self.forget_underway();
         self.terms_may_have_changed(true);
         let worker = &self.session.path.worker;
@@ -264,6 +283,9 @@ impl<'a> Relay<'a> {
         if let Poll::Ready(Err(error)) = lease.poll_flush(cx) {
             return Err(Stop::Upstream(error.to_string()));
         }
+        if self.to_upstream.is_empty() && self.timed.waits_to_be_written() {
+            self.timed.wrote(self.session.path.worker.tally.now());
+        }
         if self.to_upstream.is_empty() && self.to_upstream.capacity() > HIGH_WATER {
             self.to_upstream = BytesMut::new();
         }
@@ -295,6 +317,7 @@ impl<'a> Relay<'a> {
             Poll::Ready(Ok(0)) => Err(Stop::Upstream("closed by the upstream".into())),
             Poll::Ready(Err(error)) => Err(Stop::Upstream(error.to_string())),
             Poll::Ready(Ok(_)) => {
+                self.timed.read = self.session.path.worker.tally.now();
                 self.underway.heard();
                 self.signal = self.hold();
                 if self.signal.is_some() { Ok(true) } else { self.pass_replies().map(|()| true) }
@@ -333,13 +356,21 @@ impl<'a> Relay<'a> {
             // What has begun, whether it was asked for or not, cannot become an error any more.
             return End::Closed;
         }
+        let tally = Rc::clone(&self.session.path.worker.tally);
+        self.timed.failed(&tally);
+        tally.settle();
         for expect in std::mem::take(&mut self.expect) {
             match expect {
                 Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
                 Expect::Nothing | Expect::OpaqueReset | Expect::NoRequest(_) => {}
                 // It has ended, as was asked.
                 Expect::Shutdown => self.closing = true,
-                _ => self.client.append(|out| local::failure(failure, out)),
+                _ => {
+                    if let Some(cause) = cause(failure) {
+                        tally.error(cause);
+                    }
+                    self.client.append(|out| local::failure(failure, out));
+                }
             }
         }
         self.client.flush_now();
