@@ -6,6 +6,7 @@
 mod caller;
 mod held;
 mod owed;
+mod ticket;
 mod watched;
 
 use std::cell::{Cell, RefCell};
@@ -23,15 +24,15 @@ use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
 use super::{Section, Worker};
 use crate::cache::Sent;
-use crate::command::{Channels, Command};
+use crate::command::Command;
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
-use crate::resp::convert::Conversion;
 use crate::telemetry::Tally;
-use crate::telemetry::meters::{By, Class};
+use crate::telemetry::meters::Class;
 use crate::upstream::{Credential, Shared};
 use owed::STEP;
+pub(super) use ticket::{After, Ticket};
 use watched::Watched;
 
 /// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
@@ -39,43 +40,6 @@ const FIRST_GUESS: usize = 8 * 1024;
 
 /// A worker's emptied reply buffers.
 pub(super) type Spares = Rc<RefCell<Vec<Vec<u8>>>>;
-
-/// What the session wants to know again when a lane's reply comes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ticket {
-    /// How the reply is put for a RESP2 client; `None`: as it is.
-    pub(super) conversion: Option<Conversion>,
-    /// What becomes of the reply.
-    pub(super) after: After,
-    /// Bytes of the request.
-    pub(super) weight: u32,
-    /// What it is counted as.
-    pub(super) class: Class,
-    /// What answers it.
-    pub(super) by: By,
-    /// When it arrived.
-    pub(super) asked: u64,
-}
-
-/// What becomes of a reply on its way to the client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum After {
-    /// It is passed on.
-    #[default]
-    Nothing,
-    /// It is an `INFO` to which our section is added.
-    Info,
-    /// It is the nod that is waited for longest.
-    Nod,
-    /// It is part of the transaction that is waited for longest.
-    Transaction,
-    /// It counts receivers of a message; so many more are added.
-    Receivers(i32),
-    /// It counts subscribers of channels of this kind; those that share a connection are added.
-    Subscribers(Channels),
-    /// It tells of what nobody knows: it waits until every lane has heard of it.
-    Unknown,
-}
 
 /// What the session's task waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -117,7 +117,7 @@ impl Relay<'_> {
             self.count_error(Cause::TooLarge);
             return self.client.append(|out| local::failure(&failure, out));
         }
-        let said = made.as_deref().or(passes.then_some(&reply.head[..])).filter(|_| !refused);
+        let said = made.as_deref().or_else(|| passes.then_some(&reply.head[..])).filter(|_| !refused);
         if let Some(said) = said.filter(|said| said.starts_with(b"-")) {
             self.count_error(Cause::of_reply(said));
         }

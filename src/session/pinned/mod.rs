@@ -7,6 +7,7 @@
 mod answers;
 mod limited;
 mod noted;
+mod passing;
 mod reading;
 mod relay;
 mod replies;

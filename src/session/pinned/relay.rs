@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
-use super::replies::{Reading, Replies};
+use super::replies::Replies;
 use super::timed::Timed;
 use crate::config::Secret;
 use crate::net;
@@ -28,8 +28,6 @@ use crate::upstream::{Failure, Lease};
 
 /// Request bytes gathered before more is read from the client.
 pub(super) const HIGH_WATER: usize = 256 * 1024;
-/// Room for a read from the upstream.
-const READ: usize = 64 * 1024;
 /// Rounds of work before other sessions get theirs.
 const ROUNDS_PER_TURN: usize = 4;
 
@@ -62,9 +60,9 @@ pub(super) struct Relay<'a> {
     /// `None` once it has been given up.
     pub(super) lease: Option<Lease>,
     pub(super) to_upstream: BytesMut,
-    from_upstream: BytesMut,
+    pub(super) from_upstream: BytesMut,
     /// The turn to ask for a large reply, until it begins.
-    turn: Option<OwnedSemaphorePermit>,
+    pub(super) turn: Option<OwnedSemaphorePermit>,
     pub(super) replies: Replies,
     pub(super) expect: VecDeque<Expect>,
     pub(super) held: Held,
@@ -86,7 +84,7 @@ pub(super) struct Relay<'a> {
     /// What is under way that concerns what is kept.
     pub(super) underway: Underway,
     /// What has been read waits until every lane has heard of it.
-    signal: Option<Signal>,
+    pub(super) signal: Option<Signal>,
     /// A large request of which the rest is still to come.
     pub(super) streaming: Option<Remainder>,
     /// No further request is taken: the stay ends once everything is answered.
@@ -267,85 +265,6 @@ impl<'a> Relay<'a> {
     fn answer_is_due(&self) -> bool {
         let waits = (!self.expect.is_empty() && self.streaming.is_none()) || !self.to_upstream.is_empty();
         waits && self.client.is_flushed() && !self.blocked()
-    }
-
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        let Some(lease) = &mut self.lease else { return Ok(false) };
-        let mut moved = false;
-        while !self.to_upstream.is_empty() {
-            match lease.poll_write(cx, &self.to_upstream) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(n)) => self.to_upstream.advance(n),
-                Poll::Ready(Err(error)) => return Err(Stop::Upstream(error.to_string())),
-            }
-            moved = true;
-        }
-        if let Poll::Ready(Err(error)) = lease.poll_flush(cx) {
-            return Err(Stop::Upstream(error.to_string()));
-        }
-        if self.to_upstream.is_empty() && self.timed.waits_to_be_written() {
-            self.timed.wrote(self.session.path.worker.tally.now());
-        }
-        if self.to_upstream.is_empty() && self.to_upstream.capacity() > HIGH_WATER {
-            self.to_upstream = BytesMut::new();
-        }
-        Ok(moved)
-    }
-
-    pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        if let Some(signal) = &self.signal {
-            if signal.poll(cx).is_pending() {
-                return Ok(false);
-            }
-            self.signal = None;
-            return self.pass_replies().map(|()| true);
-        }
-        // Who has a limit, as a subscriber has, is not waited for: it is cut there, as Redis would.
-        let cut_instead = self.held.listens() && self.client.has_output_limit();
-        if !self.client.is_reading() && !cut_instead {
-            return Ok(false);
-        }
-        let Some(lease) = &mut self.lease else { return Ok(false) };
-        self.from_upstream.clear();
-        self.from_upstream.reserve(READ);
-        match lease.poll_read(cx, &mut self.from_upstream) {
-            Poll::Pending => {
-                // A session that waits, maybe for hours, holds no buffer.
-                self.from_upstream = BytesMut::new();
-                Ok(false)
-            }
-            Poll::Ready(Ok(0)) => Err(Stop::Upstream("closed by the upstream".into())),
-            Poll::Ready(Err(error)) => Err(Stop::Upstream(error.to_string())),
-            Poll::Ready(Ok(_)) => {
-                self.timed.read = self.session.path.worker.tally.now();
-                self.underway.heard();
-                self.signal = self.hold();
-                if self.signal.is_some() { Ok(true) } else { self.pass_replies().map(|()| true) }
-            }
-        }
-    }
-
-    fn pass_replies(&mut self) -> Result<(), Stop> {
-        self.turn = None;
-        let bytes = std::mem::take(&mut self.from_upstream);
-        let mut at = 0;
-        while at < bytes.len() && !self.deaf {
-            let reading = Reading {
-                proto: self.session.path.proto,
-                listens: self.held.listens(),
-                front: self.expect.front(),
-            };
-            let fed = self.replies.feed(&bytes[at..], reading, &self.client);
-            let (n, frame) = fed.map_err(Stop::Upstream)?;
-            at += n;
-            if let Some(frame) = frame {
-                self.ended(frame);
-            }
-        }
-        self.from_upstream = bytes;
-        self.client.set_in_reply(self.replies.is_passing());
-        self.client.check_limit(Instant::now());
-        Ok(())
     }
 
     /// The connection is gone: every request that awaits a reply is told so, once. Where the client
