@@ -165,10 +165,10 @@ impl Caller for Client {
     #[inline]
     fn flush(self: &Rc<Self>) {
         self.touched.set(false);
-        self.tally.settle();
         self.untold.borrow_mut().drain(..).for_each(|signal| signal.tell(self));
         self.speak_last();
         self.flush_now();
+        self.tally.settle();
         let ready = match self.waiting.get() {
             // Nothing but what must be asked again.
             Waiting::Nothing => self.again.get() && self.outstanding.get() == 0 && !self.waits_for_lanes(),
