@@ -6,7 +6,7 @@ use super::setting::Setting;
 use super::settle::Settler;
 use super::table::{find, settings};
 use super::written::{Origin, Problem, Value, Written};
-use super::{Config, Profile, Secret, env, file, machine, nearest, upstream};
+use super::{Admin, Config, Profile, Secret, env, file, machine, nearest, upstream};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     let mut loader = Loader::default();
     loader.gather(sources);
     let mut config = Config::default();
+    config.admin.listen = Admin::default_listen();
     config.embedded.data_dir = data_dir(&sources.env).unwrap_or(config.embedded.data_dir);
     loader.apply(&mut config);
     loader.resolve_upstream(&mut config);
