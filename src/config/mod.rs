@@ -46,7 +46,7 @@ mod written;
 pub use admin::Admin;
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
-pub use load::{Effective, Loaded, Sources, load};
+pub use load::{Effective, Loaded, Sources, effective, load};
 pub use reference::reference;
 pub use render::render;
 pub use secret::Secret;
