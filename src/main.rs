@@ -78,7 +78,7 @@ fn check(loaded: &Loaded, connect: bool) -> ExitCode {
 
 /// Does `what`, and has what goes on below it logged from warnings upwards.
 fn aloud(loaded: Loaded, what: impl FnOnce(Config) -> ExitCode) -> ExitCode {
-    let log = config::Log { level: "warn".into(), ..loaded.config.log.clone() };
+    let log = config::Log { level: "warn".into(), ..loaded.config.log };
     if let Ok(subscriber) = telemetry::log::subscriber(&log) {
         let _ = tracing::subscriber::set_global_default(subscriber);
     }
