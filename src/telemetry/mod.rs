@@ -3,6 +3,7 @@
 pub mod audit;
 mod counter;
 mod denials;
+pub mod desk;
 pub mod log;
 pub mod meters;
 mod notices;
@@ -11,6 +12,7 @@ mod stats;
 pub use audit::Audit;
 pub use counter::Counter;
 pub use denials::Denials;
+pub use desk::Desk;
 pub use meters::{Meters, Tally};
 pub use notices::Notices;
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

@@ -18,18 +18,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::Worker;
 use super::near::{Signal, Signals};
 use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
-use super::{Section, Worker};
 use crate::cache::Sent;
 use crate::command::Command;
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
-use crate::telemetry::Tally;
 use crate::telemetry::meters::Class;
+use crate::telemetry::{Desk, Tally};
 use crate::upstream::{Credential, Shared};
 use owed::STEP;
 pub(super) use ticket::{After, Ticket};
@@ -113,7 +113,7 @@ pub struct Client {
     out: RefCell<Out>,
     spares: Spares,
     pub(super) tally: Rc<Tally>,
-    section: Section,
+    desk: Arc<dyn Desk>,
     limits: Rc<Limits>,
     pub(super) shared: Arc<Shared>,
     shares: Arc<Shares>,
@@ -163,7 +163,7 @@ impl Client {
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
             tally: Rc::clone(&worker.tally),
-            section: worker.info.clone(),
+            desk: Arc::clone(&worker.desk),
             limits: Rc::clone(&worker.limits),
             shared: Arc::clone(&worker.shared),
             shares: Arc::clone(worker.feeds.shares()),
