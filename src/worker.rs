@@ -21,10 +21,10 @@ use crate::policy::limit::Place;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Session, Warden,
-    Worker,
+    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Session, Traces,
+    Warden, Worker,
 };
-use crate::telemetry::{Desk, Stats, Tally};
+use crate::telemetry::{Desk, Sampler, Stats, Tally};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -163,7 +163,8 @@ fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
 fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
-    let tally = Rc::new(Tally::new(Arc::clone(&common.stats.workers[index]), common.stats.since));
+    let stats = &common.stats;
+    let tally = Rc::new(Tally::new(Arc::clone(&stats.workers[index]), stats.since));
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config), Rc::clone(&tally)));
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
@@ -180,6 +181,7 @@ fn worker(index: usize, common: &Common) -> Worker {
             move |db, credential| Rc::new(LaneWatch::new(&kept, db, credential, &base.credential())),
         ),
         tally,
+        traces: Rc::new(Traces::new(Arc::clone(&stats.slow), Sampler::new(Arc::clone(&stats.access), index))),
         keeper,
         pool,
         gate: Arc::clone(&common.gate),

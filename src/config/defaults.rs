@@ -3,7 +3,8 @@
 use super::machine::{available_cores, available_memory};
 use super::{
     Admin, Admission, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Limits,
-    Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Rules, Tls, Upstream, UpstreamTls,
+    Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Rules, SlowLog, Tls, Upstream,
+    UpstreamTls,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,9 +42,16 @@ impl Default for Config {
             limits: Limits::default(),
             cache: Cache::default(),
             admin: Admin::default(),
-            log: Log { format: LogFormat::Text, level: "info".into() },
+            slowlog: SlowLog::default(),
+            log: Log { format: LogFormat::Text, level: "info".into(), access_sample: 0.0 },
             features: Features::default(),
         }
+    }
+}
+
+impl Default for SlowLog {
+    fn default() -> Self {
+        Self { threshold: Duration::from_millis(10), max_len: 128 }
     }
 }
 

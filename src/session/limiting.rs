@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{Sleep, sleep};
 
 use super::path::{Path, Verdict};
+use super::traced::Outcome;
 use crate::command::Command;
 use crate::config::Config;
 use crate::policy::limit::{
@@ -43,7 +44,7 @@ impl Limiting {
         Ok(Self {
             rates: Rates::new(config)?,
             admission: Admission::new(&config.admission),
-            stats: Arc::new(Stats::new(config.workers, &config.audit)),
+            stats: Arc::new(Stats::new(config)),
         })
     }
 
@@ -107,6 +108,7 @@ impl Path {
                     reply::error(refusal.to_string(), out);
                 });
                 if verdict.consumed() {
+                    self.outcome = Some(Outcome::Denied);
                     self.was_refused(&refusal);
                 }
                 return verdict;

@@ -27,6 +27,7 @@ mod state;
 #[cfg(test)]
 mod strangers;
 mod subscribed;
+mod traced;
 mod users;
 mod warden;
 mod whole;
@@ -58,6 +59,7 @@ pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
+pub use traced::Traces;
 pub use warden::Warden;
 
 /// What the sessions of one worker share.
@@ -89,6 +91,8 @@ pub struct Worker {
     pub notices: Arc<Notices>,
     /// What happens on the path of requests is counted here.
     pub tally: Rc<Tally>,
+    /// What is told of one by one.
+    pub traces: Rc<Traces>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.

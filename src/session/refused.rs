@@ -1,6 +1,7 @@
 //! What is refused here: said to the client.
 
 use super::path::{Path, Verdict};
+use super::traced::Outcome;
 use crate::command::{Command, Pin, Route};
 use crate::policy::Denied;
 use crate::resp::reply;
@@ -14,6 +15,7 @@ impl Path {
         let verdict = self
             .here_for(Some(Cause::Denied), |path, out| reply::error(path.words_for(command, denied), out));
         if verdict.consumed() {
+            self.outcome = Some(Outcome::Denied);
             self.note_denied(denied, command, args);
         }
         verdict

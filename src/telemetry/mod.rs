@@ -7,6 +7,8 @@ pub mod desk;
 pub mod log;
 pub mod meters;
 mod notices;
+mod sampling;
+pub mod slow;
 mod stats;
 
 pub use audit::Audit;
@@ -15,4 +17,6 @@ pub use denials::Denials;
 pub use desk::Desk;
 pub use meters::{Meters, Tally};
 pub use notices::Notices;
+pub use sampling::{Sampler, Share};
+pub use slow::SlowLog;
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

@@ -44,6 +44,10 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         feeds,
         gate: Arc::new(Gate::new(&config).unwrap()),
         tally: Rc::default(),
+        traces: Rc::new(crate::session::Traces::new(
+            Arc::new(crate::telemetry::SlowLog::new(&config.slowlog)),
+            crate::telemetry::Sampler::new(Arc::default(), 0),
+        )),
         limiting: crate::session::Limiting::new(&config).unwrap(),
         denials: Arc::default(),
         audit: Arc::default(),

@@ -4,12 +4,14 @@ use bytes::Bytes;
 
 use super::relay::Relay;
 use super::requests::{HARMLESS, UNQUEUEABLE, words};
+use super::timed::Taken;
 use crate::command::{Command, Local, Route, lookup};
 use crate::policy::Denied;
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
 use crate::session::metered::class_of;
 use crate::session::state::{Expect, Replies, Turn};
+use crate::session::traced::note;
 use crate::session::{hello, nearside, users};
 use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::Lease;
@@ -263,13 +265,24 @@ impl Relay<'_> {
         self.session.path.worker.tally.error(cause);
     }
 
-    /// A request has been taken.
-    pub(super) fn counted(&mut self, command: Option<&'static Command>, class: Class, bytes: usize) {
+    /// A request has been taken, for which so many bytes of words were noted.
+    pub(super) fn counted(
+        &mut self,
+        command: Option<&'static Command>,
+        (class, words): (Class, usize),
+        bytes: usize,
+    ) {
         self.client.count(command, class, bytes);
         if !self.held.opaque {
-            let here = matches!(self.expect.back(), Some(Expect::Ours(_) | Expect::Instead(_)));
-            let by = if here { By::Here } else { By::Upstream };
-            self.timed.took(class, by, self.expect.len());
+            let (by, denied) = match self.expect.back() {
+                Some(Expect::Ours(words)) => (By::Here, words.starts_with(b"-")),
+                Some(Expect::Instead(_)) => (By::Here, true),
+                _ => (By::Upstream, false),
+            };
+            let sampled = self.session.path.worker.traces.samples();
+            self.timed.took(Taken { class, by, words, sampled, denied }, self.expect.len());
+        } else {
+            self.timed.forget();
         }
     }
 
@@ -278,7 +291,9 @@ impl Relay<'_> {
         let args = self.session.intake.args();
         let (command, bytes) = (lookup(&args), args.bytes().len());
         let class = class_of(command, &args);
-        self.counted(command, class, bytes);
+        let is_told = class.is_timed() && self.session.path.worker.traces.is_on();
+        let words = if is_told { note(&mut self.timed.words, command, &args, 0) } else { 0 };
+        self.counted(command, (class, words), bytes);
         self.session.intake.pop();
         self.session.path.limited.settle(1);
         self.taken += 1;
