@@ -11,6 +11,7 @@
 //! its public fields.
 
 mod cache;
+mod change;
 pub mod cli;
 mod commands;
 mod defaults;
@@ -43,6 +44,7 @@ mod words;
 mod written;
 
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
+pub use change::{Changes, carry, changes, hash};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
 pub use load::{Effective, Loaded, Sources, load};
 pub use reference::reference;

@@ -3,8 +3,7 @@
 use crate::embedded;
 use crate::net::BindError;
 use crate::net::tls::{ClientTlsError, ServerTlsError};
-use crate::policy::UserError;
-use crate::policy::limit::RateError;
+use crate::session::ForceError;
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +33,9 @@ pub enum Error {
         /// Our listener.
         listen: String,
     },
-    /// The rights of a user cannot be read.
+    /// Users or rates cannot be.
     #[error(transparent)]
-    Users(#[from] UserError),
-    /// A rate cannot be applied.
-    #[error(transparent)]
-    Rates(#[from] RateError),
+    Force(#[from] ForceError),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -48,9 +44,6 @@ pub enum Error {
 impl Error {
     /// Whether it is the configuration that has to change.
     pub fn is_configuration(&self) -> bool {
-        matches!(
-            self,
-            Self::OwnUpstream { .. } | Self::Tls(_) | Self::UpstreamTls(_) | Self::Users(_) | Self::Rates(_)
-        )
+        matches!(self, Self::OwnUpstream { .. } | Self::Tls(_) | Self::UpstreamTls(_) | Self::Force(_))
     }
 }

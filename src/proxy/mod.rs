@@ -6,6 +6,7 @@ mod handle;
 mod options;
 mod parts;
 mod probe;
+mod reload;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -20,13 +21,15 @@ use self::accept::Placing;
 pub use self::error::Error;
 use self::handle::Addresses;
 pub use self::handle::Handle;
-pub use self::options::Options;
+pub use self::options::{Load, Options, Source};
+use self::parts::Parts;
+pub use self::reload::{ReloadError, Reloaded, Reloader};
 use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
-use crate::session::{Bells, Limiting, Monitors, Roster};
+use crate::session::{Bells, InForce, Limiting, Monitors, Roster, Taken};
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -66,14 +69,16 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, near, thread)),
+            Ok(Ok((addresses, reloader))) => {
+                Ok(Handle::new(addresses, phase, placing, near, reloader, thread))
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
 }
 
-type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
+type Ready = std_mpsc::SyncSender<Result<(Addresses, Reloader), Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -93,6 +98,7 @@ async fn run(
     ready: &Ready,
     (placing, near): (Arc<Placing>, Arc<Near>),
 ) -> Result<(), Error> {
+    let as_written = config.clone();
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
     let addresses = Addresses::of(&listeners);
@@ -106,17 +112,24 @@ async fn run(
     let certificates = Arc::new(certificates(&config)?);
     let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
-    let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, &certificates, inner, placing, near)?;
-    let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
+    let (force, forces) = watch::channel(Arc::new(parts::in_force(&config)?));
+    let endpoint = config.upstream.endpoint.clone();
+    let started = start_workers(&forces, &certificates, inner, placing, near)?;
+    let Started { workers, taken, near, threads } = started;
+    let (shared, limiting) = (Arc::clone(&workers.shared), workers.limiting.clone());
+    let certified = Arc::clone(&certificates);
+    let parts = Parts { shared, near, certificates: certified, limiting, taken, endpoint };
+    let reloader = Reloader::new(options.source, parts, force, as_written);
+    let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
-        looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
+        looped = serve(&accepting, &config, (&addresses, &reloader), ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
     let audit = accepting.close(); // the listeners and the workers' queues
-    finish(&relay, last, config.drain_timeout, phases, threads).await;
+    let deadline = forces.borrow().config.drain_timeout;
+    finish(&relay, last, deadline, phases, threads).await;
     audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
@@ -130,7 +143,7 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    addresses: &Addresses,
+    (addresses, reloader): (&Addresses, &Reloader),
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
@@ -138,7 +151,7 @@ async fn serve(
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok(addresses.clone()));
+    let _ = ready.send(Ok((addresses.clone(), reloader.clone())));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }
@@ -173,19 +186,27 @@ async fn embed(
     Ok(Some(server))
 }
 
-type Workers = (accept::Workers, Vec<JoinHandle<()>>);
+/// The workers, and what is known of them.
+struct Started {
+    workers: accept::Workers,
+    taken: Arc<Taken>,
+    near: Arc<Near>,
+    threads: Vec<JoinHandle<()>>,
+}
 
 fn start_workers(
-    config: &Arc<Config>,
+    force: &watch::Receiver<Arc<InForce>>,
     certificates: &Arc<Certificates>,
     phase: watch::Receiver<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
-) -> Result<Workers, Error> {
+) -> Result<Started, Error> {
+    let config = &Arc::clone(&force.borrow().config);
     let (roster, orders) = Roster::new(config.workers);
-    let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
+    let (limiting, taken) = (Limiting::new(config), Arc::new(Taken::new(config.workers)));
     let common = Common {
-        config: Arc::clone(config),
+        force: force.clone(),
+        taken: Arc::clone(&taken),
         certificates: Arc::clone(certificates),
         admission: certificates.admission().map(Arc::new),
         shared: Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats)),
@@ -193,8 +214,7 @@ fn start_workers(
         stats: Arc::clone(&limiting.stats),
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
-        near,
-        gate: Arc::new(gate),
+        near: Arc::clone(&near),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster: Arc::new(roster),
@@ -207,17 +227,15 @@ fn start_workers(
         queues.push(queue);
         threads.push(thread);
     }
-    Ok((
-        accept::Workers {
-            queues,
-            shared: common.shared,
-            stats: common.stats,
-            limiting,
-            nonce: common.nonce,
-            placing,
-        },
-        threads,
-    ))
+    let workers = accept::Workers {
+        queues,
+        shared: common.shared,
+        stats: common.stats,
+        limiting,
+        nonce: common.nonce,
+        placing,
+    };
+    Ok(Started { workers, taken, near, threads })
 }
 
 /// Drains the workers unless they are to stop at once, then stops what is left.

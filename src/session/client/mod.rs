@@ -5,6 +5,7 @@
 
 mod caller;
 mod held;
+mod most;
 mod owed;
 mod watched;
 
@@ -24,11 +25,12 @@ use super::whole::Transaction;
 use super::{Section, Worker};
 use crate::cache::Sent;
 use crate::command::{Channels, Command};
-use crate::config::{Limits, OutputLimit};
+use crate::config::{Config, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
 use crate::upstream::{Credential, Shared};
+use most::Most;
 use owed::STEP;
 use watched::Watched;
 
@@ -133,7 +135,7 @@ pub struct Client {
     out: RefCell<Out>,
     spares: Spares,
     section: Section,
-    limits: Rc<Limits>,
+    most: Most,
     pub(super) shared: Arc<Shared>,
     shares: Arc<Shares>,
     /// Memory for buffers taken for what is unread, bytes.
@@ -167,7 +169,13 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(card: Arc<Card>, peer: Peer, write: WriteHalf, worker: &Worker) -> Self {
+    pub(super) fn new(
+        card: Arc<Card>,
+        peer: Peer,
+        write: WriteHalf,
+        worker: &Worker,
+        config: &Config,
+    ) -> Self {
         Self {
             id: card.id,
             roster: Arc::clone(&worker.roster),
@@ -182,13 +190,13 @@ impl Client {
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
             section: worker.info.clone(),
-            limits: Rc::clone(&worker.limits),
+            most: Most::new(&config.limits),
             shared: Arc::clone(&worker.shared),
             shares: Arc::clone(worker.feeds.shares()),
             reserved: Cell::new(0),
             starved: Cell::new(false),
             again: Cell::new(false),
-            output_limit: Cell::new(worker.config.client_output_buffer_limit.normal),
+            output_limit: Cell::new(config.client_output_buffer_limit.normal),
             outstanding: Cell::new(0),
             weight: Cell::new(0),
             reply_size: Cell::new(FIRST_GUESS),
@@ -332,9 +340,9 @@ impl Client {
     pub(super) fn has_room(&self) -> bool {
         let outstanding = self.outstanding.get();
         let expected = (outstanding as usize).saturating_mul(self.reply_size.get());
-        outstanding < self.limits.session_inflight
-            && expected as u64 <= self.limits.session_inflight_bytes
-            && self.weight.get() <= self.limits.session_inflight_bytes
+        outstanding < self.most.inflight.get()
+            && expected as u64 <= self.most.bytes.get()
+            && self.weight.get() <= self.most.bytes.get()
             && !self.starved.get()
             && !self.again.get()
     }

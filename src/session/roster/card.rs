@@ -303,6 +303,11 @@ impl Card {
     }
 
     /// Channels, patterns, shard channels.
+    /// Whether it is subscribed to anything.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions().iter().any(|count| *count > 0)
+    }
+
     pub(super) fn subscriptions(&self) -> [u32; 3] {
         [0, 1, 2].map(|kind: usize| self.sub[kind].load(Relaxed))
     }
