@@ -6,9 +6,11 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::accept::Placing;
+use super::figures::Figures;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::metrics::Format;
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -18,6 +20,7 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
+    figures: Figures,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -27,9 +30,10 @@ impl Handle {
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         near: Arc<Near>,
+        figures: Figures,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, thread: Some(thread) }
+        Self { addresses, phase, placing, near, figures, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -61,6 +65,12 @@ impl Handle {
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
+    }
+
+    /// Everything that is measured, as `GET /metrics` answers it. Takes a millisecond or so, of the caller's
+    /// thread.
+    pub fn metrics(&self, format: Format) -> String {
+        self.figures.metrics(format)
     }
 
     /// Waits until the proxy has ended.

@@ -2,6 +2,7 @@
 
 mod accept;
 mod error;
+mod figures;
 mod handle;
 mod options;
 mod parts;
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 
 use self::accept::Placing;
 pub use self::error::Error;
+use self::figures::Figures;
 use self::handle::Addresses;
 pub use self::handle::Handle;
 pub use self::options::Options;
@@ -66,14 +68,14 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, near, thread)),
+            Ok(Ok((addresses, figures))) => Ok(Handle::new(addresses, phase, placing, near, figures, thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
 }
 
-type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
+type Ready = std_mpsc::SyncSender<Result<(Addresses, Figures), Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -107,12 +109,12 @@ async fn run(
     let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, &certificates, inner, placing, near)?;
+    let (workers, figures, threads) = start_workers(&config, &certificates, inner, placing, near)?;
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
-        looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
+        looped = serve(&accepting, &config, (&addresses, figures), ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
     let audit = accepting.close(); // the listeners and the workers' queues
@@ -130,7 +132,7 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    addresses: &Addresses,
+    (addresses, figures): (&Addresses, Figures),
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
@@ -138,7 +140,7 @@ async fn serve(
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok(addresses.clone()));
+    let _ = ready.send(Ok((addresses.clone(), figures)));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }
@@ -173,7 +175,7 @@ async fn embed(
     Ok(Some(server))
 }
 
-type Workers = (accept::Workers, Vec<JoinHandle<()>>);
+type Workers = (accept::Workers, Figures, Vec<JoinHandle<()>>);
 
 fn start_workers(
     config: &Arc<Config>,
@@ -207,6 +209,7 @@ fn start_workers(
         queues.push(queue);
         threads.push(thread);
     }
+    let figures = Figures::of(&common);
     Ok((
         accept::Workers {
             queues,
@@ -216,6 +219,7 @@ fn start_workers(
             nonce: common.nonce,
             placing,
         },
+        figures,
         threads,
     ))
 }

@@ -3,10 +3,12 @@
 pub mod audit;
 mod denials;
 pub mod log;
+pub mod metrics;
 mod notices;
+pub mod process;
 mod stats;
 
 pub use audit::Audit;
 pub use denials::Denials;
 pub use notices::Notices;
-pub use stats::{Connections, Handshakes, Lending, Stats, section};
+pub use stats::{Connections, Handshakes, LaneEvents, Lending, Stats, section};

@@ -1,0 +1,94 @@
+//! What a scrape gathers, from everything there is. Nothing here is on the path of a request: it is read from
+//! counters that are kept anyway, by whoever asks, on his own thread.
+
+mod cache;
+mod clients;
+mod process;
+#[cfg(test)]
+mod tests;
+mod upstream;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crate::cache::Near;
+use crate::config::Config;
+use crate::net::tls::Certificates;
+use crate::policy::limit::Rates;
+use crate::pubsub::Shares;
+use crate::session::Monitors;
+use crate::telemetry::Stats;
+use crate::telemetry::metrics::{Format, Sheet, render};
+use crate::upstream::Shared;
+use crate::worker::Common;
+
+/// Everything that is measured of one proxy.
+#[derive(Clone, Debug)]
+pub(super) struct Figures {
+    config: Arc<Config>,
+    stats: Arc<Stats>,
+    shared: Arc<Shared>,
+    shares: Arc<Shares>,
+    near: Arc<Near>,
+    certificates: Arc<Certificates>,
+    rates: Option<Arc<Rates>>,
+    monitors: Arc<Monitors>,
+    started: SystemTime,
+}
+
+impl Figures {
+    /// What `common` to all workers is measured.
+    pub(super) fn of(common: &Common) -> Self {
+        Self {
+            config: Arc::clone(&common.config),
+            stats: Arc::clone(&common.stats),
+            shared: Arc::clone(&common.shared),
+            shares: Arc::clone(&common.shares),
+            near: Arc::clone(&common.near),
+            certificates: Arc::clone(&common.certificates),
+            rates: common.limiting.rates.clone(),
+            monitors: Arc::clone(&common.monitors),
+            started: SystemTime::now(),
+        }
+    }
+
+    /// What is so at the moment. Takes a millisecond or so; takes no lock that a request waits for longer than
+    /// it takes to read a few numbers.
+    pub(super) fn sheet(&self) -> Sheet {
+        let mut sheet = Sheet::default();
+        self.process(&mut sheet);
+        self.clients(&mut sheet);
+        self.decisions(&mut sheet);
+        self.upstream(&mut sheet);
+        self.cache(&mut sheet);
+        debug_assert!(sheet.faults().is_empty(), "{:?}", sheet.faults());
+        debug_assert!(
+            sheet.unfilled().all(|instrument| !instrument.when.is_empty()),
+            "{:?}",
+            missing(&sheet)
+        );
+        sheet
+    }
+
+    /// The same as text: the answer to `GET /metrics`.
+    pub(super) fn metrics(&self, format: Format) -> String {
+        render(&self.sheet(), format)
+    }
+}
+
+/// The instruments that should have a series and have none.
+fn missing(sheet: &Sheet) -> Vec<&'static str> {
+    let empty = sheet.unfilled().filter(|instrument| instrument.when.is_empty());
+    empty.map(|instrument| instrument.name).collect()
+}
+
+fn count(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// `part` of `whole`; of nothing, nothing.
+#[allow(clippy::cast_precision_loss)] // nobody reads so many digits
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
