@@ -6,10 +6,10 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::accept::Placing;
-use super::figures::Figures;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::Desk;
 use crate::telemetry::metrics::Format;
 use crate::worker::Phase;
 
@@ -20,7 +20,7 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
-    figures: Figures,
+    desk: Arc<dyn Desk>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -30,10 +30,10 @@ impl Handle {
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         near: Arc<Near>,
-        figures: Figures,
+        desk: Arc<dyn Desk>,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, figures, thread: Some(thread) }
+        Self { addresses, phase, placing, near, desk, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -44,6 +44,11 @@ impl Handle {
     /// Where they connect with TLS.
     pub fn tls_addresses(&self) -> &[Listen] {
         &self.addresses.tls
+    }
+
+    /// Where those who operate it ask it, with the ports that were picked.
+    pub fn admin_addresses(&self) -> &[Listen] {
+        &self.addresses.admin
     }
 
     /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
@@ -62,6 +67,11 @@ impl Handle {
         let _ = self.phase.send(Phase::Draining);
     }
 
+    /// Ready once it no longer serves, whoever told it to leave.
+    pub async fn until_leaving(&self) {
+        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
@@ -70,7 +80,7 @@ impl Handle {
     /// Everything that is measured, as `GET /metrics` answers it. Takes a millisecond or so, of the caller's
     /// thread.
     pub fn metrics(&self, format: Format) -> String {
-        self.figures.metrics(format)
+        self.desk.metrics(format)
     }
 
     /// Waits until the proxy has ended.
@@ -94,17 +104,18 @@ impl Drop for Handle {
     }
 }
 
-/// Where clients connect.
+/// Where clients, and those who operate it, connect.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     pub(super) plain: Vec<Listen>,
     pub(super) tls: Vec<Listen>,
+    pub(super) admin: Vec<Listen>,
 }
 
 impl Addresses {
-    pub(super) fn of(listeners: &[Listener]) -> Self {
+    pub(super) fn of(listeners: &[Listener], admin: &[Listen]) -> Self {
         let of =
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
-        Self { plain: of(false).collect(), tls: of(true).collect() }
+        Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
 }

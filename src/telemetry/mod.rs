@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod denials;
+pub mod desk;
 pub mod log;
 pub mod metrics;
 mod notices;
@@ -10,5 +11,6 @@ mod stats;
 
 pub use audit::Audit;
 pub use denials::Denials;
+pub use desk::Desk;
 pub use notices::Notices;
 pub use stats::{Connections, Handshakes, LaneEvents, Lending, Stats, section};

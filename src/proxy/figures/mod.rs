@@ -21,38 +21,22 @@ use crate::session::Monitors;
 use crate::telemetry::Stats;
 use crate::telemetry::metrics::{Format, Sheet, render};
 use crate::upstream::Shared;
-use crate::worker::Common;
 
 /// Everything that is measured of one proxy.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Figures {
-    config: Arc<Config>,
-    stats: Arc<Stats>,
-    shared: Arc<Shared>,
-    shares: Arc<Shares>,
-    near: Arc<Near>,
-    certificates: Arc<Certificates>,
-    rates: Option<Arc<Rates>>,
-    monitors: Arc<Monitors>,
-    started: SystemTime,
+    pub(super) config: Arc<Config>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) shares: Arc<Shares>,
+    pub(super) near: Arc<Near>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) rates: Option<Arc<Rates>>,
+    pub(super) monitors: Arc<Monitors>,
+    pub(super) started: SystemTime,
 }
 
 impl Figures {
-    /// What `common` to all workers is measured.
-    pub(super) fn of(common: &Common) -> Self {
-        Self {
-            config: Arc::clone(&common.config),
-            stats: Arc::clone(&common.stats),
-            shared: Arc::clone(&common.shared),
-            shares: Arc::clone(&common.shares),
-            near: Arc::clone(&common.near),
-            certificates: Arc::clone(&common.certificates),
-            rates: common.limiting.rates.clone(),
-            monitors: Arc::clone(&common.monitors),
-            started: SystemTime::now(),
-        }
-    }
-
     /// What is so at the moment. Takes a millisecond or so; takes no lock that a request waits for longer than
     /// it takes to read a few numbers.
     pub(super) fn sheet(&self) -> Sheet {
