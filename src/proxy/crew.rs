@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
 
 use super::desk::Clerk;
+use super::figures::Figures;
 use super::options::Source;
 use super::parts::{self, Parts};
 use super::{Error, Outside, Reloader, accept};
@@ -50,7 +52,19 @@ impl Crew {
             endpoint: config.upstream.endpoint.clone(),
         };
         let reloader = Reloader::new(source, parts, force, (written, settings));
+        let monitors = Arc::new(Monitors::new(config.workers));
+        let figures = Figures {
+            force: forces.clone(),
+            stats: Arc::clone(&limiting.stats),
+            shared: Arc::clone(&shared),
+            shares: Arc::clone(&shares),
+            near: Arc::clone(&outside.near),
+            certificates: Arc::clone(certificates),
+            monitors: Arc::clone(&monitors),
+            started: SystemTime::now(),
+        };
         let desk: Arc<dyn Desk> = Arc::new(Clerk {
+            figures,
             reloader: reloader.clone(),
             upstream: config.upstream.address(),
             shared: Arc::clone(&shared),
@@ -72,7 +86,7 @@ impl Crew {
             shares,
             bells: Arc::new(Bells::new(config.workers)),
             near: outside.near,
-            monitors: Arc::new(Monitors::new(config.workers)),
+            monitors,
             nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
             roster,
             // Replaced by the one that workers are told to end by.

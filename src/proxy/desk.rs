@@ -6,12 +6,14 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::Reloader;
+use super::figures::Figures;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::{Card, Roster, now};
 use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
+use crate::telemetry::metrics::Format;
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
@@ -19,6 +21,8 @@ use crate::worker::Phase;
 /// Knows whom to ask.
 #[derive(Debug)]
 pub(super) struct Clerk {
+    /// What is measured.
+    pub(super) figures: Figures,
     /// Knows the settings in force.
     pub(super) reloader: Reloader,
     /// Where the upstream is, as settings say it.
@@ -88,6 +92,10 @@ impl Desk for Clerk {
             + &self.certificates.section()
             + &self.reloader.force().rates.as_ref().map_or_else(String::new, |rates| rates.section())
             + &self.stats.reloads.section()
+    }
+
+    fn metrics(&self, format: Format) -> String {
+        self.figures.metrics(format)
     }
 
     fn flush_cache(&self) {

@@ -10,6 +10,8 @@ use super::reload::{ReloadError, Reloaded, Reloader};
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::Desk;
+use crate::telemetry::metrics::Format;
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -20,19 +22,20 @@ pub struct Handle {
     placing: Arc<Placing>,
     near: Arc<Near>,
     reloader: Reloader,
+    desk: Arc<dyn Desk>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Handle {
     pub(super) fn new(
-        addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         near: Arc<Near>,
-        reloader: Reloader,
+        inside: Inside,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, reloader, thread: Some(thread) }
+        let Inside { addresses, reloader, desk } = inside;
+        Self { addresses, phase, placing, near, reloader, desk, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -89,6 +92,12 @@ impl Handle {
         &self.near
     }
 
+    /// Everything that is measured, as `GET /metrics` answers it. Takes a millisecond or so, of the caller's
+    /// thread.
+    pub fn metrics(&self, format: Format) -> String {
+        self.desk.metrics(format)
+    }
+
     /// Waits until the proxy has ended.
     pub fn wait(mut self) {
         self.join();
@@ -124,4 +133,12 @@ impl Addresses {
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
         Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
+}
+
+/// What is there once a proxy serves.
+#[derive(Clone, Debug)]
+pub(super) struct Inside {
+    pub(super) addresses: Addresses,
+    pub(super) reloader: Reloader,
+    pub(super) desk: Arc<dyn Desk>,
 }

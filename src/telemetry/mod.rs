@@ -4,7 +4,9 @@ pub mod audit;
 mod denials;
 pub mod desk;
 pub mod log;
+pub mod metrics;
 mod notices;
+pub mod process;
 mod reloads;
 mod stats;
 
@@ -13,4 +15,4 @@ pub use denials::Denials;
 pub use desk::Desk;
 pub use notices::Notices;
 pub use reloads::{Reloads, Settings};
-pub use stats::{Connections, Handshakes, Lending, Stats, section};
+pub use stats::{Connections, Handshakes, LaneEvents, Lending, Stats, section};

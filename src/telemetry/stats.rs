@@ -149,6 +149,18 @@ pub struct Lending {
     pub popped_elements_lost: AtomicU64,
 }
 
+/// What has become of connections that are shared, since the start.
+#[derive(Debug, Default)]
+pub struct LaneEvents {
+    /// Opened, for the first time or again.
+    pub opened: AtomicU64,
+    /// Lost, or closed because the upstream was not to be trusted any more; not those closed because
+    /// nobody used them.
+    pub lost: AtomicU64,
+    /// Attempts to open one that failed.
+    pub failed: AtomicU64,
+}
+
 /// The `# Nearside` section of `INFO`.
 pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending: &Lending) -> String {
     let mut out = String::from("\r\n# Nearside\r\n");
