@@ -1,6 +1,6 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, HotKey, Named, Probe, Setting};
+use super::{Clients, Desk, Format, HotKey, Named, Probe, Setting};
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ impl Desk for Nobody {
     }
 
     fn info(&self) -> String {
+        String::new()
+    }
+
+    fn metrics(&self, _format: Format) -> String {
         String::new()
     }
 
