@@ -20,6 +20,8 @@ help:
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
 	@echo 'make bench-neighbours what one heavy client does to small requests of others'
 	@echo 'make bench-cache      what hits cost, how many there are, how stale they get'
+	@echo 'make static           a binary that needs no shared library; make image: a container image of it'
+	@echo 'make test-static      that binary in an empty root; builds it first, which takes minutes'
 	@echo 'make build            only build: $(TARGET)/release/nearside'
 	@echo 'make fmt, make lint   format the code; check format and lints'
 	@echo 'make clean            remove what was built, .venv and the Node packages'
@@ -159,4 +161,4 @@ clean: rust
 	cargo clean
 	rm -rf $(VENV) $(CLIENTS)/node_modules
 
-include benches/bench.mk
+include benches/bench.mk docker/image.mk
