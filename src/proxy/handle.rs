@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::accept::Placing;
+use super::reload::{ReloadError, Reloaded, Reloader};
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
@@ -20,6 +21,7 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
+    reloader: Reloader,
     desk: Arc<dyn Desk>,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,10 +32,10 @@ impl Handle {
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         near: Arc<Near>,
-        desk: Arc<dyn Desk>,
+        (reloader, desk): (Reloader, Arc<dyn Desk>),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, desk, thread: Some(thread) }
+        Self { addresses, phase, placing, near, reloader, desk, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -70,6 +72,19 @@ impl Handle {
     /// Ready once it no longer serves, whoever told it to leave.
     pub async fn until_leaving(&self) {
         let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
+    /// Reads the settings again and applies what has changed; see [`Reloader::reload`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new settings; nothing has changed then.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
+    }
+
+    /// What reloads this proxy, for other threads.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// The near cache: its figures, and what it holds.

@@ -7,10 +7,12 @@ pub mod log;
 pub mod metrics;
 mod notices;
 pub mod process;
+mod reloads;
 mod stats;
 
 pub use audit::Audit;
 pub use denials::Denials;
 pub use desk::Desk;
 pub use notices::Notices;
+pub use reloads::{Reloads, Settings};
 pub use stats::{Connections, Handshakes, LaneEvents, Lending, Stats, section};

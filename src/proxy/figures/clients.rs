@@ -3,11 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use super::{Figures, count, ratio};
+use crate::config::Config;
+use crate::policy::limit::Rates;
 use crate::telemetry::metrics::Sheet;
 
 impl Figures {
-    pub(super) fn clients(&self, sheet: &mut Sheet) {
-        let (stats, most) = (&self.stats, u64::from(self.config.maxclients));
+    pub(super) fn clients(&self, sheet: &mut Sheet, config: &Config) {
+        let (stats, most) = (&self.stats, u64::from(config.maxclients));
         for (worker, clients) in stats.clients.iter().enumerate() {
             sheet.put("nearside_clients", &[&worker.to_string()], clients.load(Ordering::Relaxed));
         }
@@ -24,7 +26,7 @@ impl Figures {
         }
         sheet.put("nearside_auth_failures_total", &[], count(&stats.auth_failures));
         sheet.put("nearside_auth_locked_out_total", &[], count(&stats.auth_locked_out));
-        let (used, most) = (self.shared.memory().used() as u64, self.config.limits.memory);
+        let (used, most) = (self.shared.memory().used() as u64, config.limits.memory);
         sheet.put("nearside_buffers_bytes", &[], used);
         sheet.put("nearside_buffers_limit_bytes", &[], most);
         sheet.put("nearside_buffers_used_ratio", &[], ratio(used, most));
@@ -53,11 +55,11 @@ impl Figures {
     }
 
     /// Of rules and rates.
-    pub(super) fn decisions(&self, sheet: &mut Sheet) {
+    pub(super) fn decisions(&self, sheet: &mut Sheet, rates: Option<&Rates>) {
         for (rule, count) in self.stats.denials.by_rule() {
             sheet.put("nearside_denied_total", &[&rule], count);
         }
-        for (rate, counts) in self.rates.iter().flat_map(|rates| rates.decisions()) {
+        for (rate, counts) in rates.iter().flat_map(|rates| rates.decisions()) {
             for (decision, count) in ["refused", "delayed", "observed"].into_iter().zip(counts) {
                 sheet.put("nearside_rate_decisions_total", &[rate, decision], count);
             }

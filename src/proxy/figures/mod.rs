@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use tokio::sync::watch;
+
 use crate::cache::Near;
-use crate::config::Config;
 use crate::net::tls::Certificates;
-use crate::policy::limit::Rates;
 use crate::pubsub::Shares;
-use crate::session::Monitors;
+use crate::session::{InForce, Monitors};
 use crate::telemetry::Stats;
 use crate::telemetry::metrics::{Format, Sheet, render};
 use crate::upstream::Shared;
@@ -25,13 +25,13 @@ use crate::upstream::Shared;
 /// Everything that is measured of one proxy.
 #[derive(Debug)]
 pub(super) struct Figures {
-    pub(super) config: Arc<Config>,
+    /// What is in force now: limits, and rates.
+    pub(super) force: watch::Receiver<Arc<InForce>>,
     pub(super) stats: Arc<Stats>,
     pub(super) shared: Arc<Shared>,
     pub(super) shares: Arc<Shares>,
     pub(super) near: Arc<Near>,
     pub(super) certificates: Arc<Certificates>,
-    pub(super) rates: Option<Arc<Rates>>,
     pub(super) monitors: Arc<Monitors>,
     pub(super) started: SystemTime,
 }
@@ -41,9 +41,10 @@ impl Figures {
     /// it takes to read a few numbers.
     pub(super) fn sheet(&self) -> Sheet {
         let mut sheet = Sheet::default();
+        let force = Arc::clone(&self.force.borrow());
         self.process(&mut sheet);
-        self.clients(&mut sheet);
-        self.decisions(&mut sheet);
+        self.clients(&mut sheet, &force.config);
+        self.decisions(&mut sheet, force.rates.as_deref());
         self.upstream(&mut sheet);
         self.cache(&mut sheet);
         debug_assert!(sheet.faults().is_empty(), "{:?}", sheet.faults());

@@ -1,23 +1,21 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::config::CacheMode;
+use crate::config::{CacheMode, Config};
 use crate::net::tls::Certificates;
-use crate::session::Limiting;
 use crate::telemetry::metrics::{Value, instruments};
 
 fn figures(config: Config) -> Figures {
-    let limiting = Limiting::new(&config).unwrap();
+    let force = InForce::new(&config).unwrap();
     Figures {
         shared: Arc::new(Shared::new(config.upstream.clone(), None, config.limits.clone(), 0)),
-        stats: Arc::clone(&limiting.stats),
+        stats: Arc::new(Stats::new(config.workers, &config.audit)),
         shares: Arc::default(),
         near: Arc::new(Near::new(config.cache.clone(), CacheMode::Auto, config.workers, 1)),
         certificates: Arc::new(Certificates::default()),
-        rates: limiting.rates.clone(),
         monitors: Arc::new(Monitors::new(config.workers)),
+        force: watch::channel(Arc::new(force)).1,
         started: SystemTime::now(),
-        config: Arc::new(config),
     }
 }
 
