@@ -51,6 +51,7 @@ impl Crew {
             taken: Arc::clone(&taken),
             endpoint: config.upstream.endpoint.clone(),
         };
+        let reloader = Reloader::new(source, parts, force, (written, settings));
         let monitors = Arc::new(Monitors::new(config.workers));
         let figures = Figures {
             force: forces.clone(),
@@ -62,7 +63,6 @@ impl Crew {
             monitors: Arc::clone(&monitors),
             started: SystemTime::now(),
         };
-        let reloader = Reloader::new(source, parts, force, (written, settings));
         let desk: Arc<dyn Desk> = Arc::new(Clerk {
             figures,
             reloader: reloader.clone(),

@@ -28,13 +28,13 @@ pub struct Handle {
 
 impl Handle {
     pub(super) fn new(
-        addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         near: Arc<Near>,
-        (reloader, desk): (Reloader, Arc<dyn Desk>),
+        inside: Inside,
         thread: JoinHandle<()>,
     ) -> Self {
+        let Inside { addresses, reloader, desk } = inside;
         Self { addresses, phase, placing, near, reloader, desk, thread: Some(thread) }
     }
 
@@ -133,4 +133,12 @@ impl Addresses {
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
         Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
+}
+
+/// What is there once a proxy serves.
+#[derive(Clone, Debug)]
+pub(super) struct Inside {
+    pub(super) addresses: Addresses,
+    pub(super) reloader: Reloader,
+    pub(super) desk: Arc<dyn Desk>,
 }

@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use self::accept::Placing;
 use self::crew::Crew;
 pub use self::error::Error;
-use self::handle::Addresses;
 pub use self::handle::Handle;
+use self::handle::{Addresses, Inside};
 pub use self::options::{Load, Options, Source};
 pub use self::reload::{ReloadError, Reloaded, Reloader};
 use crate::admin;
@@ -33,7 +33,6 @@ use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
-use crate::telemetry::Desk;
 use crate::worker::Phase;
 
 /// How long sessions have to notice that the time for draining is over.
@@ -73,7 +72,7 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok((addresses, inside))) => Ok(Handle::new(addresses, phase, placing, near, inside, thread)),
+            Ok(Ok(inside)) => Ok(Handle::new(phase, placing, near, inside, thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -87,8 +86,7 @@ struct Outside {
     near: Arc<Near>,
 }
 
-type Inside = (Reloader, Arc<dyn Desk>);
-type Ready = std_mpsc::SyncSender<Result<(Addresses, Inside), Error>>;
+type Ready = std_mpsc::SyncSender<Result<Inside, Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -128,16 +126,16 @@ async fn run(
     let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
     let forces = force.subscribe();
     let crew = Crew::new(&config, &certificates, outside, (options.source, force, as_written, settings));
-    let (inside, desk) = ((crew.reloader.clone(), Arc::clone(&crew.desk)), Arc::clone(&crew.desk));
+    let inside = Inside { addresses, reloader: crew.reloader.clone(), desk: Arc::clone(&crew.desk) };
     let (workers, threads) = crew.start(inner)?;
     if let Some(admin) = &mut admin {
-        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+        admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));
     }
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
-        looped = serve(&accepting, &config, (&addresses, inside), ready, &mut phases) => looped?,
+        looped = serve(&accepting, &config, &inside, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
     let audit = accepting.close(); // the listeners and the workers' queues
@@ -156,15 +154,16 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    (addresses, inside): (&Addresses, Inside),
+    inside: &Inside,
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
+        let addresses = &inside.addresses;
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok((addresses.clone(), inside)));
+    let _ = ready.send(Ok(inside.clone()));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }

@@ -1,15 +1,15 @@
 //! Of clients, and of what was decided about what they asked for.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Figures, count, ratio};
-use crate::config::Config;
-use crate::policy::limit::Rates;
 use crate::telemetry::metrics::Sheet;
 
 impl Figures {
-    pub(super) fn clients(&self, sheet: &mut Sheet, config: &Config) {
-        let (stats, most) = (&self.stats, u64::from(config.maxclients));
+    pub(super) fn clients(&self, sheet: &mut Sheet) {
+        let (stats, config) = (&self.stats, Arc::clone(&self.force.borrow().config));
+        let most = u64::from(config.maxclients);
         for (worker, clients) in stats.clients.iter().enumerate() {
             sheet.put("nearside_clients", &[&worker.to_string()], clients.load(Ordering::Relaxed));
         }
@@ -55,10 +55,11 @@ impl Figures {
     }
 
     /// Of rules and rates.
-    pub(super) fn decisions(&self, sheet: &mut Sheet, rates: Option<&Rates>) {
+    pub(super) fn decisions(&self, sheet: &mut Sheet) {
         for (rule, count) in self.stats.denials.by_rule() {
             sheet.put("nearside_denied_total", &[&rule], count);
         }
+        let rates = self.force.borrow().rates.clone();
         for (rate, counts) in rates.iter().flat_map(|rates| rates.decisions()) {
             for (decision, count) in ["refused", "delayed", "observed"].into_iter().zip(counts) {
                 sheet.put("nearside_rate_decisions_total", &[rate, decision], count);

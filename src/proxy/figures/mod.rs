@@ -25,7 +25,6 @@ use crate::upstream::Shared;
 /// Everything that is measured of one proxy.
 #[derive(Debug)]
 pub(super) struct Figures {
-    /// What is in force now: limits, and rates.
     pub(super) force: watch::Receiver<Arc<InForce>>,
     pub(super) stats: Arc<Stats>,
     pub(super) shared: Arc<Shared>,
@@ -41,10 +40,9 @@ impl Figures {
     /// it takes to read a few numbers.
     pub(super) fn sheet(&self) -> Sheet {
         let mut sheet = Sheet::default();
-        let force = Arc::clone(&self.force.borrow());
         self.process(&mut sheet);
-        self.clients(&mut sheet, &force.config);
-        self.decisions(&mut sheet, force.rates.as_deref());
+        self.clients(&mut sheet);
+        self.decisions(&mut sheet);
         self.upstream(&mut sheet);
         self.cache(&mut sheet);
         debug_assert!(sheet.faults().is_empty(), "{:?}", sheet.faults());

@@ -3,19 +3,20 @@ use std::sync::Arc;
 use super::*;
 use crate::config::{CacheMode, Config};
 use crate::net::tls::Certificates;
+use crate::session::Limiting;
 use crate::telemetry::metrics::{Value, instruments};
 
 fn figures(config: Config) -> Figures {
-    let force = InForce::new(&config).unwrap();
+    let limiting = Limiting::new(&config);
     Figures {
         shared: Arc::new(Shared::new(config.upstream.clone(), None, config.limits.clone(), 0)),
-        stats: Arc::new(Stats::new(config.workers, &config.audit)),
+        stats: Arc::clone(&limiting.stats),
         shares: Arc::default(),
         near: Arc::new(Near::new(config.cache.clone(), CacheMode::Auto, config.workers, 1)),
         certificates: Arc::new(Certificates::default()),
         monitors: Arc::new(Monitors::new(config.workers)),
-        force: watch::channel(Arc::new(force)).1,
         started: SystemTime::now(),
+        force: watch::channel(Arc::new(InForce::new(&config).unwrap())).1,
     }
 }
 
