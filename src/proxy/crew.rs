@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::desk::Clerk;
 use super::figures::Figures;
+use super::handle::{Addresses, Inside};
 use super::options::Source;
 use super::parts::{self, Parts};
 use super::{Error, Outside, Reloader, accept};
@@ -20,8 +21,8 @@ use crate::worker::{self, Arrival, Common, Phase};
 
 /// Everything that is there before the first worker runs.
 pub(super) struct Crew {
-    pub(super) desk: Arc<dyn Desk>,
-    pub(super) reloader: Reloader,
+    desk: Arc<dyn Desk>,
+    reloader: Reloader,
     common: Common,
     orders: Vec<Orders>,
     placing: Arc<accept::Placing>,
@@ -93,6 +94,12 @@ impl Crew {
             phase: watch::channel(Phase::Serving).1,
         };
         Self { desk, reloader, common, orders, placing: outside.placing }
+    }
+
+    /// What its handle knows.
+    pub(super) fn inside(&self, addresses: Addresses) -> Inside {
+        let (reloader, desk) = (self.reloader.clone(), Arc::clone(&self.desk));
+        Inside { addresses, reloader, desk, stats: Arc::clone(&self.common.stats) }
     }
 
     /// Starts the workers, who listen to `phase`.

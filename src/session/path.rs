@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{After, Client};
 use super::limiting::Limited;
+use super::metered;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
@@ -20,6 +21,7 @@ use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
+use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
 
 /// What became of a request.
@@ -82,6 +84,10 @@ pub(super) struct Path {
     pub(super) now: Option<Time>,
     /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
     pub(super) arrived: Instant,
+    /// When they were read, as it is counted: what waits for its turn has been there since then.
+    pub(super) asked: u64,
+    /// What the request being routed is counted as.
+    pub(super) class: Class,
 }
 
 impl Path {
@@ -91,6 +97,8 @@ impl Path {
         let arrived = Instant::now();
         client.must_authenticate(rights.must_authenticate(), arrived);
         Self {
+            asked: worker.tally.at(arrived),
+            class: Class::Unknown,
             limited: Limited::new(force.rates.as_ref(), rights.user(), &origin),
             proto: Proto::Resp2,
             db: force.config.upstream.database,
@@ -182,6 +190,7 @@ impl Path {
     #[inline]
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
+        self.class = metered::class(command);
         let verdict = match self.rights.check(command, args) {
             Err(denied) => self.refuse(&denied, command, args),
             Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
@@ -189,7 +198,7 @@ impl Path {
             Ok(permit) => self.route_any(command, args, permit),
         };
         if verdict.consumed() {
-            self.client.count(command, args.bytes().len());
+            self.client.count(command, self.class, args.bytes().len());
         }
         verdict
     }
@@ -287,12 +296,25 @@ impl Path {
 
     /// Answers here, once nothing is in flight.
     pub(super) fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
+        self.here_for(None, answer)
+    }
+
+    /// The same; if the answer is an error, it is one for this `cause`, else for the one it states.
+    pub(super) fn here_for(
+        &mut self,
+        cause: Option<Cause>,
+        answer: impl FnOnce(&mut Self, &mut Vec<u8>),
+    ) -> Verdict {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
         }
         let mut out = Vec::new();
         answer(self, &mut out);
+        if out.starts_with(b"-") {
+            self.worker.tally.error(cause.unwrap_or_else(|| Cause::of_reply(&out)));
+        }
         self.client.say(&out);
+        self.answered_here(By::Here);
         Verdict::Done
     }
 
