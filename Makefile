@@ -127,7 +127,8 @@ debian-run:
 
 debian-test:
 	$(call install_debian,cc:gcc cc:libc6-dev redis-server:redis-server redis-cli:redis-tools \
-		redis-benchmark:redis-tools openssl:openssl python3:python3 node:nodejs npm:npm,\
+		redis-benchmark:redis-tools openssl:openssl python3:python3 node:nodejs npm:npm \
+		chromium-headless-shell:chromium-headless-shell,\
 		python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv";)
 
 # Both are done again only when their list of versions changed since they were done.
