@@ -2,11 +2,13 @@
 
 pub mod audit;
 mod denials;
+pub mod desk;
 pub mod log;
 mod notices;
 mod stats;
 
 pub use audit::Audit;
 pub use denials::Denials;
+pub use desk::Desk;
 pub use notices::Notices;
 pub use stats::{Connections, Handshakes, Lending, Stats, section};
