@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{get, post};
 
 use super::answer::{Answer, found, json, wrong};
-use super::dashboard;
+use super::dashboard::Dashboard;
 use crate::telemetry::Desk;
 use crate::telemetry::desk::Probe;
 
@@ -19,8 +19,8 @@ const KEYS: (usize, usize) = (10, 1_000);
 /// The desk, as handlers get it.
 pub(super) type Asks = State<Arc<dyn Desk>>;
 
-/// Everything that can be asked of `desk`.
-pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
+/// Everything that can be asked of `desk`, and the page that shows it.
+pub(super) fn all(desk: Arc<dyn Desk>, dashboard: &Dashboard) -> Router {
     Router::new()
         .route("/live", get(async || probe(&Probe::yes())))
         .route("/ready", get(async |State(desk): Asks| probe(&desk.ready())))
@@ -30,7 +30,7 @@ pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
         .route("/cache", get(async |State(desk): Asks| found(&desk.cache())))
         .route("/cache/flush", post(async |State(desk): Asks| done(|| desk.flush_cache(), "flushed")))
         .route("/drain", post(async |State(desk): Asks| done(|| desk.drain(), "draining")))
-        .merge(dashboard::routes())
+        .merge(dashboard.routes())
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
         .with_state(desk)

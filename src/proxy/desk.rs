@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::overview::Lately;
 use crate::cache::{Near, Value};
-use crate::config::{self, Effective};
+use crate::config::{self, Config, Effective};
 use crate::net::tls::Certificates;
 use crate::policy::limit::Rates;
 use crate::pubsub::Shares;
 use crate::session::{Card, Roster, now};
-use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
+use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Overview, Probe, Setting, shown};
+use crate::telemetry::history::Rings;
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
@@ -21,6 +23,7 @@ use crate::worker::Phase;
 pub(super) struct Clerk {
     /// The settings in force.
     pub(super) settings: Vec<Effective>,
+    pub(super) config: Arc<Config>,
     /// Where the upstream is, as settings say it.
     pub(super) upstream: String,
     pub(super) shared: Arc<Shared>,
@@ -31,6 +34,7 @@ pub(super) struct Clerk {
     pub(super) certificates: Arc<Certificates>,
     pub(super) roster: Arc<Roster>,
     pub(super) phase: watch::Sender<Phase>,
+    pub(super) lately: Lately,
 }
 
 impl Desk for Clerk {
@@ -78,6 +82,18 @@ impl Desk for Clerk {
             Value::Share(share) => Figure::Share(share),
         };
         Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
+    }
+
+    fn overview(&self) -> Overview {
+        self.see()
+    }
+
+    fn history(&self) -> Rings {
+        self.rings()
+    }
+
+    fn look(&self) {
+        self.note();
     }
 
     fn info(&self) -> String {

@@ -4,7 +4,9 @@ mod accept;
 mod desk;
 mod error;
 mod handle;
+mod holders;
 mod options;
+mod overview;
 mod parts;
 mod probe;
 
@@ -208,6 +210,7 @@ fn start_workers(
     let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
     let desk: Arc<dyn Desk> = Arc::new(Clerk {
         settings,
+        config: Arc::clone(config),
         upstream: config.upstream.address(),
         shared: Arc::clone(&shared),
         stats: Arc::clone(&limiting.stats),
@@ -217,6 +220,7 @@ fn start_workers(
         certificates: Arc::clone(certificates),
         roster: Arc::clone(&roster),
         phase: outside.phase,
+        lately: overview::Lately::default(),
     });
     let common = Common {
         config: Arc::clone(config),

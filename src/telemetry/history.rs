@@ -239,7 +239,10 @@ mod tests {
 
     /// A proxy that has served so many commands for `second` seconds, half of them hits.
     fn totals(commands: u64) -> Totals {
-        let named = BTreeMap::from([((List::Errors, "ERR".into()), commands / 10), ((List::Misses, "cold".into()), 0)]);
+        let named = BTreeMap::from([
+            ((List::Errors, "ERR".into()), commands / 10),
+            ((List::Misses, "cold".into()), 0),
+        ]);
         let mut latency = Latency::default();
         (latency.buckets[0], latency.sum_ns) = (commands, commands * 40_000);
         Totals { commands, hits: commands / 2, misses: commands / 2, latency, named, ..Totals::default() }

@@ -61,7 +61,8 @@ pub(in crate::admin) fn serve(path: &str, asked: &HeaderMap) -> Option<Response>
     let asset = ASSETS.iter().find(|asset| path.strip_prefix('/') == Some(asset.path))?;
     let tag = tag(asset.text);
     let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let fresh = known.flat_map(|value| value.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
+    let fresh =
+        known.flat_map(|value| value.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
     let mut response = Response::new(if fresh { Body::empty() } else { Body::from(asset.text) });
     if fresh {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -103,10 +104,16 @@ mod tests {
     #[test]
     fn whoever_has_a_file_is_not_given_it_again() {
         let first = get("/", None).unwrap();
-        assert_eq!((first.status(), &first.headers()[CONTENT_TYPE]), (StatusCode::OK, &HTML.parse().unwrap()));
+        assert_eq!(
+            (first.status(), &first.headers()[CONTENT_TYPE]),
+            (StatusCode::OK, &HTML.parse().unwrap())
+        );
         let tag = first.headers()[ETAG].to_str().unwrap();
         let second = get("/", Some(&format!("\"x\", W/{tag}"))).unwrap();
-        assert_eq!((second.status(), &second.headers()[ETAG]), (StatusCode::NOT_MODIFIED, &first.headers()[ETAG]));
+        assert_eq!(
+            (second.status(), &second.headers()[ETAG]),
+            (StatusCode::NOT_MODIFIED, &first.headers()[ETAG])
+        );
         assert_eq!(get("/", Some("\"x\"")).unwrap().status(), StatusCode::OK);
         assert!(get("/assets/other.js", None).is_none() && get("assets/app.js", None).is_none());
     }
@@ -121,7 +128,9 @@ mod tests {
         }
         let page = ASSETS[0].text;
         let handler = |word: &str| word.starts_with("on") && word.contains('=');
-        assert!(!page.contains(" style=") && !page.contains("<style") && !page.split_whitespace().any(handler));;
+        assert!(
+            !page.contains(" style=") && !page.contains("<style") && !page.split_whitespace().any(handler)
+        );
         for script in page.split("<script").skip(1) {
             assert!(script.starts_with(" src=\"assets/") && script.contains("></script>"), "{script}");
         }

@@ -8,3 +8,20 @@ mod assets;
 mod stream;
 
 pub(super) use stream::Dashboard;
+
+/// What there is to ask, for who asks for `/` without being a browser.
+const LIST: &str = "\
+Nearside. What can be asked here, as JSON; a browser gets the dashboard:
+
+GET  /live          this process answers
+GET  /ready         new clients may be sent here
+GET  /config        the settings in force, and where each came from
+GET  /clients       who is connected (?limit=1000)
+GET  /hotkeys       the keys read most (?count=10)
+GET  /cache         the near cache and what it has counted
+GET  /overview      what the dashboard shows
+GET  /history       the same over the last minutes
+GET  /events        an overview a second, as server-sent events
+POST /cache/flush   make every entry of the near cache void
+POST /drain         take no new clients, finish what has begun, and end
+";

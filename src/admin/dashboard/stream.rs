@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use axum::http::header::{ACCEPT, HeaderName, HeaderValue, RETRY_AFTER, VARY};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::get;
 use bytes::Bytes;
@@ -72,7 +72,9 @@ impl Dashboard {
         let body = Body::from_stream(stream::unfold(feed, Feed::next));
         let mut answer = plain(StatusCode::OK, "text/event-stream", body);
         // A reverse proxy of the usual kind would keep it until it has enough of it.
-        answer.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        answer
+            .headers_mut()
+            .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         answer
     }
 }
@@ -107,5 +109,20 @@ fn event(overview: &Overview) -> Bytes {
 }
 
 async fn file(uri: Uri, headers: HeaderMap) -> Answer {
-    assets::serve(uri.path(), &headers).unwrap_or_else(|| wrong(StatusCode::NOT_FOUND, "there is no such file"))
+    if uri.path() == "/" && !wants_page(&headers) {
+        return varied(plain(StatusCode::OK, "text/plain; charset=utf-8", super::LIST));
+    }
+    let none = || wrong(StatusCode::NOT_FOUND, "there is no such file");
+    varied(assets::serve(uri.path(), &headers).unwrap_or_else(none))
+}
+
+/// A browser says that it takes a page; curl that it takes anything.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.contains("text/html"))
+}
+
+fn varied(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    answer
 }
