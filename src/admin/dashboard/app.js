@@ -63,7 +63,7 @@ const head = () => {
   put(at("link-text"), lost ? "No answer" : !o ? "Connecting" : paused() ? `Paused at ${as.clock(shown.time)}` : "Live");
 };
 const text = (o) => {
-  const redis = o.upstream.status === "healthy" ? `Redis answers in ${as.seconds(o.upstream.latency)}.` : "";
+  const redis = `Redis: ${panels.answers(o.upstream)}.`;
   return o.state === "healthy" ? `Nothing is above its threshold. ${redis}` : redis;
 };
 

@@ -13,8 +13,11 @@ pub(super) use stream::Dashboard;
 const LIST: &str = "\
 Nearside. What can be asked here, as JSON; a browser gets the dashboard:
 
-GET  /live          this process answers
+GET  /health        how it is, with reasons
+GET  /live          its threads turn
 GET  /ready         new clients may be sent here
+GET  /startup       it has been ready once
+GET  /alerts        what it warns of, and how near each is
 GET  /config        the settings in force, and where each came from
 GET  /clients       who is connected (?limit=1000)
 GET  /hotkeys       the keys read most (?count=10)

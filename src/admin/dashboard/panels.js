@@ -10,7 +10,8 @@ const MARKS = {
   degraded: "M12 3.5L22 20.5H2ZM12 10v4.5M12 17.5v.2",
   unhealthy: "M8 2.5h8l5.5 5.5v8L16 21.5H8L2.5 16V8ZM8.5 8.5l7 7M15.5 8.5l-7 7",
   draining: `${RING}M12 7v9M8.5 12.5l3.5 3.5 3.5-3.5`,
-  starting: `${RING}M12 7v5l3 2`,
+  unknown: `${RING}M12 7v5l3 2`,
+  disabled: `${RING}M8 12h8`,
   gone: "M8 2.5h8l5.5 5.5v8L16 21.5H8L2.5 16V8ZM7 12h.2M12 12h.2M17 12h.2",
 };
 const WORDS = {
@@ -18,7 +19,8 @@ const WORDS = {
   degraded: "Degraded",
   unhealthy: "Unhealthy",
   draining: "Draining",
-  starting: "Starting",
+  unknown: "Nobody has looked yet",
+  disabled: "Redis is switched off",
   gone: "Nearside does not answer",
 };
 export const word = (state) => WORDS[state] ?? state;
@@ -60,11 +62,11 @@ export const tiles = (o) => {
   const used = memory?.max ? memory.used / memory.max : null;
   each(at("tiles"), [
     { name: "Commands", parts: perSecond(now.commands), small: `${as.count(o.totals.commands)} since the start` },
-    { name: "Hits", parts: perSecond(now.hits), small: `${as.share(now.hit_ratio ?? null)} of cacheable reads`, alarm: firing.has("hit_ratio") },
+    { name: "Hits", parts: perSecond(now.hits), small: `${as.share(now.hit_ratio ?? null)} of cacheable reads`, alarm: firing.has("hit_rate") },
     { name: "Errors", parts: perSecond(now.errors), small: `${as.share(now.commands ? now.errors / now.commands : null)} of commands, ${as.count(now.denied)}/s refused`, alarm: firing.has("error_rate") },
     { name: "Latency p99", parts: as.secondsParts(now.p99), small: `p50 ${as.seconds(now.p50)}, Redis p99 ${as.seconds(now.upstream_p99)}`, alarm: firing.has("latency") },
-    { name: "Clients", parts: as.countParts(o.clients.connected), small: `of at most ${as.count(o.clients.max)}` },
-    { name: "Redis connections", parts: as.countParts(connections.used), small: `of at most ${as.count(connections.budget)}, ${as.count(connections.waiting)} waiting`, alarm: firing.has("connections") },
+    { name: "Clients", parts: as.countParts(o.clients.connected), small: `of at most ${as.count(o.clients.max)}`, alarm: firing.has("clients") },
+    { name: "Redis connections", parts: as.countParts(connections.used), small: `of at most ${as.count(connections.budget)}, ${as.count(connections.waiting)} waiting`, alarm: firing.has("upstream_connections") },
     { name: "Redis memory", parts: as.bytesParts(memory?.used), small: memory?.max ? `${as.share(used)} of ${as.bytes(memory.max)}` : "no maximum set", alarm: firing.has("memory") },
   ], () => el("div", {}, el("dt"), el("dd", {}, el("span"), el("span", { className: "unit" })), el("dd")), tile);
 };
@@ -86,7 +88,7 @@ const bar = (cell, row) => {
 };
 
 export const slow = (o) => {
-  put(at("slow-caption"), o.slow.threshold >= 0 ? `Those that took ${as.seconds(o.slow.threshold)} or more, the newest first` : "Switched off (slowlog.threshold)");
+  put(at("slow-caption"), o.slow.threshold !== null ? `Those that took ${as.seconds(o.slow.threshold)} or more, the newest first` : "None are noted (slowlog.threshold)");
   table(at("slow"), [
     { head: "Command", fill: (cell, row) => two(cell, row.command, `${as.moment(row.time, o.time)} · ${row.client}${row.user ? ` · ${row.user}` : ""}`, true) },
     { head: "Total", right: true, fill: (cell, row) => put(cell, as.seconds(row.total)) },
@@ -105,9 +107,8 @@ const parts = (cell, row) => {
 export const upstream = (o) => {
   const { upstream: it } = o;
   const c = it.connections;
-  const bad = it.status === "healthy" ? "good" : "bad";
   facts(at("upstream"), [
-    ["State", it.status === "healthy" ? `answers in ${as.seconds(it.latency)}` : it.reason || it.status, bad],
+    ["State", answers(it), it.status === "healthy" ? "good" : "bad"],
     ["Address", it.address],
     ["Server", [it.version, it.role].filter(Boolean).join(", ") || as.NONE],
     it.memory && ["Memory", it.memory.max ? `${as.bytes(it.memory.used)} of ${as.bytes(it.memory.max)}, ${it.memory.policy}` : `${as.bytes(it.memory.used)}, no maximum`, "", it.memory.max && it.memory.used / it.memory.max],
@@ -121,6 +122,12 @@ export const upstream = (o) => {
   ]);
 };
 
+// Whether commands get through to it, in words.
+export const answers = (it) => {
+  if (it.status === "healthy") return `answers in ${as.seconds(it.latency)}`;
+  return it.reason || { disabled: "switched off (enabled = false)", unknown: "nobody has looked yet" }[it.status] || it.status;
+};
+
 export const cache = (o) => {
   const { cache: it } = o;
   facts(at("cache"), [
@@ -131,7 +138,19 @@ export const cache = (o) => {
     it.stale_served > 0 && ["Stale", `${as.count(it.stale_served)} replies while Redis was away`],
     it.mismatches > 0 && ["Mismatches", `${as.count(it.mismatches)} of ${as.count(it.verified)} compared`, "bad"],
   ]);
-  counted(at("misses"), "Reason", it.misses, "None so far.");
+  counted(at("misses"), "Reason", it.misses.map((row) => ({ ...row, name: MISSES[row.name] ?? row.name })), "None so far.");
+};
+const MISSES = {
+  cold: "not kept yet",
+  not_admitted: "not asked for often enough",
+  not_cacheable: "not to be kept",
+  changed: "changed since",
+  epoch: "connection lost, or all keys changed",
+  expired: "too old, or its TTL is over",
+  not_fresh: "not vouched for at the moment",
+  order: "had to be asked in its turn",
+  passed_by: "not looked for: hardly any read is a hit",
+  untracked: "Redis does not announce changes",
 };
 const counted = (node, head, rows, none) => table(node, [
   { head, fill: (cell, row) => put(cell, row.name) },
@@ -145,16 +164,29 @@ export const clients = (o) => {
     put(node.children[1], item.state);
   });
   table(at("clients"), [
-    { head: "Client", fill: (cell, row) => two(cell, row.name ? `${row.address} ${row.name}` : row.address, [`id ${row.id}`, row.user, `db ${row.db}`, row.state, row.command].filter(Boolean).join(" · ")) },
+    { head: "Client", fill: (cell, row) => two(cell, row.name ? `${row.address} ${row.name}` : row.address, [`id ${row.id}`, row.user, `db ${row.db}`, row.state, row.command, row.holds_connection && "its own connection to Redis"].filter(Boolean).join(" · ")) },
     { head: "Age", right: true, fill: (cell, row) => put(cell, as.age(row.age)) },
     { head: "Idle", right: true, fill: (cell, row) => put(cell, as.age(row.idle)) },
-    { head: "Holds", right: true, fill: (cell, row) => put(cell, as.bytes(row.memory)) },
+    { head: "Requests", right: true, fill: (cell, row) => put(cell, as.count(row.requests)) },
+    { head: "Unread", right: true, fill: (cell, row) => put(cell, as.bytes(row.unread)) },
   ], o.clients.top, "No client is connected.");
 };
 
 export const limits = (o) => {
   counted(at("limits"), "Limit or rule", o.limits, "None has been hit.");
-  counted(at("errors"), "Cause", o.errors, "None so far.");
+  counted(at("errors"), "Cause", o.errors.map((row) => ({ ...row, name: ERRORS[row.name] ?? `${row.name} from Redis` })), "None so far.");
+};
+
+const ERRORS = {
+  denied: "forbidden by a rule or a user's rights",
+  rate_limited: "over a rate",
+  timeout: "Redis did not answer in time",
+  upstream_down: "Redis cannot be reached",
+  upstream_lost: "connection lost before the reply",
+  upstream_busy: "no connection to Redis in time",
+  too_large: "reply too large",
+  protocol: "not a request",
+  other: "another error from Redis",
 };
 
 export const config = (o) => {
