@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::desk::Clerk;
 use super::holders;
 use crate::cache::Figures;
+use crate::config::Config;
 use crate::telemetry::desk::{
     Cache, Certificate, Configuration, Connected, Connections, Desk, Overview, Slow, Sums, Upstream,
 };
@@ -92,6 +93,12 @@ impl Clerk {
         ] {
             note(name, count.load(Relaxed));
         }
+        stats.denials.by_rule().iter().for_each(|(rule, count)| note(rule, *count));
+        for (name, counts) in self.figures.force.borrow().rates.iter().flat_map(|rates| rates.decisions()) {
+            for (what, count) in ["refused", "delayed", "over, and let pass"].iter().zip(counts) {
+                note(&format!("rate {name}: {what}"), count);
+            }
+        }
     }
 
     /// Everything at once.
@@ -100,7 +107,7 @@ impl Clerk {
         if self.lately.history().totals().is_none() {
             self.note();
         }
-        let history = self.lately.history();
+        let (history, config) = (self.lately.history(), self.config());
         let totals = history.totals().cloned().unwrap_or_default();
         Overview {
             time: unix,
@@ -108,13 +115,7 @@ impl Clerk {
             pid: std::process::id(),
             uptime: self.stats.since.elapsed().as_secs_f64(),
             workers: self.stats.clients.len(),
-            listen: self
-                .config
-                .listen
-                .iter()
-                .chain(&self.config.tls.listen)
-                .map(ToString::to_string)
-                .collect(),
+            listen: config.listen.iter().chain(&config.tls.listen).map(ToString::to_string).collect(),
             state: self.state(),
             reasons: Vec::new(),
             alerts: Vec::new(),
@@ -128,29 +129,34 @@ impl Clerk {
                 errors: totals.errors,
                 denied: totals.denied,
             },
-            cache: self.kept(&history),
+            cache: self.kept(&history, &config),
             errors: history.counted(List::Errors),
             hot_keys: self.hot_keys(ROWS),
             slow: self.slow(),
-            clients: self.connected(),
-            upstream: self.redis(),
+            clients: self.connected(&config),
+            upstream: self.redis(&config),
             limits: history.counted(List::Limits),
             config: self.configuration(),
         }
+    }
+
+    /// What is in force.
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.figures.force.borrow().config)
     }
 
     fn state(&self) -> &'static str {
         if *self.phase.borrow() == Phase::Serving { "healthy" } else { "draining" }
     }
 
-    fn kept(&self, history: &History) -> Cache {
+    fn kept(&self, history: &History, config: &Config) -> Cache {
         let (kept, standing, (entries, bytes)) = (Kept::of(self), self.near.standing(), self.near.size());
         let reason = Some(&*standing.reason).filter(|reason| !reason.is_empty());
         Cache {
             mode: reason.map_or(standing.mode.into(), |reason| format!("{}: {reason}", standing.mode)),
             entries,
             bytes,
-            max_bytes: self.config.cache.memory,
+            max_bytes: config.cache.memory,
             invalidations: kept.get("invalidations"),
             fences: kept.get("fences"),
             stale_served: kept.get("stale_served"),
@@ -164,13 +170,13 @@ impl Clerk {
         Slow { threshold: None, entries: Vec::new() }
     }
 
-    fn connected(&self) -> Connected {
+    fn connected(&self, config: &Config) -> Connected {
         let (states, top) = holders::of(&self.roster.cards(), ROWS, Instant::now());
-        Connected { connected: self.stats.connected(), max: self.config.maxclients as usize, states, top }
+        Connected { connected: self.stats.connected(), max: config.maxclients as usize, states, top }
     }
 
-    fn redis(&self) -> Upstream {
-        let (settings, in_use) = (&self.config.upstream, self.shared.connections());
+    fn redis(&self, config: &Config) -> Upstream {
+        let (settings, in_use) = (&config.upstream, self.shared.connections());
         Upstream {
             address: self.upstream.clone(),
             status: "unknown",
@@ -192,15 +198,28 @@ impl Clerk {
             },
             clients: 0,
             max_clients: 0,
-            lost: Kept::of(self).get("lanes_lost"),
+            lost: self.shared.lane_events.lost.load(Relaxed),
         }
     }
 
     fn configuration(&self) -> Configuration {
-        Configuration { certificates: Vec::<Certificate>::new(), ..Configuration::default() }
+        let settings = self.stats.reloads.now();
+        let ends = self.certificates.ends().into_iter();
+        let days = |end: i64| (end - unix_now() as i64).div_euclid(24 * 60 * 60);
+        Configuration {
+            hash: settings.hash,
+            reloaded: settings.last.map(|(at, _)| unix(at)),
+            ok: settings.last.is_none_or(|(_, ok)| ok),
+            restart: settings.needs_restart,
+            certificates: ends.map(|(name, end)| Certificate { name, days: days(end) }).collect(),
+        }
     }
 }
 
 fn unix_now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    unix(SystemTime::now())
+}
+
+fn unix(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

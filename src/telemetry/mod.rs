@@ -7,7 +7,10 @@ pub mod desk;
 pub mod history;
 pub mod log;
 pub mod meters;
+pub mod metrics;
 mod notices;
+pub mod process;
+mod reloads;
 mod stats;
 
 pub use audit::Audit;
@@ -16,4 +19,5 @@ pub use denials::Denials;
 pub use desk::Desk;
 pub use meters::{Meters, Tally};
 pub use notices::Notices;
-pub use stats::{Connections, Handshakes, Lending, Stats, section};
+pub use reloads::{Reloads, Settings};
+pub use stats::{Connections, Handshakes, LaneEvents, Lending, Stats, section};

@@ -22,6 +22,7 @@ GET  /config        the settings in force, and where each came from
 GET  /clients       who is connected (?limit=1000)
 GET  /hotkeys       the keys read most (?count=10)
 GET  /cache         the near cache and what it has counted
+GET  /metrics       everything that is measured, for Prometheus
 GET  /overview      what the dashboard shows
 GET  /history       the same over the last minutes
 GET  /events        an overview a second, as server-sent events

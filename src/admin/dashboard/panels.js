@@ -194,7 +194,7 @@ export const config = (o) => {
   const when = it.reloaded ? `${as.moment(it.reloaded, o.time)}: ` : "";
   facts(at("config"), [
     ["Hash", it.hash || as.NONE],
-    ["Last reload", it.reloaded ? `${when}${it.ok ? "applied" : `failed: ${it.error}`}` : "none since the start", it.reloaded ? (it.ok ? "good" : "bad") : ""],
+    ["Last reload", it.reloaded ? `${when}${it.ok ? "applied" : "refused, see the log: what was in force still is"}` : "none since the start", it.reloaded ? (it.ok ? "good" : "bad") : ""],
     it.restart?.length > 0 && ["Needs a restart", it.restart.join(", ")],
     ["Listens on", o.listen.join(", ")],
     ["Workers", as.count(o.workers)],

@@ -6,7 +6,7 @@ use super::HotKey;
 use crate::telemetry::history::{Counted, Mean, Sample};
 
 /// A proxy at a moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Overview {
     /// When it was made, seconds since 1970.
     pub time: f64,
@@ -53,7 +53,7 @@ pub struct Overview {
 }
 
 /// What it may warn of.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Warning {
     /// The rule.
     pub name: &'static str,
@@ -62,7 +62,7 @@ pub struct Warning {
 }
 
 /// Counted since the start.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Sums {
     /// Requests.
     pub commands: u64,
@@ -77,7 +77,7 @@ pub struct Sums {
 }
 
 /// The near cache.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Cache {
     /// Its mode, and why it is not the one asked for.
     pub mode: String,
@@ -102,7 +102,7 @@ pub struct Cache {
 }
 
 /// What took long.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Slow {
     /// From how many seconds on; `None`: nothing is noted.
     pub threshold: Option<f64>,
@@ -111,7 +111,7 @@ pub struct Slow {
 }
 
 /// A command that took long.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct SlowCommand {
     /// Its number.
     pub id: u64,
@@ -134,7 +134,7 @@ pub struct SlowCommand {
 }
 
 /// Who is connected.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Connected {
     /// How many there are.
     pub connected: usize,
@@ -156,7 +156,7 @@ pub struct InState {
 }
 
 /// A client and what it holds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Holder {
     /// What `CLIENT ID` answers.
     pub id: u64,
@@ -185,7 +185,7 @@ pub struct Holder {
 }
 
 /// The upstream.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Upstream {
     /// Where it is, as settings say it.
     pub address: String,
@@ -212,7 +212,7 @@ pub struct Upstream {
 }
 
 /// An upstream's memory.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Memory {
     /// Bytes used.
     pub used: u64,
@@ -254,21 +254,19 @@ pub struct Configuration {
     pub hash: String,
     /// When it was last reloaded, or that was tried, seconds since 1970; `None`: never.
     pub reloaded: Option<f64>,
-    /// Whether that succeeded.
+    /// Whether that succeeded; if not, the log says why.
     pub ok: bool,
-    /// Why not.
-    pub error: String,
     /// Settings changed that take effect at the next start.
-    pub restart: Vec<String>,
+    pub restart: Vec<&'static str>,
     /// Certificates, and when they expire.
     pub certificates: Vec<Certificate>,
 }
 
 /// A certificate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Certificate {
-    /// Whose it is.
-    pub name: String,
+    /// The setting that names it.
+    pub name: &'static str,
     /// Days left; below 0 it has expired.
     pub days: i64,
 }
