@@ -143,7 +143,7 @@ debian-run:
 debian-test:
 	$(call install_debian,cc:gcc cc:libc6-dev redis-server:redis-server redis-cli:redis-tools \
 		redis-benchmark:redis-tools openssl:openssl python3:python3 node:nodejs npm:npm \
-		prometheus:prometheus promtool:prometheus,\
+		prometheus:prometheus promtool:prometheus chromium-headless-shell:chromium-headless-shell,\
 		python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv";,$(no_services))
 
 # Both are done again only when their list of versions changed since they were done.
