@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 
-use super::path::Verdict;
+use super::verdict::Verdict;
 use crate::net::ReadHalf;
 use crate::resp::rename::Names;
 use crate::resp::request::Args;
@@ -79,6 +79,11 @@ impl Intake {
     /// For requests that call commands by these names.
     pub(super) fn new(read: ReadHalf, names: Option<Arc<Names>>) -> Self {
         Self { read, kept: BytesMut::new(), scanner: RequestScanner::with_names(names), received: 0 }
+    }
+
+    /// From now on requests call commands by these names. One that has been translated stays so.
+    pub(super) fn rename(&mut self, names: Option<Arc<Names>>) {
+        self.scanner.set_names(names);
     }
 
     /// Reads once and hands every whole request to `route`, until it wants no more.

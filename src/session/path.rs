@@ -13,10 +13,12 @@ use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
 use super::traced::Outcome;
-use super::{Worker, local, monitor, nearside, users};
+use super::verdict::Verdict;
+use super::{InForce, Worker, local, monitor, nearside, users};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
-use crate::policy::{Origin, Permit, Rights};
+use crate::config;
+use crate::policy::{Origin, Permit, Proof, Rights};
 use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -24,40 +26,12 @@ use crate::resp::scan::request::Limits;
 use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is on its way, or answered.
-    Done,
-    /// Not taken: its turn has not come, by a rate.
-    Paced,
-    /// Not taken: too much is in flight.
-    Room,
-    /// Not taken: it must wait until every earlier one is answered.
-    Drained,
-    /// Not taken: it needs a connection of its own, and nothing is in flight.
-    Pin,
-    /// Not taken: its answer takes a walk over the cache, and nothing is in flight.
-    Walk,
-    /// Not taken: it opens a transaction, which may have arrived whole.
-    Transaction,
-    /// Not taken, and not whole: it is large, and passed on in pieces on a connection of its own.
-    Large,
-    /// Answered; it was the last.
-    Close,
-}
-
-impl Verdict {
-    /// Whether the request is dealt with.
-    pub(super) fn consumed(self) -> bool {
-        matches!(self, Self::Done | Self::Close)
-    }
-}
-
 /// What a session is, as far as its commands depend on it.
 #[derive(Debug)]
 pub(super) struct Path {
     pub(super) worker: Rc<Worker>,
+    /// What is in force, as of its last look.
+    pub(super) force: Arc<InForce>,
     pub(super) client: Rc<Client>,
     pub(super) proto: Proto,
     pub(super) db: u32,
@@ -66,6 +40,8 @@ pub(super) struct Path {
     pub(super) origin: Origin,
     /// What it may do.
     pub(super) rights: Arc<Rights>,
+    /// By what it is who it is.
+    pub(super) proof: Proof,
     /// How much of it.
     pub(super) limited: Limited,
     /// Its subscriptions, if it shares a connection for them.
@@ -89,15 +65,8 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn new(worker: Rc<Worker>, client: Rc<Client>, origin: Origin) -> Self {
-        let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let limits = Limits {
-            max_bulk: limit(worker.limits.max_bulk),
-            max_multibulk: limit(worker.limits.max_multibulk),
-            large: limit(worker.limits.large),
-            unauthenticated: false,
-        };
-        let rights = worker.gate.newcomer(&origin, worker.shared.credential().user());
+    pub(super) fn new(worker: Rc<Worker>, force: Arc<InForce>, client: Rc<Client>, origin: Origin) -> Self {
+        let rights = force.gate.newcomer(&origin, worker.shared.credential().user());
         rights.user().clone_into(&mut client.card.names().user);
         let arrived = Instant::now();
         client.must_authenticate(rights.must_authenticate(), arrived);
@@ -105,20 +74,22 @@ impl Path {
             asked: worker.tally.at(arrived),
             class: Class::Unknown,
             outcome: None,
-            limited: Limited::new(&worker.limiting, &rights, &origin),
+            limited: Limited::new(force.rates.as_ref(), rights.user(), &origin),
             proto: Proto::Resp2,
-            db: worker.config.upstream.database,
+            db: force.config.upstream.database,
             rights,
+            proof: Proof::Unasked,
             origin,
             credential: Rc::new(worker.shared.credential()),
             member: None,
             dedicated: None,
             lane: None,
             seen: Seen::Nothing,
-            limits,
+            limits: limits(&force.config.limits),
             now: None,
             arrived,
             worker,
+            force,
             client,
         }
     }
@@ -128,6 +99,11 @@ impl Path {
         let unauthenticated = self.must_authenticate();
         self.client.must_authenticate(unauthenticated, self.arrived);
         Limits { unauthenticated, ..self.limits }
+    }
+
+    /// Requests are held to what is in force.
+    pub(super) fn set_limits(&mut self) {
+        self.limits = limits(&self.force.config.limits);
     }
 
     /// Whether somebody wants a password that nobody has given yet: the gate or the upstream.
@@ -340,6 +316,16 @@ impl Path {
     pub(super) fn pin(&self) -> Verdict {
         let busy = self.client.outstanding() > 0 || self.client.has_later();
         if busy { Verdict::Drained } else { Verdict::Pin }
+    }
+}
+
+fn limits(limits: &config::Limits) -> Limits {
+    let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Limits {
+        max_bulk: limit(limits.max_bulk),
+        max_multibulk: limit(limits.max_multibulk),
+        large: limit(limits.large),
+        unauthenticated: false,
     }
 }
 

@@ -12,8 +12,9 @@ use super::intake::Look;
 use super::local;
 use super::metered::class;
 use super::near::Queued;
-use super::path::{Path, Verdict};
+use super::path::Path;
 use super::users;
+use super::verdict::Verdict;
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::convert::{Conversion, convert};
@@ -63,7 +64,7 @@ impl Session {
         let (mut requests, mut seen, mut bytes) = (Vec::new(), Seen::default(), 0);
         let keeper = Rc::clone(&path.worker);
         // What has been translated is not what is kept.
-        let mut translated = keeper.gate.renames().map(|_| Vec::new());
+        let mut translated = path.force.gate.renames().map(|_| Vec::new());
         let len = self.intake.look_ahead(&limits, |args| {
             let Some(command) = lookup(&args) else { return Look::Stop };
             bytes += args.bytes().len();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::meters::Snapshot;
-use super::{Audit, Denials, Meters, Notices, Share, SlowLog};
+use super::{Audit, Denials, Meters, Notices, Reloads, Share, SlowLog};
 use crate::config::Config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
@@ -73,6 +73,8 @@ pub struct Stats {
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// Which settings are in force.
+    pub reloads: Reloads,
 }
 
 impl Stats {
@@ -96,6 +98,7 @@ impl Stats {
             denials: Arc::default(),
             audit: Arc::new(Audit::new(&config.audit)),
             notices: Arc::default(),
+            reloads: Reloads::default(),
         }
     }
 
@@ -160,6 +163,18 @@ pub struct Lending {
     pub waits_failed: AtomicU64,
     /// Elements popped for a blocked client that had gone before they arrived.
     pub popped_elements_lost: AtomicU64,
+}
+
+/// What has become of connections that are shared, since the start.
+#[derive(Debug, Default)]
+pub struct LaneEvents {
+    /// Opened, for the first time or again.
+    pub opened: AtomicU64,
+    /// Lost, or closed because the upstream was not to be trusted any more; not those closed because
+    /// nobody used them.
+    pub lost: AtomicU64,
+    /// Attempts to open one that failed.
+    pub failed: AtomicU64,
 }
 
 /// The `# Nearside` section of `INFO`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::class;
+use super::recheck::Queued;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::reply;
@@ -13,11 +14,11 @@ use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::metered::class_of;
 use crate::session::monitor;
-use crate::session::path::{Verdict, is_attack};
+use crate::session::path::is_attack;
 use crate::session::refused::is_exec;
 use crate::session::state::{Expect, Replies as Silence, Turn};
-use crate::session::traced::note;
 use crate::session::users;
+use crate::session::verdict::Verdict;
 use crate::telemetry::meters::Cause;
 use crate::upstream::{Class, Lease};
 
@@ -114,6 +115,10 @@ impl Relay<'_> {
             let text = self.session.path.words_for(command, &denied);
             return if is_exec(command) { self.deny_exec(text) } else { self.deny(text) };
         }
+        if let Some(text) = self.stale_exec(command) {
+            return self.deny_exec(text);
+        }
+        let args = self.session.intake.args();
         if command.is_none() && is_attack(&args) {
             self.closing = true;
             return false;
@@ -264,6 +269,11 @@ impl Relay<'_> {
         let is_exec = command.is_some_and(|command| command.route == Route::Pin(Pin::Exec));
         let silent = matches!(turn, Turn::Silent);
         self.turn(turn);
+        if queues {
+            self.queues(true);
+        } else if !self.held.multi {
+            self.queued = Queued::default();
+        }
         self.note(command, (queues, is_exec, silent));
         match other {
             None => self.pass_on(),
@@ -284,17 +294,11 @@ impl Relay<'_> {
         if let Err(denied) = self.permit(command, &args, Some(announced)) {
             self.session.path.note_denied(&denied, command, &args);
             // What follows of it cannot be skipped cheaply: the connection ends.
-            self.count_error(Cause::Denied);
-            self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
-            self.closing = true;
-            return false;
+            return self.ends_denied(words(denied.text(self.session.path.dialect())));
         }
         if self.session.path.has_own_users() && command.is_some_and(users::is_about_users) {
             // The upstream would take it for its own users.
-            self.count_error(Cause::Denied);
-            self.expect.push_back(Expect::Ours(words(users::NOT_IN_PIECES)));
-            self.closing = true;
-            return false;
+            return self.ends_denied(words(users::NOT_IN_PIECES));
         }
         if let Some(moved) = self.limits_in_pieces(declared) {
             return moved;
@@ -307,6 +311,9 @@ impl Relay<'_> {
             }
             self.turn(turn);
         }
+        if self.held.multi {
+            self.queues(false);
+        }
         let args = self.session.intake.args_so_far();
         if let Some(command) = command {
             self.session.path.note_admin(command, &args);
@@ -314,9 +321,8 @@ impl Relay<'_> {
         self.show(&args, false);
         self.underway.sent_in_part(command, self.expect.len());
         let (class, bytes) = (class_of(command, &args), args.bytes().len());
-        let is_told = class.is_timed() && self.session.path.worker.traces.is_on();
         let more = announced.0.saturating_sub(args.len());
-        let words = if is_told { note(&mut self.timed.words, command, &args, more) } else { 0 };
+        let words = self.timed.note(&self.session.path.worker.traces, class, (command, &args), more);
         self.counted(command, (class, words), bytes);
         self.taken += 1;
         self.session.path.limited.settle(1);

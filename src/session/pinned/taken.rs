@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::recheck::Queued;
 use super::relay::Relay;
 use super::requests::{HARMLESS, UNQUEUEABLE, words};
 use super::timed::Taken;
@@ -11,7 +12,6 @@ use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
 use crate::session::metered::class_of;
 use crate::session::state::{Expect, Replies, Turn};
-use crate::session::traced::note;
 use crate::session::{hello, nearside, users};
 use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::Lease;
@@ -75,8 +75,7 @@ impl Relay<'_> {
 
     /// What the client may leave unread depends on whether it listens.
     pub(super) fn listening(&mut self) {
-        let limits = &self.session.path.worker.config.client_output_buffer_limit;
-        self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
+        self.session.path.limit_output(self.held.listens());
     }
 
     /// `NEARSIDE MONITOR UPSTREAM`: from here on the upstream's feed, as it comes.
@@ -184,7 +183,7 @@ impl Relay<'_> {
         };
         // Who needs no password has not shown by one who he is.
         let is_open = || !path.worker.shared.last_wanted_password();
-        if path.worker.gate.is_wary_of(&path.origin)
+        if path.force.gate.is_wary_of(&path.origin)
             && named_user(command, args) == Some(b"default")
             && is_open()
         {
@@ -251,6 +250,7 @@ impl Relay<'_> {
         }
         self.count_error(Cause::Denied);
         (self.held.multi, self.held.watched) = (false, 0);
+        self.queued = Queued::default();
         // Should the upstream refuse it, nobody else may come upon what is open there.
         self.taint();
         self.expect.push_back(Expect::Instead(words(text)));
@@ -263,6 +263,14 @@ impl Relay<'_> {
     #[cold]
     pub(super) fn count_error(&self, cause: Cause) {
         self.session.path.worker.tally.error(cause);
+    }
+
+    /// What has begun of a request is refused, and the client with it. Answers that it has not moved.
+    pub(super) fn ends_denied(&mut self, text: Bytes) -> bool {
+        self.count_error(Cause::Denied);
+        self.expect.push_back(Expect::Ours(text));
+        self.closing = true;
+        false
     }
 
     /// A request has been taken, for which so many bytes of words were noted.
@@ -291,8 +299,7 @@ impl Relay<'_> {
         let args = self.session.intake.args();
         let (command, bytes) = (lookup(&args), args.bytes().len());
         let class = class_of(command, &args);
-        let is_told = class.is_timed() && self.session.path.worker.traces.is_on();
-        let words = if is_told { note(&mut self.timed.words, command, &args, 0) } else { 0 };
+        let words = self.timed.note(&self.session.path.worker.traces, class, (command, &args), 0);
         self.counted(command, (class, words), bytes);
         self.session.intake.pop();
         self.session.path.limited.settle(1);

@@ -3,7 +3,9 @@
 
 use std::collections::VecDeque;
 
-use crate::session::traced::{Outcome, Told};
+use crate::command::Command;
+use crate::resp::request::Args;
+use crate::session::traced::{Outcome, Told, Traces, note};
 use crate::telemetry::Tally;
 use crate::telemetry::meters::{By, Class};
 
@@ -71,6 +73,18 @@ impl Timed {
             stalled: 0,
             stalls: 0,
         }
+    }
+
+    /// Writes down a request that is being taken, of which `more` arguments are to come, if anybody may ask
+    /// for it. Answers how many bytes that are.
+    pub(super) fn note(
+        &mut self,
+        traces: &Traces,
+        class: Class,
+        (command, args): (Option<&Command>, &Args<'_>),
+        more: usize,
+    ) -> usize {
+        if class.is_timed() && traces.is_on() { note(&mut self.words, command, args, more) } else { 0 }
     }
 
     /// A request has been taken, with which so many replies are owed in all. Its words are there.

@@ -15,7 +15,8 @@ use bytes::Bytes;
 pub use listener::Listener;
 
 use super::near::Seen;
-use super::path::{Path, Verdict};
+use super::path::Path;
+use super::verdict::Verdict;
 use crate::command::{Channels, Command, Pin, Route};
 use crate::resp::Proto;
 use crate::resp::reply;
@@ -124,8 +125,7 @@ impl Path {
     }
 
     fn show_subscribed(&self, is: bool) {
-        let limits = &self.worker.config.client_output_buffer_limit;
-        self.client.set_output_limit(if is { limits.pubsub } else { limits.normal });
+        self.limit_output(is);
         self.client.patient.set(is);
     }
 }
