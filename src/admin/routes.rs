@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use super::answer::{Answer, found, json, wrong};
 use super::dashboard;
 use crate::telemetry::Desk;
-use crate::telemetry::desk::Probe;
+use crate::telemetry::desk::{Asked, Probe, Question};
 
 /// Clients and keys that are shown unless it is asked for more, and the most that are.
 const CLIENTS: (usize, usize) = (1_000, 100_000);
@@ -27,6 +27,7 @@ pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
         .route("/config", get(async |State(desk): Asks| found(&desk.settings())))
         .route("/clients", get(clients))
         .route("/hotkeys", get(hot_keys))
+        .route("/explain", get(explain))
         .route("/cache", get(async |State(desk): Asks| found(&desk.cache())))
         .route("/cache/flush", post(async |State(desk): Asks| done(|| desk.flush_cache(), "flushed")))
         .route("/drain", post(async |State(desk): Asks| done(|| desk.drain(), "draining")))
@@ -42,6 +43,19 @@ async fn clients(State(desk): Asks, uri: Uri) -> Answer {
 
 async fn hot_keys(State(desk): Asks, uri: Uri) -> Answer {
     counted(&uri, "count", KEYS).map_or_else(|answer| *answer, |most| found(&desk.hot_keys(most)))
+}
+
+async fn explain(State(desk): Asks, uri: Uri) -> Answer {
+    let Some(command) = value(&uri, "command").filter(|line| !line.trim().is_empty()) else {
+        let how = "which command? /explain?command=GET+key, and user= and listener= where they matter";
+        return wrong(StatusCode::BAD_REQUEST, how);
+    };
+    let named = |name| value(&uri, name).filter(|text| !text.is_empty());
+    let (user, listener) = (named("user"), named("listener"));
+    match desk.explain(&Question { user, listener, command: Asked::Line(command) }) {
+        Ok(explained) => found(&explained),
+        Err(why) => wrong(StatusCode::BAD_REQUEST, &why),
+    }
 }
 
 fn probe(probe: &Probe) -> Answer {

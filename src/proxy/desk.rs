@@ -6,12 +6,16 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use crate::cache::{Near, Value};
-use crate::config::{self, Effective};
+use crate::config::{self, Config, Effective};
 use crate::net::tls::Certificates;
+use crate::policy::Gate;
 use crate::policy::limit::Rates;
 use crate::pubsub::Shares;
+use crate::session::explain::{self, Court};
 use crate::session::{Card, Roster, now};
-use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
+use crate::telemetry::desk::{
+    Client, Clients, Desk, Explained, Figure, HotKey, Named, Probe, Question, Setting, shown,
+};
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
@@ -21,8 +25,8 @@ use crate::worker::Phase;
 pub(super) struct Clerk {
     /// The settings in force.
     pub(super) settings: Vec<Effective>,
-    /// Where the upstream is, as settings say it.
-    pub(super) upstream: String,
+    pub(super) config: Arc<Config>,
+    pub(super) gate: Arc<Gate>,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
     pub(super) rates: Option<Arc<Rates>>,
@@ -80,8 +84,15 @@ impl Desk for Clerk {
         Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
     }
 
+    fn explain(&self, question: &Question) -> Result<Explained, String> {
+        let (near, shared) = (&*self.near, &*self.shared);
+        let court =
+            Court { config: &self.config, gate: &self.gate, rates: self.rates.as_deref(), near, shared };
+        explain::explain(court, question)
+    }
+
     fn info(&self) -> String {
-        section(&self.stats, &self.upstream, self.shared.connections(), &self.shared.lending)
+        section(&self.stats, &self.config.upstream.address(), self.shared.connections(), &self.shared.lending)
             + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()

@@ -203,12 +203,13 @@ fn start_workers(
     settings: Vec<Effective>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
-    let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
+    let (limiting, gate) = (Limiting::new(config)?, Arc::new(parts::gate(config)?));
     let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
     let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
     let desk: Arc<dyn Desk> = Arc::new(Clerk {
         settings,
-        upstream: config.upstream.address(),
+        config: Arc::clone(config),
+        gate: Arc::clone(&gate),
         shared: Arc::clone(&shared),
         stats: Arc::clone(&limiting.stats),
         rates: limiting.rates.clone(),
@@ -228,7 +229,7 @@ fn start_workers(
         shares,
         bells: Arc::new(Bells::new(config.workers)),
         near: outside.near,
-        gate: Arc::new(gate),
+        gate,
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
         roster,

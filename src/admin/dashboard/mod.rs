@@ -18,6 +18,7 @@ GET  /ready         new clients may be sent here
 GET  /config        the settings in force, and where each came from
 GET  /clients       who is connected (?limit=1000)
 GET  /hotkeys       the keys read most (?count=10)
+GET  /explain       what would become of ?command=GET+key (and of which user=)
 GET  /cache         the near cache and what it has counted
 POST /cache/flush   make every entry of the near cache void
 POST /drain         take no new clients, finish what has begun, and end

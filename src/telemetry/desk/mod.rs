@@ -8,6 +8,7 @@
 //! waits for the upstream or for a client.
 
 mod answers;
+mod explained;
 mod named;
 #[cfg(test)]
 mod nobody;
@@ -15,6 +16,7 @@ mod nobody;
 use std::fmt::Debug;
 
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
+pub use explained::{Asked, Explained, KeyKept, Question, RateOf};
 pub use named::{Figure, Named};
 #[cfg(test)]
 pub(crate) use nobody::Nobody;
@@ -35,6 +37,12 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The near cache: its mode and why, its size, and what it has counted.
     fn cache(&self) -> Named;
+
+    /// What would become of a command, and by which rule.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    fn explain(&self, question: &Question) -> Result<Explained, String>;
 
     /// The `# Nearside` section of `INFO`.
     fn info(&self) -> String;

@@ -1,6 +1,6 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, HotKey, Named, Probe, Setting};
+use super::{Clients, Desk, Explained, HotKey, Named, Probe, Question, Setting};
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ impl Desk for Nobody {
 
     fn cache(&self) -> Named {
         Named::default()
+    }
+
+    fn explain(&self, _question: &Question) -> Result<Explained, String> {
+        Err("nobody is here".into())
     }
 
     fn info(&self) -> String {
