@@ -98,7 +98,8 @@ fn run(loaded: Loaded) -> ExitCode {
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
-    let options = Options { search_path: std::env::var_os("PATH"), settings: loaded.settings };
+    let options =
+        Options { search_path: std::env::var_os("PATH"), settings: loaded.settings, ..Options::default() };
     let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
         Err(error) if error.is_configuration() => {

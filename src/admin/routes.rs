@@ -30,6 +30,7 @@ pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
         .route("/explain", get(explain))
         .route("/cache", get(async |State(desk): Asks| found(&desk.cache())))
         .route("/cache/flush", post(async |State(desk): Asks| done(|| desk.flush_cache(), "flushed")))
+        .route("/reload", post(reload))
         .route("/drain", post(async |State(desk): Asks| done(|| desk.drain(), "draining")))
         .merge(dashboard::routes())
         .method_not_allowed_fallback(wrong_method)
@@ -55,6 +56,18 @@ async fn explain(State(desk): Asks, uri: Uri) -> Answer {
     match desk.explain(&Question { user, listener, command: Asked::Line(command) }) {
         Ok(explained) => found(&explained),
         Err(why) => wrong(StatusCode::BAD_REQUEST, &why),
+    }
+}
+
+/// Reads files, and waits for workers: not on this thread.
+async fn reload(State(desk): Asks) -> Answer {
+    match tokio::task::spawn_blocking(move || desk.reload()).await {
+        Ok(Ok(reloaded)) => found(&reloaded),
+        Ok(Err(error)) => {
+            let body = serde_json::json!({ "error": error.to_string(), "problems": error.problems });
+            json(StatusCode::UNPROCESSABLE_ENTITY, &body)
+        }
+        Err(error) => wrong(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 

@@ -14,7 +14,7 @@ mod rules;
 mod suppose;
 
 pub use denied::Denied;
-pub use gate::{Gate, Login, Origin, UserError};
+pub use gate::{Gate, Login, Origin, Proof, UserError};
 pub use glob::matches;
 pub use inside::{Hold, Inside};
 pub use rights::{Rights, Who};

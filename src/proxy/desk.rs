@@ -5,16 +5,16 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::Reloader;
 use crate::cache::{Near, Value};
-use crate::config::{self, Config, Effective};
+use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
-use crate::policy::Gate;
-use crate::policy::limit::Rates;
 use crate::pubsub::Shares;
 use crate::session::explain::{self, Court};
 use crate::session::{Card, Roster, now};
 use crate::telemetry::desk::{
-    Client, Clients, Desk, Explained, Figure, HotKey, Named, Probe, Question, Setting, shown,
+    Client, Clients, Desk, Explained, Figure, HotKey, Named, Probe, Question, ReloadError, Reloaded, Setting,
+    shown,
 };
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
@@ -23,13 +23,10 @@ use crate::worker::Phase;
 /// Knows whom to ask.
 #[derive(Debug)]
 pub(super) struct Clerk {
-    /// The settings in force.
-    pub(super) settings: Vec<Effective>,
-    pub(super) config: Arc<Config>,
-    pub(super) gate: Arc<Gate>,
+    /// Knows the settings in force.
+    pub(super) reloader: Reloader,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
-    pub(super) rates: Option<Arc<Rates>>,
     pub(super) shares: Arc<Shares>,
     pub(super) near: Arc<Near>,
     pub(super) certificates: Arc<Certificates>,
@@ -56,7 +53,7 @@ impl Desk for Clerk {
             origin: setting.origin.to_string(),
             restart: restart(setting.key),
         };
-        self.settings.iter().map(one).collect()
+        self.reloader.settings().iter().map(one).collect()
     }
 
     fn clients(&self, most: usize) -> Clients {
@@ -86,23 +83,30 @@ impl Desk for Clerk {
 
     fn explain(&self, question: &Question) -> Result<Explained, String> {
         let (near, shared) = (&*self.near, &*self.shared);
-        let court =
-            Court { config: &self.config, gate: &self.gate, rates: self.rates.as_deref(), near, shared };
-        explain::explain(court, question)
+        explain::explain(Court { force: &self.reloader.force(), near, shared }, question)
     }
 
     fn info(&self) -> String {
-        section(&self.stats, &self.config.upstream.address(), self.shared.connections(), &self.shared.lending)
-            + &self.stats.denials.section()
+        section(
+            &self.stats,
+            &self.reloader.config().upstream.address(),
+            self.shared.connections(),
+            &self.shared.lending,
+        ) + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()
             + &self.near.section()
             + &self.certificates.section()
-            + &self.rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.reloader.force().rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.stats.reloads.section()
     }
 
     fn flush_cache(&self) {
         self.near.flush();
+    }
+
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
     }
 
     fn drain(&self) {

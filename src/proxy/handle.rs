@@ -6,9 +6,11 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::accept::Placing;
+use super::reload::Reloader;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::desk::{ReloadError, Reloaded};
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -18,6 +20,7 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
+    reloader: Reloader,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -27,9 +30,10 @@ impl Handle {
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         near: Arc<Near>,
+        reloader: Reloader,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, thread: Some(thread) }
+        Self { addresses, phase, placing, near, reloader, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -66,6 +70,19 @@ impl Handle {
     /// Ready once it no longer serves, whoever told it to leave.
     pub async fn until_leaving(&self) {
         let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
+    /// Reads the settings again and applies what has changed; see [`Reloader::reload`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new settings; nothing has changed then.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
+    }
+
+    /// What reloads this proxy, for other threads.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// The near cache: its figures, and what it holds.

@@ -1,12 +1,14 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod crew;
 mod desk;
 mod error;
 mod handle;
 mod options;
 mod parts;
 mod probe;
+mod reload;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -14,25 +16,24 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::accept::Placing;
-use self::desk::Clerk;
+use self::crew::Crew;
 pub use self::error::Error;
 use self::handle::Addresses;
 pub use self::handle::Handle;
-pub use self::options::Options;
+pub use self::options::{Load, Options, Source};
+pub use self::reload::Reloader;
 use crate::admin;
 use crate::cache::Near;
-use crate::config::{self, Config, Effective, Endpoint, Listen};
+use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
-use crate::pubsub::Shares;
-use crate::session::{Bells, Limiting, Monitors, Roster};
-use crate::telemetry::Desk;
-use crate::worker::{self, Arrival, Common, Phase};
+pub use crate::telemetry::desk::{ReloadError, Reloaded};
+use crate::worker::Phase;
 
 /// How long sessions have to notice that the time for draining is over.
 const STOP: Duration = Duration::from_secs(1);
@@ -71,7 +72,9 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, near, thread)),
+            Ok(Ok((addresses, reloader))) => {
+                Ok(Handle::new(addresses, phase, placing, near, reloader, thread))
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -85,7 +88,7 @@ struct Outside {
     near: Arc<Near>,
 }
 
-type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
+type Ready = std_mpsc::SyncSender<Result<(Addresses, Reloader), Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -105,6 +108,7 @@ async fn run(
     ready: &Ready,
     outside: Outside,
 ) -> Result<(), Error> {
+    let as_written = config.clone();
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
     let mut admin = admin::Server::bind(&config.admin)?;
@@ -118,24 +122,27 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let Options { search_path, settings } = options;
-    let settings = if settings.is_empty() { config::effective(&config) } else { settings };
-    let server = embed(&mut config, search_path).await?;
+    let settings = if options.settings.is_empty() { config::effective(&config) } else { options.settings };
+    let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
-    let config = Arc::new(config);
-    let (workers, threads, desk) = start_workers(&config, &certificates, inner, outside, settings)?;
+    let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
+    let forces = force.subscribe();
+    let crew = Crew::new(&config, &certificates, outside, (options.source, force, as_written, settings));
+    let (reloader, desk) = (crew.reloader.clone(), Arc::clone(&crew.desk));
+    let (workers, threads) = crew.start(inner)?;
     if let Some(admin) = &mut admin {
         admin.serve(desk, certificates.admin_admission().map(Arc::new));
     }
-    let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
+    let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
-        looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
+        looped = serve(&accepting, &config, (&addresses, &reloader), ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
     let audit = accepting.close(); // the listeners and the workers' queues
-    finish(&relay, last, config.drain_timeout, phases, threads).await;
+    let deadline = forces.borrow().config.drain_timeout;
+    finish(&relay, last, deadline, phases, threads).await;
     audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
@@ -149,7 +156,7 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    addresses: &Addresses,
+    (addresses, reloader): (&Addresses, &Reloader),
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
@@ -157,7 +164,7 @@ async fn serve(
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok(addresses.clone()));
+    let _ = ready.send(Ok((addresses.clone(), reloader.clone())));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }
@@ -191,69 +198,6 @@ async fn embed(
     let server = Server::start(&config.embedded, search_path).await?;
     config.upstream.endpoint = Endpoint::Unix(server.socket().to_owned());
     Ok(Some(server))
-}
-
-type Workers = (accept::Workers, Vec<JoinHandle<()>>, Arc<dyn Desk>);
-
-fn start_workers(
-    config: &Arc<Config>,
-    certificates: &Arc<Certificates>,
-    phase: watch::Receiver<Phase>,
-    outside: Outside,
-    settings: Vec<Effective>,
-) -> Result<Workers, Error> {
-    let (roster, orders) = Roster::new(config.workers);
-    let (limiting, gate) = (Limiting::new(config)?, Arc::new(parts::gate(config)?));
-    let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
-    let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
-    let desk: Arc<dyn Desk> = Arc::new(Clerk {
-        settings,
-        config: Arc::clone(config),
-        gate: Arc::clone(&gate),
-        shared: Arc::clone(&shared),
-        stats: Arc::clone(&limiting.stats),
-        rates: limiting.rates.clone(),
-        shares: Arc::clone(&shares),
-        near: Arc::clone(&outside.near),
-        certificates: Arc::clone(certificates),
-        roster: Arc::clone(&roster),
-        phase: outside.phase,
-    });
-    let common = Common {
-        config: Arc::clone(config),
-        desk: Arc::clone(&desk),
-        admission: certificates.admission().map(Arc::new),
-        shared,
-        limiting: limiting.clone(),
-        stats: Arc::clone(&limiting.stats),
-        shares,
-        bells: Arc::new(Bells::new(config.workers)),
-        near: outside.near,
-        gate,
-        monitors: Arc::new(Monitors::new(config.workers)),
-        nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
-        roster,
-        phase,
-    };
-    let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
-    let mut threads = Vec::new();
-    for (index, orders) in orders.into_iter().enumerate() {
-        let (queue, thread) = worker::start(index, common.clone(), orders)?;
-        queues.push(queue);
-        threads.push(thread);
-    }
-    Ok((
-        accept::Workers {
-            queues,
-            shared: common.shared,
-            stats: common.stats,
-            limiting,
-            nonce: common.nonce,
-            placing: outside.placing,
-        },
-        threads,
-        desk,
-    ))
 }
 
 /// Drains the workers unless they are to stop at once, then stops what is left.

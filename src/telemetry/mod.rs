@@ -5,10 +5,12 @@ mod denials;
 pub mod desk;
 pub mod log;
 mod notices;
+mod reloads;
 mod stats;
 
 pub use audit::Audit;
 pub use denials::Denials;
 pub use desk::Desk;
 pub use notices::Notices;
+pub use reloads::{Reloads, Settings};
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

@@ -174,3 +174,46 @@ fn a_drain_answers_and_is_seen_until_the_proxy_ends() {
     scene.proxy.wait();
     assert!(Talk::try_connect(&place).is_err());
 }
+
+#[test]
+fn a_reload_answers_what_was_applied_and_what_needs_a_restart() {
+    let dir = crate::common::Dir::new();
+    let file = dir.join("n.toml");
+    std::fs::write(&file, "maxclients = 50\nworkers = 1\n").unwrap();
+    let read = file.clone();
+    let source = nearside::Source::new(move || {
+        let text = std::fs::read_to_string(&read).map_err(|error| vec![error.to_string()])?;
+        let sources = nearside::config::Sources { file: Some((read.clone(), text)), ..Default::default() };
+        let problems = |all: Vec<nearside::config::Problem>| all.iter().map(ToString::to_string).collect();
+        nearside::config::load(&sources).map_err(problems)
+    });
+    let server = crate::common::Server::start(&[]);
+    let loaded = source.load().unwrap();
+    let mut settings = crate::common::config(&server.place());
+    (settings.maxclients, settings.workers) = (50, 1);
+    settings.admin.listen = vec![nearside::config::Listen::Tcp("127.0.0.1".into(), 0)];
+    let options =
+        nearside::Options { settings: loaded.settings, source: Some(source), ..nearside::Options::default() };
+    let handle = nearside::Proxy::start_with(settings, options).unwrap();
+    let place = crate::common::Place::of(&handle.admin_addresses()[0]);
+    let mut talk = Talk::connect(&crate::common::Place::of(&handle.addresses()[0]));
+    let wanted = |key: &str| {
+        let all = ask(&place, "GET /config", &[]).json();
+        all.as_array().unwrap().iter().find(|setting| setting["key"] == key).unwrap()["value"].clone()
+    };
+    std::fs::write(&file, "maxclients = 60\nworkers = 2\n").unwrap();
+    let done = ask(&place, "POST /reload", &[]).json();
+    assert!(done["applied"].as_array().unwrap().contains(&json!("maxclients")), "{done}");
+    assert!(done["needs_restart"].as_array().unwrap().contains(&json!("workers")), "{done}");
+    assert_eq!((wanted("maxclients"), wanted("workers")), (json!("60"), json!("1")));
+    std::fs::write(&file, "maxclients = \"many\"\n").unwrap();
+    let refused = ask(&place, "POST /reload", &[]);
+    assert_eq!(refused.status, 422);
+    assert!(refused.json()["problems"][0].as_str().unwrap().contains("maxclients"), "{refused:?}");
+    let refused = talk.ask_text(&["NEARSIDE", "RELOAD"]);
+    assert!(refused.starts_with("-ERR settings were not reloaded"), "{refused}");
+    std::fs::write(&file, "maxclients = 70\nworkers = 2\n").unwrap();
+    let done = talk.ask_text(&["NEARSIDE", "RELOAD"]);
+    assert!(done.starts_with("*10\r\n$7\r\napplied\r\n*1\r\n$10\r\nmaxclients\r\n"), "{done}");
+    assert_eq!(wanted("maxclients"), json!("70"));
+}

@@ -21,6 +21,7 @@ GET  /hotkeys       the keys read most (?count=10)
 GET  /explain       what would become of ?command=GET+key (and of which user=)
 GET  /cache         the near cache and what it has counted
 POST /cache/flush   make every entry of the near cache void
+POST /reload        read the settings again and put what has changed into force
 POST /drain         take no new clients, finish what has begun, and end
 ";
 

@@ -16,5 +16,6 @@ pub(super) const ROWS: &[Command] = &of(
         row("NEARSIDE|INFO", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("NEARSIDE|MONITOR", 3, NO_KEYS, Pin(Pin::MonitorUpstream), None, Unproven),
         row("NEARSIDE|PROBE", 3, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
+        row("NEARSIDE|RELOAD", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
     ],
 );

@@ -7,11 +7,11 @@ use crate::cache::{Near, Rule, Time};
 use crate::command::{Cached, Command, Effect, lookup};
 use crate::config::Config;
 use crate::policy::acl::Dialect;
-use crate::policy::limit::Rates;
-use crate::policy::{Denied, Gate, Origin, Rights, Who};
+use crate::policy::{Denied, Origin, Rights, Who};
 use crate::resp::rename::Names;
 use crate::resp::request::{Args, encode};
 use crate::resp::scan::request::{Limits, Progress, RequestScanner};
+use crate::session::InForce;
 use crate::telemetry::desk::{Asked, Explained, KeyKept, Question, RateOf, shown};
 use crate::upstream::Shared;
 
@@ -26,12 +26,8 @@ const KEYS: usize = 100;
 /// What decides on a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Court<'a> {
-    /// The settings in force.
-    pub config: &'a Config,
-    /// The rules in force.
-    pub gate: &'a Gate,
-    /// The rates in force.
-    pub rates: Option<&'a Rates>,
+    /// Settings, rules and rates.
+    pub force: &'a InForce,
     /// The cache.
     pub near: &'a Near,
     /// The upstream.
@@ -50,7 +46,7 @@ pub fn explain(court: Court<'_>, question: &Question) -> Result<Explained, Strin
     if request.len() > LONGEST {
         return Err(format!("the command is longer than {LONGEST} bytes"));
     }
-    let mut scanner = RequestScanner::with_names(court.gate.renames().cloned());
+    let mut scanner = RequestScanner::with_names(court.force.gate.renames().cloned());
     let limits =
         Limits { max_bulk: LONGEST, max_multibulk: WORDS, large: usize::MAX, unauthenticated: false };
     match scanner.scan(&request, &limits) {
@@ -59,9 +55,9 @@ pub fn explain(court: Court<'_>, question: &Question) -> Result<Explained, Strin
         Err(error) => return Err(error.to_string()),
     }
     let args = scanner.args(&request);
-    let origin = Origin { listener: listener(court.config, question)?, ..Origin::default() };
+    let origin = Origin { listener: listener(&court.force.config, question)?, ..Origin::default() };
     let upstream = court.shared.credential();
-    let rights = court.gate.suppose(&origin, question.user.as_deref(), upstream.user())?;
+    let rights = court.force.gate.suppose(&origin, question.user.as_deref(), upstream.user())?;
     Ok(explained(court, &rights, &origin, &args))
 }
 
@@ -94,11 +90,11 @@ fn explained(court: Court<'_>, rights: &Rights, origin: &Origin, args: &Args<'_>
         Some(_) => ("refused", "it does not get past the rules".into()),
         None => route::of(court, command, args, kept),
     };
-    let rates = court.rates.map(|rates| rates.bearing(rights.user(), origin, command, args));
+    let rates = court.force.rates.as_ref().map(|rates| rates.bearing(rights.user(), origin, command, args));
     Explained {
         command: command.map_or_else(named, |command| command.name.into()),
         user: rights.user().into(),
-        listener: listeners(court.config).nth(origin.listener).unwrap_or_default(),
+        listener: listeners(&court.force.config).nth(origin.listener).unwrap_or_default(),
         keys: command.map(|c| c.keys(args).take(KEYS).map(shown).collect()).unwrap_or_default(),
         allowed: decided.is_none(),
         decided_by: decided.as_ref().map_or_else(|| left_to(rights.who()), rule),

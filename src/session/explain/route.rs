@@ -36,7 +36,8 @@ fn known(
     kept: bool,
 ) -> (&'static str, &'static str) {
     const LANE: (&str, &str) = ("lane", "it has no state: on the connection all clients of a worker share");
-    let own = court.gate.has_users() && command.family == Family::Server && users::is_about_users(command);
+    let own =
+        court.force.gate.has_users() && command.family == Family::Server && users::is_about_users(command);
     match command.route {
         _ if own => ("here", "users are Nearside's own"),
         Route::Lane | Route::Container if kept => ("cache", "answered from memory, or on the lane"),

@@ -32,13 +32,14 @@ pub(super) enum Ask<'a> {
         user: Option<&'a [u8]>,
         from: usize,
     },
+    Reload,
     Drain,
 }
 
 /// What `args` asks for, or the error for it.
 pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
     // The last is one only with UPSTREAM, and then it does not come here.
-    let all: [(&str, usize, Ask<'a>); 9] = [
+    let all: [(&str, usize, Ask<'a>); 10] = [
         ("PROBE", 3, Ask::Probe),
         ("INFO", 2, Ask::Info),
         ("HELP", 2, Ask::Help),
@@ -46,6 +47,7 @@ pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
         ("CLIENTS", 2, Ask::Clients(CLIENTS)),
         ("CONFIG", 2, Ask::Config(b"*")),
         ("EXPLAIN", 0, Ask::Help),
+        ("RELOAD", 2, Ask::Reload),
         ("DRAIN", 2, Ask::Drain),
         ("MONITOR", 0, Ask::Help),
     ];

@@ -1,4 +1,4 @@
-//! `NEARSIDE`: what this proxy says of itself, and of its cache.
+//! `NEARSIDE`: what this proxy says of itself, and of its cache, and what it may be told to do.
 
 mod ask;
 mod explain;
@@ -6,6 +6,8 @@ mod keys;
 mod right;
 mod shape;
 mod walk;
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -47,6 +49,8 @@ const HELP: &[&str] = &[
     "EXPLAIN [USER <name>] <command> [<arg> ...]",
     "    What would become of a command: the rule that decides, the rates that count it, which connection it",
     "    takes, and whether its reply is kept.",
+    "RELOAD",
+    "    Read the settings again and put what has changed into force: which were, and which need a restart.",
     "DRAIN",
     "    Take no new clients, finish what has begun, and end.",
     "MONITOR UPSTREAM",
@@ -73,12 +77,12 @@ fn is_one(args: &Args<'_>) -> bool {
 pub(super) const NOT_NOW: &[u8] =
     b"-ERR this NEARSIDE is answered to this user only outside transactions and subscriptions\r\n";
 /// What a client is told that may not stop what serves others.
-const NOT_YOU: &str = "NOPERM NEARSIDE DRAIN is for clients on this machine without a user of their own, and \
-    for users of Nearside's own that may +nearside|drain: else send the process SIGTERM";
+const NOT_YOU: &str = "NOPERM NEARSIDE DRAIN and RELOAD are for clients on this machine without a user of their own, and \
+    for users of Nearside's own that have a right to them: else send the process SIGTERM or SIGHUP";
 
 /// Whether its answer takes a walk over the cache, which is to be done a little at a time ([`run`]).
 pub(super) fn takes_a_walk(args: &Args<'_>) -> bool {
-    matches!(ask::parse(args), Ok(Ask::Keys { .. } | Ask::Explain(_)))
+    matches!(ask::parse(args), Ok(Ask::Keys { .. } | Ask::Explain(_) | Ask::Reload))
 }
 
 /// The answer; `None`: the upstream has to be asked. A walk goes as far as it does in one turn.
@@ -105,6 +109,8 @@ pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
         Ok(Ask::Clients(most)) => out = told(path, &path.worker.desk.clients(most)),
         Ok(Ask::Config(pattern)) => out = settings(path, pattern),
         Ok(Ask::Command { user, from }) => out = command(path, args, user, from),
+        // It waits for the workers, this one too.
+        Ok(Ask::Reload) => out.extend_from_slice(NOT_NOW),
         Ok(Ask::Drain) => out = drain(path),
         Err(text) => reply::error(text, &mut out),
     }
@@ -114,6 +120,22 @@ pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
 fn help(out: &mut Vec<u8>) {
     out.extend_from_slice(format!("*{}\r\n", HELP.len()).as_bytes());
     HELP.iter().for_each(|line| out.extend_from_slice(format!("+{line}\r\n").as_bytes()));
+}
+
+/// Has the settings read again, on a thread that may wait.
+pub(super) async fn reload(path: &Path) -> Vec<u8> {
+    if !path.may_act() {
+        let mut out = Vec::new();
+        reply::error(NOT_YOU, &mut out);
+        return out;
+    }
+    path.note_of("NEARSIDE|RELOAD");
+    let desk = Arc::clone(&path.worker.desk);
+    match tokio::task::spawn_blocking(move || desk.reload()).await {
+        Ok(Ok(reloaded)) => told(path, &reloaded),
+        Ok(Err(error)) => failed(&error.to_string()),
+        Err(error) => failed(&error.to_string()),
+    }
 }
 
 /// What the desk has answered, for this client.
@@ -141,7 +163,7 @@ fn settings(path: &Path, pattern: &[u8]) -> Vec<u8> {
 fn command(path: &Path, args: &Args<'_>, user: Option<&[u8]>, from: usize) -> Vec<u8> {
     let user =
         user.map_or_else(|| path.rights.user().into(), |name| String::from_utf8_lossy(name).into_owned());
-    let config = &path.worker.config;
+    let config = &path.force.config;
     let mut listeners = config.listen.iter().chain(&config.tls.listen);
     let listener = listeners.nth(path.origin.listener).map(ToString::to_string);
     let words = (from..args.len()).map(|at| args.get(at).to_vec()).collect();

@@ -7,12 +7,13 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
+use super::recheck::Queued;
 use super::replies::{Reading, Replies};
 use crate::config::Secret;
 use crate::net;
@@ -79,6 +80,8 @@ pub(super) struct Relay<'a> {
     pub(super) stuck: Rc<Cell<bool>>,
     /// An element that was popped for the client is still on its way to it.
     pub(super) popped: bool,
+    /// What an open transaction has queued, should rights change.
+    pub(super) queued: Queued,
     /// What is under way that concerns what is kept.
     pub(super) underway: Underway,
     /// What has been read waits until every lane has heard of it.
@@ -122,6 +125,7 @@ impl<'a> Relay<'a> {
             deaf: false,
             stuck: Rc::default(),
             popped: false,
+            queued: Queued::default(),
             streaming: None,
             closing: false,
             taken: 0,
@@ -132,15 +136,14 @@ impl<'a> Relay<'a> {
 
     /// Relays until the session can leave, or one side is gone. Dropping it closes the connection.
     pub(super) async fn run(&mut self) -> End {
-        let limit = self.session.path.worker.config.upstream.socket_timeout;
-        let mut timer = pin!(sleep(limit));
+        let mut timer = pin!(sleep(self.answer_within()));
         self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
-        let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
+        let stop = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
         self.forget_underway();
         self.terms_may_have_changed(true);
         let worker = &self.session.path.worker;
         if !worker.monitors.has(&self.client) {
-            self.client.set_output_limit(worker.config.client_output_buffer_limit.normal);
+            self.session.path.limit_output(false);
             self.client.patient.set(false);
         }
         self.client.set_in_reply(false);
@@ -160,17 +163,14 @@ impl<'a> Relay<'a> {
                 End::Closed
             }
             Err(Stop::Upstream(reason)) => self.abandon(&Failure::Lost { reason }),
-            Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: limit }),
+            Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: self.answer_within() }),
         }
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        limit: Duration,
-        mut timer: Pin<&mut Sleep>,
-    ) -> Poll<Result<(), Stop>> {
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<Result<(), Stop>> {
         self.client.listen(cx.waker());
+        self.renew(timer.as_mut())?;
+        let limit = self.answer_within();
         for _ in 0..ROUNDS_PER_TURN {
             let mut moved = self.take_requests();
             moved |= self.write(cx)?;

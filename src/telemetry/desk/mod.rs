@@ -4,14 +4,15 @@
 //! or what is behind them. It is implemented once, where the proxy is put together. Answers are plain values
 //! that say what is so at the moment, and can be written in any form ([`serde::Serialize`]).
 //!
-//! Everything here may be called from any thread and takes no longer than a look at what there is: nothing
-//! waits for the upstream or for a client.
+//! Everything here may be called from any thread and, but for a reload, takes no longer than a look at what
+//! there is: nothing waits for the upstream or for a client.
 
 mod answers;
 mod explained;
 mod named;
 #[cfg(test)]
 mod nobody;
+mod reloaded;
 
 use std::fmt::Debug;
 
@@ -20,6 +21,8 @@ pub use explained::{Asked, Explained, KeyKept, Question, RateOf};
 pub use named::{Figure, Named};
 #[cfg(test)]
 pub(crate) use nobody::Nobody;
+
+pub use reloaded::{ReloadError, Reloaded};
 
 /// See the module.
 pub trait Desk: Debug + Send + Sync {
@@ -49,6 +52,14 @@ pub trait Desk: Debug + Send + Sync {
 
     /// Makes every entry of the near cache void. Once it has returned no older value is given out.
     fn flush_cache(&self);
+
+    /// Reads the settings anew and puts what has changed into force, whole or not at all.
+    ///
+    /// Blocks: for files, and until the workers have heard of it. Not for a worker's thread.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new settings.
+    fn reload(&self) -> Result<Reloaded, ReloadError>;
 
     /// Begins to drain, as on a signal: no new clients, and the proxy ends once those there are have what they
     /// asked for, or `drain_timeout` is over. Does not wait.

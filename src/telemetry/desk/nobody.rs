@@ -1,6 +1,6 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, Explained, HotKey, Named, Probe, Question, Setting};
+use super::{Clients, Desk, Explained, HotKey, Named, Probe, Question, ReloadError, Reloaded, Setting};
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ impl Desk for Nobody {
     }
 
     fn flush_cache(&self) {}
+
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        Err(ReloadError::of("nobody is here"))
+    }
 
     fn drain(&self) {}
 }
