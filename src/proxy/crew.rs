@@ -68,7 +68,6 @@ impl Crew {
         let desk: Arc<dyn Desk> = Arc::new(Clerk {
             figures,
             reloader: reloader.clone(),
-            upstream: config.upstream.address(),
             shared: Arc::clone(&shared),
             stats: Arc::clone(&limiting.stats),
             shares: Arc::clone(&shares),

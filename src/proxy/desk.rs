@@ -12,8 +12,12 @@ use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
+use crate::session::explain::{self, Court};
 use crate::session::{Card, Roster, now};
-use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Overview, Probe, Setting, shown};
+use crate::telemetry::desk::{
+    Client, Clients, Desk, Explained, Figure, HotKey, Named, Overview, Probe, Question, ReloadError,
+    Reloaded, Setting, shown,
+};
 use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
 use crate::telemetry::{Stats, section};
@@ -27,8 +31,6 @@ pub(super) struct Clerk {
     pub(super) figures: Figures,
     /// Knows the settings in force.
     pub(super) reloader: Reloader,
-    /// Where the upstream is, as settings say it.
-    pub(super) upstream: String,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
     pub(super) shares: Arc<Shares>,
@@ -98,9 +100,18 @@ impl Desk for Clerk {
         self.note();
     }
 
+    fn explain(&self, question: &Question) -> Result<Explained, String> {
+        let (near, shared) = (&*self.near, &*self.shared);
+        explain::explain(Court { force: &self.reloader.force(), near, shared }, question)
+    }
+
     fn info(&self) -> String {
-        section(&self.stats, &self.upstream, self.shared.connections(), &self.shared.lending)
-            + &self.stats.denials.section()
+        section(
+            &self.stats,
+            &self.reloader.config().upstream.address(),
+            self.shared.connections(),
+            &self.shared.lending,
+        ) + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()
             + &self.near.section()
@@ -115,6 +126,10 @@ impl Desk for Clerk {
 
     fn flush_cache(&self) {
         self.near.flush();
+    }
+
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
     }
 
     fn drain(&self) {

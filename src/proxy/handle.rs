@@ -6,10 +6,11 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::accept::Placing;
-use super::reload::{ReloadError, Reloaded, Reloader};
+use super::reload::Reloader;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::desk::{ReloadError, Reloaded};
 use crate::telemetry::metrics::Format;
 use crate::telemetry::{Desk, Stats};
 use crate::worker::Phase;

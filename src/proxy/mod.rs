@@ -28,13 +28,14 @@ pub use self::error::Error;
 pub use self::handle::Handle;
 use self::handle::{Addresses, Inside};
 pub use self::options::{Load, Options, Source};
-pub use self::reload::{ReloadError, Reloaded, Reloader};
+pub use self::reload::Reloader;
 use crate::admin;
 use crate::cache::Near;
 use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
+pub use crate::telemetry::desk::{ReloadError, Reloaded};
 use crate::worker::Phase;
 
 /// How long sessions have to notice that the time for draining is over.

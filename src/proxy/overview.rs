@@ -178,7 +178,7 @@ impl Clerk {
     fn redis(&self, config: &Config) -> Upstream {
         let (settings, in_use) = (&config.upstream, self.shared.connections());
         Upstream {
-            address: self.upstream.clone(),
+            address: self.reloader.config().upstream.address(),
             status: "unknown",
             reason: String::new(),
             latency: None,

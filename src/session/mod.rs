@@ -7,6 +7,7 @@
 
 mod audit;
 mod client;
+pub mod explain;
 mod force;
 mod hello;
 mod identity;

@@ -1,6 +1,9 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
+use super::{
+    Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
+    Setting,
+};
 use crate::telemetry::history::Rings;
 
 /// Answers that there is nothing, and does nothing.
@@ -38,6 +41,10 @@ impl Desk for Nobody {
 
     fn look(&self) {}
 
+    fn explain(&self, _question: &Question) -> Result<Explained, String> {
+        Err("nobody is here".into())
+    }
+
     fn info(&self) -> String {
         String::new()
     }
@@ -47,6 +54,10 @@ impl Desk for Nobody {
     }
 
     fn flush_cache(&self) {}
+
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        Err(ReloadError::of("nobody is here"))
+    }
 
     fn drain(&self) {}
 }
