@@ -1,23 +1,6 @@
 //! What the cache counts. Each worker has its own, on cache lines nobody else writes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A counter with one writer: a plain load and store.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// One more.
-    #[inline]
-    pub fn add(&self) {
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// How many so far.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::telemetry::Counter;
 
 /// Why a read that could have been answered from memory was not. Each miss has one reason; the figure
 /// `misses_...` of the same name counts it.

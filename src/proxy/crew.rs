@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::desk::Clerk;
 use super::figures::Figures;
+use super::handle::{Addresses, Inside};
 use super::options::Source;
+use super::overview::Lately;
 use super::parts::{self, Parts};
 use super::{Error, Outside, Reloader, accept};
 use crate::config::{Config, Effective};
@@ -20,8 +22,8 @@ use crate::worker::{self, Arrival, Common, Phase};
 
 /// Everything that is there before the first worker runs.
 pub(super) struct Crew {
-    pub(super) desk: Arc<dyn Desk>,
-    pub(super) reloader: Reloader,
+    desk: Arc<dyn Desk>,
+    reloader: Reloader,
     common: Common,
     orders: Vec<Orders>,
     placing: Arc<accept::Placing>,
@@ -74,6 +76,7 @@ impl Crew {
             certificates: Arc::clone(certificates),
             roster: Arc::clone(&roster),
             phase: outside.phase,
+            lately: Lately::default(),
         });
         let common = Common {
             force: forces.clone(),
@@ -93,6 +96,12 @@ impl Crew {
             phase: watch::channel(Phase::Serving).1,
         };
         Self { desk, reloader, common, orders, placing: outside.placing }
+    }
+
+    /// What its handle knows.
+    pub(super) fn inside(&self, addresses: Addresses) -> Inside {
+        let (reloader, desk) = (self.reloader.clone(), Arc::clone(&self.desk));
+        Inside { addresses, reloader, desk, stats: Arc::clone(&self.common.stats) }
     }
 
     /// Starts the workers, who listen to `phase`.

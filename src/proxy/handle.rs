@@ -10,8 +10,8 @@ use super::reload::{ReloadError, Reloaded, Reloader};
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
-use crate::telemetry::Desk;
 use crate::telemetry::metrics::Format;
+use crate::telemetry::{Desk, Stats};
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -23,6 +23,7 @@ pub struct Handle {
     near: Arc<Near>,
     reloader: Reloader,
     desk: Arc<dyn Desk>,
+    stats: Arc<Stats>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,8 +35,8 @@ impl Handle {
         inside: Inside,
         thread: JoinHandle<()>,
     ) -> Self {
-        let Inside { addresses, reloader, desk } = inside;
-        Self { addresses, phase, placing, near, reloader, desk, thread: Some(thread) }
+        let Inside { addresses, reloader, desk, stats } = inside;
+        Self { addresses, phase, placing, near, reloader, desk, stats, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -98,6 +99,11 @@ impl Handle {
         self.desk.metrics(format)
     }
 
+    /// What has been counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
     /// Waits until the proxy has ended.
     pub fn wait(mut self) {
         self.join();
@@ -141,4 +147,5 @@ pub(super) struct Inside {
     pub(super) addresses: Addresses,
     pub(super) reloader: Reloader,
     pub(super) desk: Arc<dyn Desk>,
+    pub(super) stats: Arc<Stats>,
 }

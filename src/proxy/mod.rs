@@ -6,7 +6,9 @@ mod desk;
 mod error;
 mod figures;
 mod handle;
+mod holders;
 mod options;
+mod overview;
 mod parts;
 mod probe;
 mod reload;
@@ -126,7 +128,7 @@ async fn run(
     let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
     let forces = force.subscribe();
     let crew = Crew::new(&config, &certificates, outside, (options.source, force, as_written, settings));
-    let inside = Inside { addresses, reloader: crew.reloader.clone(), desk: Arc::clone(&crew.desk) };
+    let inside = crew.inside(addresses);
     let (workers, threads) = crew.start(inner)?;
     if let Some(admin) = &mut admin {
         admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));

@@ -15,7 +15,9 @@ use crate::resp::convert::{Conversion, convert};
 use crate::resp::request::Args;
 use crate::session::Client;
 use crate::session::client::{After, Ticket};
-use crate::session::path::{Path, Verdict};
+use crate::session::path::Path;
+use crate::session::verdict::Verdict;
+use crate::telemetry::meters::By;
 use crate::upstream::Lane;
 
 /// What a session has seen that its lane may not have.
@@ -81,11 +83,13 @@ impl Path {
             kept.worker.figures().hits.add();
             kept.worker.reads(query.name, true, now);
             self.verify(permit, &lane, &query, args, now);
+            self.answered_here(By::Memory);
             return Some(Verdict::Done);
         }
         if lane.is_down() && self.give(how, |give| kept.look_stale(permit, &query, now, give)) {
             kept.worker.figures().stale_served.add();
             kept.worker.reads(query.name, true, now);
+            self.answered_here(By::Memory);
             return Some(Verdict::Done);
         }
         self.join(&lane, &kept, &query, args, how, now)
@@ -159,6 +163,7 @@ impl Path {
         });
         kept.worker.figures().hits.add();
         (1..args.len()).for_each(|at| kept.worker.reads(args.get(at), true, now));
+        self.answered_here(By::Memory);
         Some(Verdict::Done)
     }
 
@@ -174,7 +179,8 @@ impl Path {
     ) -> Option<Verdict> {
         let place = kept.joinable(query, now)?;
         let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
-        let ticket = Ticket { conversion: how, after: After::Nothing, weight };
+        let (class, asked) = (self.class, self.asked);
+        let ticket = Ticket { conversion: how, after: After::Nothing, weight, class, by: By::Joined, asked };
         if !lane.join(place, &self.client, ticket, self.arrived) {
             return None;
         }
