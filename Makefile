@@ -20,6 +20,8 @@ help:
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
 	@echo 'make bench-neighbours what one heavy client does to small requests of others'
 	@echo 'make bench-cache      what hits cost, how many there are, how stale they get'
+	@echo 'make static           a binary that needs no shared library; make image: a container image of it'
+	@echo 'make test-static      that binary in an empty root; builds it first, which takes minutes'
 	@echo 'make build            only build: $(TARGET)/release/nearside'
 	@echo 'make fmt, make lint   format the code; check format and lints'
 	@echo 'make clean            remove what was built, .venv and the Node packages'
@@ -141,7 +143,7 @@ debian-run:
 debian-test:
 	$(call install_debian,cc:gcc cc:libc6-dev redis-server:redis-server redis-cli:redis-tools \
 		redis-benchmark:redis-tools openssl:openssl python3:python3 node:nodejs npm:npm \
-		prometheus:prometheus promtool:prometheus,\
+		prometheus:prometheus promtool:prometheus chromium-headless-shell:chromium-headless-shell,\
 		python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv";,$(no_services))
 
 # Both are done again only when their list of versions changed since they were done.
@@ -173,4 +175,4 @@ clean: rust
 	cargo clean
 	rm -rf $(VENV) $(CLIENTS)/node_modules
 
-include benches/bench.mk
+include benches/bench.mk docker/image.mk

@@ -7,12 +7,14 @@ use tokio::sync::watch;
 
 use super::Reloader;
 use super::figures::Figures;
+use super::overview::Lately;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::{Card, Roster, now};
-use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
+use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Overview, Probe, Setting, shown};
+use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
@@ -34,6 +36,7 @@ pub(super) struct Clerk {
     pub(super) certificates: Arc<Certificates>,
     pub(super) roster: Arc<Roster>,
     pub(super) phase: watch::Sender<Phase>,
+    pub(super) lately: Lately,
 }
 
 impl Desk for Clerk {
@@ -81,6 +84,18 @@ impl Desk for Clerk {
             Value::Share(share) => Figure::Share(share),
         };
         Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
+    }
+
+    fn overview(&self) -> Overview {
+        self.see()
+    }
+
+    fn history(&self) -> Rings {
+        self.rings()
+    }
+
+    fn look(&self) {
+        self.note();
     }
 
     fn info(&self) -> String {

@@ -4,6 +4,7 @@ pub mod audit;
 mod counter;
 mod denials;
 pub mod desk;
+pub mod history;
 pub mod log;
 pub mod meters;
 pub mod metrics;

@@ -1,6 +1,7 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, Format, HotKey, Named, Probe, Setting};
+use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
+use crate::telemetry::history::Rings;
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -26,6 +27,16 @@ impl Desk for Nobody {
     fn cache(&self) -> Named {
         Named::default()
     }
+
+    fn overview(&self) -> Overview {
+        Overview::default()
+    }
+
+    fn history(&self) -> Rings {
+        Rings::default()
+    }
+
+    fn look(&self) {}
 
     fn info(&self) -> String {
         String::new()
