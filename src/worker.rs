@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,10 +21,10 @@ use crate::policy::limit::Place;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Section,
+    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Pulse, Roster, Section,
     Session, Warden, Worker,
 };
-use crate::telemetry::{Stats, section};
+use crate::telemetry::{Stats, Vitals, section};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -51,6 +51,7 @@ pub(crate) struct Common {
     pub(crate) config: Arc<Config>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) vitals: Arc<Vitals>,
     pub(crate) limiting: Limiting,
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
@@ -108,9 +109,11 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let warden = Warden::new(index, &common.config, &common.shared, &common.stats);
+    let pulse = Pulse::new(Rc::clone(worker));
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
     if index == 0 {
         tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
+        tokio::task::spawn_local(session::figures::watch_upstream(Rc::clone(worker)));
     }
     loop {
         tokio::select! {
@@ -118,6 +121,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             () = worker.monitors.arrived() => worker.monitors.deliver(),
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
+                pulse.look(Instant::now());
                 if index == 0 {
                     worker.audit.tell_left_out(false);
                 }
@@ -166,6 +170,7 @@ fn worker(index: usize, common: &Common) -> Worker {
     let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
+    let vitals = Arc::clone(&common.vitals);
     let (certificates, rates) = (Arc::clone(&common.certificates), common.limiting.rates.clone());
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
@@ -185,6 +190,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         denials: Arc::clone(&common.stats.denials),
         audit: Arc::clone(&common.stats.audit),
         notices: Arc::clone(&common.stats.notices),
+        vitals: Arc::clone(&common.vitals),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
@@ -193,6 +199,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         monitors: Feed::new(&common.monitors, index, config),
         info: Section(Rc::new(move || {
             section(&stats, &says, upstream.connections(), &upstream.lending)
+                + &vitals.section(Instant::now())
                 + &stats.denials.section()
                 + &stats.notices.section()
                 + &shares.section()

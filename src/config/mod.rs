@@ -18,6 +18,7 @@ pub mod env;
 mod field;
 mod file;
 mod gate;
+mod health;
 mod listen;
 mod load;
 mod machine;
@@ -44,6 +45,7 @@ mod written;
 
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
+pub use health::{Alerts, Health};
 pub use load::{Effective, Loaded, Sources, load};
 pub use reference::reference;
 pub use render::render;
@@ -110,6 +112,10 @@ pub struct Config {
     pub limits: Limits,
     /// The near cache.
     pub cache: Cache,
+    /// How it sees to it that commands get through.
+    pub health: Health,
+    /// Of what it warns.
+    pub alerts: Alerts,
     /// How the log is written.
     pub log: Log,
     /// Which families of features are on.

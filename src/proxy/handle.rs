@@ -9,6 +9,7 @@ use super::accept::Placing;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::Vitals;
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -18,6 +19,7 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
+    vitals: Arc<Vitals>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -26,10 +28,10 @@ impl Handle {
         addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
-        near: Arc<Near>,
+        (near, vitals): (Arc<Near>, Arc<Vitals>),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, thread: Some(thread) }
+        Self { addresses, phase, placing, near, vitals, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -55,12 +57,18 @@ impl Handle {
 
     /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
     pub fn drain(&self) {
+        self.vitals.leave();
         let _ = self.phase.send(Phase::Draining);
     }
 
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
+    }
+
+    /// How it is, and of what it warns.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     /// Waits until the proxy has ended.

@@ -3,6 +3,7 @@
 mod accept;
 mod error;
 mod handle;
+mod health;
 mod options;
 mod parts;
 mod probe;
@@ -27,6 +28,7 @@ use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
 use crate::session::{Bells, Limiting, Monitors, Roster};
+use crate::telemetry::Vitals;
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -56,21 +58,29 @@ impl Proxy {
         let places = Arc::clone(&placing);
         let seed = fastrand::Rng::new().u64(..);
         let near = Arc::new(Near::new(config.cache.clone(), config.cache_mode(), config.workers, seed));
-        let kept = Arc::clone(&near);
+        let vitals = Arc::new(Vitals::new(&config));
+        let made = Made { placing: places, near: Arc::clone(&near), vitals: Arc::clone(&vitals) };
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
-            let result = result
-                .and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, (places, kept))));
+            let result =
+                result.and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, made)));
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, near, thread)),
+            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, (near, vitals), thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
+}
+
+/// What the handle and the threads have in common.
+struct Made {
+    placing: Arc<Placing>,
+    near: Arc<Near>,
+    vitals: Arc<Vitals>,
 }
 
 type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
@@ -91,7 +101,7 @@ async fn run(
     options: Options,
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
-    (placing, near): (Arc<Placing>, Arc<Near>),
+    made: Made,
 ) -> Result<(), Error> {
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
@@ -107,10 +117,12 @@ async fn run(
     let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, &certificates, inner, placing, near)?;
+    let (workers, threads) = start_workers(&config, &certificates, inner, &made)?;
+    let watcher = health::Watcher::new(&config, &certificates, &workers, (&made.near, &made.vitals));
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
+        () = watcher.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
         looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
     }
@@ -179,8 +191,7 @@ fn start_workers(
     config: &Arc<Config>,
     certificates: &Arc<Certificates>,
     phase: watch::Receiver<Phase>,
-    placing: Arc<Placing>,
-    near: Arc<Near>,
+    made: &Made,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
     let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
@@ -193,7 +204,8 @@ fn start_workers(
         stats: Arc::clone(&limiting.stats),
         shares: Arc::default(),
         bells: Arc::new(Bells::new(config.workers)),
-        near,
+        near: Arc::clone(&made.near),
+        vitals: Arc::clone(&made.vitals),
         gate: Arc::new(gate),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
@@ -214,7 +226,7 @@ fn start_workers(
             stats: common.stats,
             limiting,
             nonce: common.nonce,
-            placing,
+            placing: Arc::clone(&made.placing),
         },
         threads,
     ))

@@ -7,6 +7,7 @@
 
 mod audit;
 mod client;
+pub mod figures;
 mod hello;
 mod identity;
 pub mod inside;
@@ -20,6 +21,7 @@ mod nearside;
 mod nod;
 mod path;
 mod pinned;
+mod pulse;
 mod refused;
 mod roster;
 mod state;
@@ -43,7 +45,7 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::{Audit, Denials, Notices};
+use crate::telemetry::{Audit, Denials, Notices, Vitals};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
@@ -52,6 +54,7 @@ pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::{Path, Verdict};
+pub use pulse::{Probing, Pulse};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
 pub use warden::Warden;
@@ -83,6 +86,8 @@ pub struct Worker {
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// How the proxy is.
+    pub vitals: Arc<Vitals>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.

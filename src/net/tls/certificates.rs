@@ -58,6 +58,17 @@ impl Certificates {
         }
     }
 
+    /// Whose certificate of those in use expires first, and in how many whole days; negative when it has.
+    pub fn soonest(&self, now: SystemTime) -> Option<(&'static str, i64)> {
+        let clients = self.clients.as_ref().and_then(|tls| tls.days_left(now));
+        let upstream = self.upstream.as_ref().and_then(|tls| tls.days_left(now));
+        let all = [
+            ("shown to clients (tls.cert_file)", clients),
+            ("shown to the upstream (upstream.ssl_certfile)", upstream),
+        ];
+        all.into_iter().filter_map(|(whose, days)| Some((whose, days?))).min_by_key(|(_, days)| *days)
+    }
+
     /// The lines of `INFO`; none without TLS.
     pub fn section(&self) -> String {
         let mut out = String::new();

@@ -47,6 +47,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         denials: Arc::default(),
         audit: Arc::default(),
         notices: Arc::default(),
+        vitals: Arc::new(crate::telemetry::Vitals::new(&config)),
         limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
