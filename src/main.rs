@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use nearside::config::cli::{Cli, Command};
 use nearside::config::{self, Loaded, Sources};
-use nearside::{Proxy, telemetry};
+use nearside::{Options, Proxy, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 mod wait;
@@ -85,7 +85,8 @@ fn run(loaded: Loaded) -> ExitCode {
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
-    let handle = match Proxy::start(loaded.config, std::env::var_os("PATH")) {
+    let options = Options { search_path: std::env::var_os("PATH"), settings: loaded.settings };
+    let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
         Err(error) if error.is_configuration() => {
             eprintln!("nearside: {error}");
@@ -103,6 +104,9 @@ fn run(loaded: Loaded) -> ExitCode {
         for address in handle.tls_addresses() {
             tracing::info!(%upstream, workers, "listening on {address} with TLS");
         }
+        for address in handle.admin_addresses() {
+            tracing::info!("health, metrics and dashboard on {address}");
+        }
     };
     if let Err(error) = signals(&handle, announce) {
         tracing::error!(%error, "cannot listen for signals");
@@ -112,7 +116,7 @@ fn run(loaded: Loaded) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Waits for SIGTERM or SIGINT and drains; a second one ends the program at once. `announce` is called
+/// Waits for SIGTERM or SIGINT and drains, or until the proxy was told to; a signal from then on ends the program at once. `announce` is called
 /// once a signal is no longer fatal: who reads that it listens may stop it.
 fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -120,12 +124,15 @@ fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Resul
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         announce();
         Ok::<_, std::io::Error>(tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
+            _ = term.recv() => Some("SIGTERM"),
+            _ = int.recv() => Some("SIGINT"),
+            () = handle.until_leaving() => None,
         })
     })?;
-    tracing::info!(signal = name, "draining");
-    handle.drain();
+    if let Some(name) = name {
+        tracing::info!(signal = name, "draining");
+        handle.drain();
+    }
     // From here on the signals' handlers are ours still: a second one must not be swallowed.
     std::thread::spawn(move || {
         let again = runtime.block_on(async {

@@ -78,6 +78,9 @@ pub struct Flags {
     /// How long a stop waits for what is in flight [default: 10s]
     #[arg(long, global = true, value_name = "DURATION")]
     drain_timeout: Option<String>,
+    /// Address for health, metrics and the dashboard, or none [default: 127.0.0.1:9180]; repeatable
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    admin_listen: Vec<String>,
     /// Server to start when there is no upstream [default: redis-server or valkey-server]
     #[arg(long, global = true, value_name = "PATH")]
     server: Option<String>,
@@ -134,8 +137,12 @@ impl Flags {
         for (flag, key, text) in own {
             values.extend(text.iter().map(|text| value(flag, key, Value::One(text.clone()))));
         }
-        if !self.listen.is_empty() {
-            values.push(value("--listen", "listen", Value::Many(self.listen.clone())));
+        for (flag, key, texts) in
+            [("--listen", "listen", &self.listen), ("--admin-listen", "admin.listen", &self.admin_listen)]
+        {
+            if !texts.is_empty() {
+                values.push(value(flag, key, Value::Many(texts.clone())));
+            }
         }
         for pair in &self.set {
             // Without a name and a `=` the text may be anything, a secret too: it is not repeated.

@@ -2,8 +2,8 @@
 
 use super::machine::{available_cores, available_memory};
 use super::{
-    Admission, Alerts, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Health,
-    Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Rules, Tls, Upstream,
+    Admin, Admission, Alerts, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features,
+    Health, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Rules, Tls, Upstream,
     UpstreamTls,
 };
 use std::path::PathBuf;
@@ -41,6 +41,7 @@ impl Default for Config {
             embedded: Embedded::default(),
             limits: Limits::default(),
             cache: Cache::default(),
+            admin: Admin::default(),
             health: Health::default(),
             alerts: Alerts::default(),
             log: Log { format: LogFormat::Text, level: "info".into() },

@@ -79,6 +79,6 @@ impl Config {
     /// Whether anybody looks at how the proxy is, so that it has to know: there is somewhere to ask it, or it
     /// is to warn by itself.
     pub fn is_watched(&self) -> bool {
-        self.alerts.enabled
+        self.alerts.enabled || !self.admin.listen.is_empty()
     }
 }

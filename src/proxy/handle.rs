@@ -44,6 +44,11 @@ impl Handle {
         &self.addresses.tls
     }
 
+    /// Where those who operate it ask it, with the ports that were picked.
+    pub fn admin_addresses(&self) -> &[Listen] {
+        &self.addresses.admin
+    }
+
     /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
     /// as at the start, or a number no worker has, to the least loaded one.
     ///
@@ -59,6 +64,11 @@ impl Handle {
     pub fn drain(&self) {
         self.vitals.leave();
         let _ = self.phase.send(Phase::Draining);
+    }
+
+    /// Ready once it no longer serves, whoever told it to leave.
+    pub async fn until_leaving(&self) {
+        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
     }
 
     /// The near cache: its figures, and what it holds.
@@ -92,17 +102,18 @@ impl Drop for Handle {
     }
 }
 
-/// Where clients connect.
+/// Where clients, and those who operate it, connect.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     pub(super) plain: Vec<Listen>,
     pub(super) tls: Vec<Listen>,
+    pub(super) admin: Vec<Listen>,
 }
 
 impl Addresses {
-    pub(super) fn of(listeners: &[Listener]) -> Self {
+    pub(super) fn of(listeners: &[Listener], admin: &[Listen]) -> Self {
         let of =
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
-        Self { plain: of(false).collect(), tls: of(true).collect() }
+        Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
 }

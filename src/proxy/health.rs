@@ -33,12 +33,12 @@ impl Watcher {
         config: &Arc<Config>,
         certificates: &Arc<Certificates>,
         workers: &accept::Workers,
-        (near, vitals): (&Arc<Near>, &Arc<Vitals>),
+        (near, vitals): (Arc<Near>, Arc<Vitals>),
     ) -> Self {
         Self {
-            vitals: Arc::clone(vitals),
+            vitals,
             config: Arc::clone(config),
-            near: Arc::clone(near),
+            near,
             stats: Arc::clone(&workers.stats),
             shared: Arc::clone(&workers.shared),
             certificates: Arc::clone(certificates),

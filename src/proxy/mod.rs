@@ -1,6 +1,7 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod desk;
 mod error;
 mod handle;
 mod health;
@@ -18,17 +19,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use self::accept::Placing;
+use self::desk::Clerk;
 pub use self::error::Error;
 use self::handle::Addresses;
 pub use self::handle::Handle;
 pub use self::options::Options;
+use crate::admin;
 use crate::cache::Near;
-use crate::config::{Config, Endpoint, Listen};
+use crate::config::{self, Config, Effective, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
+use crate::pubsub::Shares;
 use crate::session::{Bells, Limiting, Monitors, Roster};
-use crate::telemetry::Vitals;
+use crate::telemetry::{Desk, Vitals};
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -55,15 +59,19 @@ impl Proxy {
         let (phase, phases) = watch::channel(Phase::Serving);
         let (ready, started) = std_mpsc::sync_channel(1);
         let placing = Arc::<Placing>::default();
-        let places = Arc::clone(&placing);
         let seed = fastrand::Rng::new().u64(..);
         let near = Arc::new(Near::new(config.cache.clone(), config.cache_mode(), config.workers, seed));
         let vitals = Arc::new(Vitals::new(&config));
-        let made = Made { placing: places, near: Arc::clone(&near), vitals: Arc::clone(&vitals) };
+        let outside = Outside {
+            phase: phase.clone(),
+            placing: Arc::clone(&placing),
+            near: Arc::clone(&near),
+            vitals: Arc::clone(&vitals),
+        };
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
             let result =
-                result.and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, made)));
+                result.and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, outside)));
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
@@ -76,8 +84,9 @@ impl Proxy {
     }
 }
 
-/// What the handle and the threads have in common.
-struct Made {
+/// What the proxy shares with its handle.
+struct Outside {
+    phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
     vitals: Arc<Vitals>,
@@ -101,11 +110,13 @@ async fn run(
     options: Options,
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
-    made: Made,
+    outside: Outside,
 ) -> Result<(), Error> {
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
-    let addresses = Addresses::of(&listeners);
+    let mut admin = admin::Server::bind(&config.admin)?;
+    let asked_at = admin.as_ref().map(admin::Server::addresses).unwrap_or_default();
+    let addresses = Addresses::of(&listeners, asked_at);
     let written = std::mem::replace(&mut config.listen, addresses.plain.clone());
     if config.enabled
         && let Some(listen) = config.upstream_is_own_listener()
@@ -114,11 +125,17 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let server = embed(&mut config, options.search_path).await?;
+    let Options { search_path, settings } = options;
+    let settings = if settings.is_empty() { config::effective(&config) } else { settings };
+    let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, &certificates, inner, &made)?;
-    let watcher = health::Watcher::new(&config, &certificates, &workers, (&made.near, &made.vitals));
+    let (near, vitals) = (Arc::clone(&outside.near), Arc::clone(&outside.vitals));
+    let (workers, threads, desk) = start_workers(&config, &certificates, inner, outside, settings)?;
+    if let Some(admin) = &mut admin {
+        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+    }
+    let watcher = health::Watcher::new(&config, &certificates, &workers, (near, vitals));
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
     tokio::select! {
         () = accepting.run() => {}
@@ -167,7 +184,8 @@ fn own_upstream(config: &Config, listen: &Listen) -> Error {
 fn certificates(config: &Config) -> Result<Certificates, Error> {
     let clients = ServerTls::load(&config.tls)?.map(Arc::new);
     let upstream = if config.enabled { ClientTls::load(&config.upstream)?.map(Arc::new) } else { None };
-    let certificates = Certificates::new(clients, upstream);
+    let admin = ServerTls::load(&parts::admin_tls(config))?.map(Arc::new);
+    let certificates = Certificates::new(clients, upstream).with_admin(admin);
     certificates.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(certificates)
 }
@@ -185,31 +203,47 @@ async fn embed(
     Ok(Some(server))
 }
 
-type Workers = (accept::Workers, Vec<JoinHandle<()>>);
+type Workers = (accept::Workers, Vec<JoinHandle<()>>, Arc<dyn Desk>);
 
 fn start_workers(
     config: &Arc<Config>,
     certificates: &Arc<Certificates>,
     phase: watch::Receiver<Phase>,
-    made: &Made,
+    outside: Outside,
+    settings: Vec<Effective>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
     let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
+    let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
+    let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
+    let desk: Arc<dyn Desk> = Arc::new(Clerk {
+        settings,
+        upstream: config.upstream.address(),
+        shared: Arc::clone(&shared),
+        stats: Arc::clone(&limiting.stats),
+        rates: limiting.rates.clone(),
+        shares: Arc::clone(&shares),
+        near: Arc::clone(&outside.near),
+        vitals: Arc::clone(&outside.vitals),
+        certificates: Arc::clone(certificates),
+        roster: Arc::clone(&roster),
+        phase: outside.phase,
+    });
     let common = Common {
         config: Arc::clone(config),
-        certificates: Arc::clone(certificates),
+        desk: Arc::clone(&desk),
         admission: certificates.admission().map(Arc::new),
-        shared: Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats)),
+        shared,
         limiting: limiting.clone(),
         stats: Arc::clone(&limiting.stats),
-        shares: Arc::default(),
+        shares,
         bells: Arc::new(Bells::new(config.workers)),
-        near: Arc::clone(&made.near),
-        vitals: Arc::clone(&made.vitals),
+        near: outside.near,
+        vitals: outside.vitals,
         gate: Arc::new(gate),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
-        roster: Arc::new(roster),
+        roster,
         phase,
     };
     let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
@@ -226,9 +260,10 @@ fn start_workers(
             stats: common.stats,
             limiting,
             nonce: common.nonce,
-            placing: Arc::clone(&made.placing),
+            placing: outside.placing,
         },
         threads,
+        desk,
     ))
 }
 

@@ -2,9 +2,13 @@
 
 use std::ffi::OsString;
 
+use crate::config::Effective;
+
 /// What a proxy may be given besides its configuration, by a program that has it. All of it is optional.
 #[derive(Debug, Default)]
 pub struct Options {
     /// Where a server binary is looked for, the value of `PATH`. Only for the embedded server.
     pub search_path: Option<OsString>,
+    /// Where the settings came from, for those who ask; empty: from the program.
+    pub settings: Vec<Effective>,
 }

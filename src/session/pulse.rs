@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::{Client, Mark, Worker};
-use crate::upstream::Lane;
+use crate::upstream::{Failure, Lane};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 /// For who may not `PING`: without arguments it changes nothing, and nobody can be forbidden to say it. Each
@@ -61,7 +61,7 @@ impl Pulse {
         let base = worker.shared.credential();
         let lane = worker.lanes.lane(worker.config.upstream.database, &base);
         if let Some(failure) = lane.failure() {
-            vitals.pulses.failed(worker.index, &failure.to_string(), false, now);
+            vitals.pulses.failed(worker.index, &text(&failure), false, now);
         }
         // Who comes now is served on another lane: what is under way on the former says nothing of that.
         let moved = self.lane.borrow().as_ref().is_none_or(|held| !Rc::ptr_eq(held, &lane));
@@ -83,6 +83,14 @@ impl Pulse {
         let request = if pace.says_hello.get() { HELLO } else { PING };
         let number = pace.number.get();
         lane.ask(Mark::Pulse(Box::new(Probing { worker, pace, number, sent: now })), request, now);
+    }
+}
+
+/// Why there is no connection. That something was not sent is not what matters here.
+fn text(failure: &Failure) -> String {
+    match failure {
+        Failure::Unreachable { upstream, reason } => format!("upstream {upstream} is unreachable: {reason}"),
+        other => other.to_string(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod audit;
 mod denials;
+pub mod desk;
 pub mod health;
 pub mod log;
 mod notices;
@@ -12,6 +13,7 @@ pub mod upstream_view;
 
 pub use audit::Audit;
 pub use denials::Denials;
+pub use desk::Desk;
 pub use health::Vitals;
 pub use notices::Notices;
 pub use pulse::{Beat, Pulses};

@@ -35,6 +35,8 @@ pub fn transparent(upstream: &Place) -> Config {
     sources.env.insert("NEARSIDE_UPSTREAM".into(), format!("unix://{}", path.display()));
     let mut config = config::load(&sources).expect("settings that fit").config;
     config.workers = 2;
+    config.admin = config::Admin::default();
+    config.alerts.enabled = false;
     config
 }
 

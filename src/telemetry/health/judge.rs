@@ -25,8 +25,9 @@ pub(super) fn trouble(beat: &Beat, settings: &config::Health) -> Option<String> 
     if beat.failed.is_some_and(|failed| failed < answered) {
         return Some(beat.failure.as_deref().unwrap_or("the last command was lost").into());
     }
-    // The worker turns, and nothing was sent for too long: it has only just been asked to.
-    (answered > within).then(|| format!("the last command got through {} ago", seconds(answered)))
+    // What is under way has its own limit. If nothing is, nobody has wanted to know for a while.
+    (answered > within && beat.pending.is_none())
+        .then(|| format!("the last command got through {} ago", seconds(answered)))
 }
 
 /// A worker that has not turned for longer than `limit`.

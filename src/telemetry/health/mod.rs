@@ -95,22 +95,3 @@ pub struct Way {
     /// Why no command gets through; `None`: they do.
     pub reason: Option<String>,
 }
-
-/// A yes or no for whoever starts, stops and asks a proxy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Probe {
-    /// Yes.
-    pub ok: bool,
-    /// Why not; of a yes, what it rests on.
-    pub reason: String,
-}
-
-impl Probe {
-    fn yes(reason: impl Into<String>) -> Self {
-        Self { ok: true, reason: reason.into() }
-    }
-
-    fn no(reason: impl Into<String>) -> Self {
-        Self { ok: false, reason: reason.into() }
-    }
-}

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::judge::{hangs, trouble};
-use super::{Health, Probe, Service, Services, Status, Way};
+use super::{Health, Service, Services, Status, Way};
 use crate::config::{self, Config};
 use crate::telemetry::alerts::{Alert, Alerts, Sample, State};
+use crate::telemetry::desk::Probe;
 use crate::telemetry::upstream_view::UpstreamView;
 use crate::telemetry::{Beat, Pulses};
 
@@ -155,14 +156,14 @@ impl Vitals {
     /// Do its threads turn? See the module.
     pub fn live(&self, now: Instant) -> Probe {
         if self.is_leaving() {
-            return Probe::yes("it is stopping");
+            return Probe::yes();
         }
         let limit = self.settings().health.stalled;
         let beats = self.pulses.beats(now);
         let hanging = beats.iter().enumerate().find_map(|(at, beat)| Some((at, hangs(beat, limit)?)));
         match hanging {
             Some((at, why)) => Probe::no(format!("worker {at}: {why} (health.stalled = {limit:?})")),
-            None => Probe::yes("every worker turns"),
+            None => Probe::yes(),
         }
     }
 
@@ -177,7 +178,7 @@ impl Vitals {
         let settings = self.settings();
         if !settings.enabled {
             self.started.store(true, Ordering::Release);
-            return Probe::yes("the upstream is not used (enabled = false)");
+            return Probe::yes();
         }
         if !wanted {
             return Probe::no(UNWATCHED);
@@ -188,13 +189,13 @@ impl Vitals {
             return Probe::no(format!("worker {at}: {why}"));
         }
         self.started.store(true, Ordering::Release);
-        Probe::yes("a command has just gone to the upstream and back on every worker")
+        Probe::yes()
     }
 
     /// Has it been ready once? See the module.
     pub fn startup(&self, now: Instant) -> Probe {
         if self.started.load(Ordering::Acquire) {
-            return Probe::yes("it has been ready");
+            return Probe::yes();
         }
         self.ready(now)
     }
@@ -231,18 +232,16 @@ impl Vitals {
 
     fn reasons(&self, redis: &Service, workers: &[Way], settings: &Settings) -> (Vec<String>, Status) {
         let mut reasons: Vec<String> = Vec::new();
-        // Often it is the same for all.
-        for why in workers.iter().filter_map(|way| way.reason.as_ref()) {
-            let of: Vec<_> = workers.iter().filter(|way| way.reason.as_ref() == Some(why)).collect();
-            let text = match of.len() == workers.len() {
-                true => format!("no command gets through to the upstream: {why}"),
-                false => {
-                    format!("commands of worker {} do not get through to the upstream: {why}", of[0].worker)
-                }
-            };
-            if !reasons.contains(&text) {
-                reasons.push(text);
-            }
+        let mut cut_off = workers.iter().filter_map(|way| Some((way.worker, way.reason.as_ref()?)));
+        if redis.status == Status::Unhealthy {
+            // One for all: often it is the same.
+            reasons.extend(
+                cut_off.next().map(|(_, why)| format!("no command gets through to the upstream: {why}")),
+            );
+        } else {
+            reasons.extend(
+                cut_off.map(|(at, why)| format!("commands of worker {at} do not get through: {why}")),
+            );
         }
         let known = !reasons.is_empty();
         if self.is_leaving() {

@@ -1,0 +1,66 @@
+//! A desk nobody sits at, for tests.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::telemetry::Vitals;
+use crate::telemetry::alerts::Alert;
+use crate::telemetry::health::Health;
+use crate::telemetry::upstream_view::Seen;
+
+use super::{Clients, Desk, HotKey, Named, Probe, Setting};
+
+/// Answers that there is nothing, and does nothing.
+#[derive(Debug)]
+pub(crate) struct Nobody;
+
+impl Desk for Nobody {
+    fn ready(&self) -> Probe {
+        Probe::no("nobody is here")
+    }
+
+    fn health(&self) -> Health {
+        Vitals::new(&Config::default()).health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        Probe::yes()
+    }
+
+    fn startup(&self) -> Probe {
+        self.ready()
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        Vec::new()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        Arc::default()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        Vec::new()
+    }
+
+    fn clients(&self, _most: usize) -> Clients {
+        Clients { connected: 0, clients: Vec::new() }
+    }
+
+    fn hot_keys(&self, _most: usize) -> Vec<HotKey> {
+        Vec::new()
+    }
+
+    fn cache(&self) -> Named {
+        Named::default()
+    }
+
+    fn info(&self) -> String {
+        String::new()
+    }
+
+    fn flush_cache(&self) {}
+
+    fn drain(&self) {}
+}
