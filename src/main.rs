@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use nearside::config::cli::{Cli, Command};
 use nearside::config::{self, Loaded, Sources};
-use nearside::{Options, Proxy, telemetry};
+use nearside::{Config, Options, Proxy, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
+mod backup;
 mod wait;
 
 /// The conventional exit code for a configuration that cannot be used (`sysexits.h`, EX_CONFIG).
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
         }
         Command::Check { connect, .. } => check(&loaded, connect),
         Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
+        Command::Backup { file } => aloud(loaded, |config| backup::backup(config, file)),
+        Command::Restore { file } => aloud(loaded, |config| backup::put_back(config, file)),
         Command::Run => run(loaded),
     }
 }
@@ -71,6 +74,16 @@ fn check(loaded: &Loaded, connect: bool) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Does `what`, and has what goes on below it logged from warnings upwards.
+fn aloud(loaded: Loaded, what: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    let log = config::Log { level: "warn".into(), ..loaded.config.log };
+    if let Ok(subscriber) = telemetry::log::subscriber(&log) {
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    }
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    what(loaded.config)
 }
 
 fn run(loaded: Loaded) -> ExitCode {

@@ -43,6 +43,20 @@ pub enum Command {
         #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
         timeout: Duration,
     },
+    /// Write the data of Nearside's own server to an RDB file, whether or not a Nearside runs on it; FILE is
+    /// replaced by all of it or not at all
+    Backup {
+        /// Where to; `-` is standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Make an RDB file the data of Nearside's own server, while no Nearside runs on it; the old data is set
+    /// aside in the data directory
+    Restore {
+        /// Where from; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// Settings given as flags, as written. `Debug` shows none of them: any may hold a password.
@@ -200,6 +214,8 @@ mod tests {
         assert_eq!(listens[0].value, Value::Many(vec!["a:1".into(), "unix:/b".into()]));
         let wait = parse(&["wait", "--timeout", "2s"]).command;
         assert_eq!(wait, Some(Command::Wait { timeout: Duration::from_secs(2) }));
+        let backup = parse(&["backup", "--data-dir", "/d", "-"]);
+        assert_eq!(backup.command, Some(Command::Backup { file: "-".into() }));
     }
 
     #[test]
