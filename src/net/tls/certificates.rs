@@ -75,7 +75,8 @@ impl Certificates {
 
     /// Whose certificate of those in use expires first, and in how many whole days; negative when it has.
     pub fn soonest(&self, now: SystemTime) -> Option<(&'static str, i64)> {
-        let clients = self.clients.as_ref().and_then(|tls| tls.days_left(now));
+        // Where both are there it is the same file.
+        let clients = self.clients.as_ref().or(self.admin.as_ref()).and_then(|tls| tls.days_left(now));
         let upstream = self.upstream.as_ref().and_then(|tls| tls.days_left(now));
         let all = [
             ("shown to clients (tls.cert_file)", clients),
