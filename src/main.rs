@@ -30,6 +30,10 @@ fn main() -> ExitCode {
             print!("{}", config::reference());
             ExitCode::SUCCESS
         }
+        Command::Check { metrics: true, .. } => {
+            print!("{}", telemetry::metrics::reference());
+            ExitCode::SUCCESS
+        }
         Command::Check { connect, .. } => check(&loaded, connect),
         Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
         Command::Backup { file } => aloud(loaded, |config| backup::backup(config, file)),
@@ -98,7 +102,8 @@ fn run(loaded: Loaded) -> ExitCode {
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
-    let options = Options { search_path: std::env::var_os("PATH"), settings: loaded.settings };
+    let options =
+        Options { search_path: std::env::var_os("PATH"), settings: loaded.settings, ..Options::default() };
     let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
         Err(error) if error.is_configuration() => {

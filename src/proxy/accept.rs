@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::config::Config;
 use crate::net::{Accepted, Listener};
-use crate::session::Limiting;
+use crate::session::{InForce, Limiting};
 use crate::telemetry::audit::{Event, Kind};
 use crate::telemetry::{Audit, Stats};
 use crate::upstream::Shared;
@@ -68,13 +67,17 @@ impl Workers {
 pub(super) struct Accepting {
     listeners: Vec<Listener>,
     workers: Workers,
-    config: Arc<Config>,
+    force: watch::Receiver<Arc<InForce>>,
     ids: AtomicU64,
 }
 
 impl Accepting {
-    pub(super) fn new(listeners: Vec<Listener>, workers: Workers, config: Arc<Config>) -> Self {
-        Self { listeners, workers, config, ids: AtomicU64::new(1) }
+    pub(super) fn new(
+        listeners: Vec<Listener>,
+        workers: Workers,
+        force: watch::Receiver<Arc<InForce>>,
+    ) -> Self {
+        Self { listeners, workers, force, ids: AtomicU64::new(1) }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -140,7 +143,7 @@ impl Accepting {
     async fn admit(&self, stream: Accepted) {
         let stats = &self.workers.stats;
         stats.accepted.fetch_add(1, Ordering::Relaxed);
-        if stats.connected() >= self.config.maxclients as usize {
+        if stats.connected() >= self.force.borrow().config.maxclients as usize {
             stats.rejected.fetch_add(1, Ordering::Relaxed);
             self.turned_away(&stream, "maxclients");
             stream.turn_away(FULL);

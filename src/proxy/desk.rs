@@ -5,33 +5,35 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::Reloader;
+use super::figures::Figures;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
-use crate::policy::limit::Rates;
 use crate::pubsub::Shares;
 use crate::session::{Card, Roster, now};
 use crate::telemetry::alerts::Alert;
 use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
 use crate::telemetry::health::Health;
+use crate::telemetry::metrics::Format;
 use crate::telemetry::upstream_view::Seen;
-use crate::telemetry::{Stats, Vitals, section};
+use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
 
 /// Knows whom to ask.
 #[derive(Debug)]
 pub(super) struct Clerk {
-    /// The settings in force.
-    pub(super) settings: Vec<Effective>,
+    /// What is measured.
+    pub(super) figures: Figures,
+    /// Knows the settings in force.
+    pub(super) reloader: Reloader,
     /// Where the upstream is, as settings say it.
     pub(super) upstream: String,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
-    pub(super) rates: Option<Arc<Rates>>,
     pub(super) shares: Arc<Shares>,
     pub(super) near: Arc<Near>,
-    pub(super) vitals: Arc<Vitals>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) roster: Arc<Roster>,
     pub(super) phase: watch::Sender<Phase>,
@@ -39,31 +41,31 @@ pub(super) struct Clerk {
 
 impl Desk for Clerk {
     fn health(&self) -> Health {
-        self.vitals.health(Instant::now())
+        self.stats.vitals.health(Instant::now())
     }
 
     fn live(&self) -> Probe {
-        self.vitals.live(Instant::now())
+        self.stats.vitals.live(Instant::now())
     }
 
     fn ready(&self) -> Probe {
         match *self.phase.borrow() {
-            Phase::Serving => self.vitals.ready(Instant::now()),
+            Phase::Serving => self.stats.vitals.ready(Instant::now()),
             Phase::Draining => Probe::no("draining: it finishes what has begun and takes no new clients"),
             Phase::Stopped => Probe::no("stopped"),
         }
     }
 
     fn startup(&self) -> Probe {
-        self.vitals.startup(Instant::now())
+        self.stats.vitals.startup(Instant::now())
     }
 
     fn alerts(&self) -> Vec<Alert> {
-        self.vitals.alerts()
+        self.stats.vitals.alerts()
     }
 
     fn upstream(&self) -> Arc<Seen> {
-        self.vitals.upstream.get()
+        self.stats.vitals.upstream.get()
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -76,7 +78,7 @@ impl Desk for Clerk {
             origin: setting.origin.to_string(),
             restart: restart(setting.key),
         };
-        self.settings.iter().map(one).collect()
+        self.reloader.settings().iter().map(one).collect()
     }
 
     fn clients(&self, most: usize) -> Clients {
@@ -106,13 +108,18 @@ impl Desk for Clerk {
 
     fn info(&self) -> String {
         section(&self.stats, &self.upstream, self.shared.connections(), &self.shared.lending)
-            + &self.vitals.section(Instant::now())
+            + &self.stats.vitals.section(Instant::now())
             + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()
             + &self.near.section()
             + &self.certificates.section()
-            + &self.rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.reloader.force().rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.stats.reloads.section()
+    }
+
+    fn metrics(&self, format: Format) -> String {
+        self.figures.metrics(format)
     }
 
     fn flush_cache(&self) {
@@ -120,7 +127,7 @@ impl Desk for Clerk {
     }
 
     fn drain(&self) {
-        self.vitals.leave();
+        self.stats.vitals.leave();
         let serving = |phase: &mut Phase| {
             let first = *phase == Phase::Serving;
             *phase = if first { Phase::Draining } else { *phase };

@@ -6,10 +6,12 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::accept::Placing;
+use super::reload::{ReloadError, Reloaded, Reloader};
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
-use crate::telemetry::Vitals;
+use crate::telemetry::metrics::Format;
+use crate::telemetry::{Desk, Stats, Vitals};
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -19,19 +21,22 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
-    vitals: Arc<Vitals>,
+    reloader: Reloader,
+    desk: Arc<dyn Desk>,
+    stats: Arc<Stats>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Handle {
     pub(super) fn new(
-        addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
-        (near, vitals): (Arc<Near>, Arc<Vitals>),
+        near: Arc<Near>,
+        inside: Inside,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, vitals, thread: Some(thread) }
+        let Inside { addresses, reloader, desk, stats } = inside;
+        Self { addresses, phase, placing, near, reloader, desk, stats, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -62,7 +67,7 @@ impl Handle {
 
     /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
     pub fn drain(&self) {
-        self.vitals.leave();
+        self.stats.vitals.leave();
         let _ = self.phase.send(Phase::Draining);
     }
 
@@ -71,14 +76,38 @@ impl Handle {
         let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
     }
 
+    /// Reads the settings again and applies what has changed; see [`Reloader::reload`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new settings; nothing has changed then.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
+    }
+
+    /// What reloads this proxy, for other threads.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
     }
 
+    /// Everything that is measured, as `GET /metrics` answers it. Takes a millisecond or so, of the caller's
+    /// thread.
+    pub fn metrics(&self, format: Format) -> String {
+        self.desk.metrics(format)
+    }
+
+    /// What has been counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
     /// How it is, and of what it warns.
     pub fn vitals(&self) -> &Vitals {
-        &self.vitals
+        &self.stats.vitals
     }
 
     /// Waits until the proxy has ended.
@@ -116,4 +145,13 @@ impl Addresses {
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
         Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
+}
+
+/// What is there once a proxy serves.
+#[derive(Clone, Debug)]
+pub(super) struct Inside {
+    pub(super) addresses: Addresses,
+    pub(super) reloader: Reloader,
+    pub(super) desk: Arc<dyn Desk>,
+    pub(super) stats: Arc<Stats>,
 }

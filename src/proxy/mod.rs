@@ -1,13 +1,16 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod crew;
 mod desk;
 mod error;
+mod figures;
 mod handle;
 mod health;
 mod options;
 mod parts;
 mod probe;
+mod reload;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -15,25 +18,23 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::accept::Placing;
-use self::desk::Clerk;
+use self::crew::Crew;
 pub use self::error::Error;
-use self::handle::Addresses;
 pub use self::handle::Handle;
-pub use self::options::Options;
+use self::handle::{Addresses, Inside};
+pub use self::options::{Load, Options, Source};
+pub use self::reload::{ReloadError, Reloaded, Reloader};
 use crate::admin;
 use crate::cache::Near;
-use crate::config::{self, Config, Effective, Endpoint, Listen};
+use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
-use crate::pubsub::Shares;
-use crate::session::{Bells, Limiting, Monitors, Roster};
-use crate::telemetry::{Desk, Vitals};
-use crate::worker::{self, Arrival, Common, Phase};
+use crate::worker::Phase;
 
 /// How long sessions have to notice that the time for draining is over.
 const STOP: Duration = Duration::from_secs(1);
@@ -61,13 +62,8 @@ impl Proxy {
         let placing = Arc::<Placing>::default();
         let seed = fastrand::Rng::new().u64(..);
         let near = Arc::new(Near::new(config.cache.clone(), config.cache_mode(), config.workers, seed));
-        let vitals = Arc::new(Vitals::new(&config));
-        let outside = Outside {
-            phase: phase.clone(),
-            placing: Arc::clone(&placing),
-            near: Arc::clone(&near),
-            vitals: Arc::clone(&vitals),
-        };
+        let outside =
+            Outside { phase: phase.clone(), placing: Arc::clone(&placing), near: Arc::clone(&near) };
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
             let result =
@@ -77,7 +73,7 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, (near, vitals), thread)),
+            Ok(Ok(inside)) => Ok(Handle::new(phase, placing, near, inside, thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -89,10 +85,9 @@ struct Outside {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
-    vitals: Arc<Vitals>,
 }
 
-type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
+type Ready = std_mpsc::SyncSender<Result<Inside, Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -112,6 +107,7 @@ async fn run(
     ready: &Ready,
     outside: Outside,
 ) -> Result<(), Error> {
+    let as_written = config.clone();
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
     let mut admin = admin::Server::bind(&config.admin)?;
@@ -125,27 +121,30 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let Options { search_path, settings } = options;
-    let settings = if settings.is_empty() { config::effective(&config) } else { settings };
-    let server = embed(&mut config, search_path).await?;
+    let settings = if options.settings.is_empty() { config::effective(&config) } else { options.settings };
+    let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
-    let config = Arc::new(config);
-    let (near, vitals) = (Arc::clone(&outside.near), Arc::clone(&outside.vitals));
-    let (workers, threads, desk) = start_workers(&config, &certificates, inner, outside, settings)?;
+    let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
+    let forces = force.subscribe();
+    let near = Arc::clone(&outside.near);
+    let crew = Crew::new(&config, &certificates, outside, (options.source, force, as_written, settings));
+    let inside = crew.inside(addresses);
+    let (workers, threads) = crew.start(inner)?;
     if let Some(admin) = &mut admin {
-        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+        admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));
     }
-    let watcher = health::Watcher::new(&config, &certificates, &workers, (near, vitals));
-    let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
+    let watcher = health::Watcher::new(forces.clone(), &certificates, &workers, near);
+    let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
         () = watcher.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
-        looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
+        looped = serve(&accepting, &config, &inside, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
     let audit = accepting.close(); // the listeners and the workers' queues
-    finish(&relay, last, config.drain_timeout, phases, threads).await;
+    let deadline = forces.borrow().config.drain_timeout;
+    finish(&relay, last, deadline, phases, threads).await;
     audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
@@ -159,15 +158,16 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    addresses: &Addresses,
+    inside: &Inside,
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
+        let addresses = &inside.addresses;
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok(addresses.clone()));
+    let _ = ready.send(Ok(inside.clone()));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }
@@ -201,70 +201,6 @@ async fn embed(
     let server = Server::start(&config.embedded, search_path).await?;
     config.upstream.endpoint = Endpoint::Unix(server.socket().to_owned());
     Ok(Some(server))
-}
-
-type Workers = (accept::Workers, Vec<JoinHandle<()>>, Arc<dyn Desk>);
-
-fn start_workers(
-    config: &Arc<Config>,
-    certificates: &Arc<Certificates>,
-    phase: watch::Receiver<Phase>,
-    outside: Outside,
-    settings: Vec<Effective>,
-) -> Result<Workers, Error> {
-    let (roster, orders) = Roster::new(config.workers);
-    let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
-    let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
-    let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
-    let desk: Arc<dyn Desk> = Arc::new(Clerk {
-        settings,
-        upstream: config.upstream.address(),
-        shared: Arc::clone(&shared),
-        stats: Arc::clone(&limiting.stats),
-        rates: limiting.rates.clone(),
-        shares: Arc::clone(&shares),
-        near: Arc::clone(&outside.near),
-        vitals: Arc::clone(&outside.vitals),
-        certificates: Arc::clone(certificates),
-        roster: Arc::clone(&roster),
-        phase: outside.phase,
-    });
-    let common = Common {
-        config: Arc::clone(config),
-        desk: Arc::clone(&desk),
-        admission: certificates.admission().map(Arc::new),
-        shared,
-        limiting: limiting.clone(),
-        stats: Arc::clone(&limiting.stats),
-        shares,
-        bells: Arc::new(Bells::new(config.workers)),
-        near: outside.near,
-        vitals: outside.vitals,
-        gate: Arc::new(gate),
-        monitors: Arc::new(Monitors::new(config.workers)),
-        nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
-        roster,
-        phase,
-    };
-    let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
-    let mut threads = Vec::new();
-    for (index, orders) in orders.into_iter().enumerate() {
-        let (queue, thread) = worker::start(index, common.clone(), orders)?;
-        queues.push(queue);
-        threads.push(thread);
-    }
-    Ok((
-        accept::Workers {
-            queues,
-            shared: common.shared,
-            stats: common.stats,
-            limiting,
-            nonce: common.nonce,
-            placing: outside.placing,
-        },
-        threads,
-        desk,
-    ))
 }
 
 /// Drains the workers unless they are to stop at once, then stops what is left.

@@ -1,5 +1,6 @@
 //! A look at the upstream without serving anybody: what `check --connect` does.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
@@ -7,7 +8,7 @@ use tokio::runtime::Builder;
 use super::{Error, Proxy, certificates};
 use crate::config::{Config, Endpoint};
 use crate::policy::Gate;
-use crate::session::inside;
+use crate::session::{InForce, inside};
 use crate::upstream::{Failure, Pool, Shared, Visit};
 
 impl Proxy {
@@ -17,7 +18,7 @@ impl Proxy {
     /// # Errors
     /// With such users or files a proxy does not start.
     pub fn check(config: &Config) -> Result<Vec<String>, Error> {
-        let doubts = Gate::new(config)?.doubts();
+        let doubts = InForce::new(config)?.gate.doubts();
         certificates(config).map(|certificates| [certificates.warnings(), doubts].concat())
     }
 
@@ -63,6 +64,6 @@ impl Proxy {
 /// What is to be said of scripts, if they can run what is blocked.
 async fn scripts(config: &Config, shared: Arc<Shared>) -> Option<String> {
     let inside = Gate::new(config).ok()?.inside(shared.credential().user())?;
-    let hold = inside::ask(&Pool::new(shared, 0), &inside).await.ok()?;
+    let hold = inside::ask(&Pool::new(shared, 0, Rc::default()), &inside).await.ok()?;
     inside::explain(&hold)
 }

@@ -8,6 +8,7 @@
 mod audit;
 mod client;
 pub mod figures;
+mod force;
 mod hello;
 mod identity;
 pub mod inside;
@@ -15,6 +16,7 @@ mod intake;
 mod laned;
 mod limiting;
 mod local;
+mod metered;
 mod monitor;
 mod near;
 mod nearside;
@@ -28,6 +30,7 @@ mod state;
 #[cfg(test)]
 mod strangers;
 mod subscribed;
+mod taken;
 mod users;
 mod warden;
 mod whole;
@@ -38,17 +41,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
-use crate::config::{Config, Limits};
 use crate::net::Stream;
-use crate::policy::{Gate, Origin};
+use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::{Audit, Denials, Desk, Notices, Vitals};
+use crate::telemetry::meters::Cause;
+use crate::telemetry::{Audit, Denials, Desk, Notices, Tally, Vitals};
 use crate::upstream::{Lanes, Pool, Shared};
 
+use client::Again;
 pub use client::Client;
+pub use force::{ForceError, InForce, Latest};
 use intake::{Intake, Read};
 pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
@@ -58,6 +63,7 @@ use path::{Path, Verdict};
 pub use pulse::{Probing, Pulse};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
+pub use taken::Taken;
 pub use warden::Warden;
 
 /// What the sessions of one worker share.
@@ -67,8 +73,8 @@ pub struct Worker {
     pub index: usize,
     /// The clients of all workers.
     pub roster: Arc<Roster>,
-    /// The configuration in force.
-    pub config: Arc<Config>,
+    /// What is in force, as far as a reload can change it.
+    pub latest: Latest,
     /// The upstream, as all workers see it.
     pub shared: Arc<Shared>,
     /// The worker's lanes.
@@ -79,8 +85,6 @@ pub struct Worker {
     pub feeds: Feeds<Listener>,
     /// Its part of the cache.
     pub keeper: Keeper,
-    /// Who may do what.
-    pub gate: Arc<Gate>,
     /// How often it was refused.
     pub denials: Arc<Denials>,
     /// Where those who look after security hear of it.
@@ -89,6 +93,8 @@ pub struct Worker {
     pub notices: Arc<Notices>,
     /// How the proxy is.
     pub vitals: Arc<Vitals>,
+    /// What happens on the path of requests is counted here.
+    pub tally: Rc<Tally>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.
@@ -99,8 +105,6 @@ pub struct Worker {
     pub nonce: Arc<str>,
     /// How much may be done, and by how many.
     pub limiting: Limiting,
-    /// What sets sizes in motion: copied out of the configuration for the path of a request.
-    pub limits: Rc<Limits>,
     /// Who monitors, here and on the other workers.
     pub monitors: Feed,
     /// What those who operate the proxy ask.
@@ -117,7 +121,7 @@ enum Next {
     /// Another client names this one to the upstream.
     Hold,
     /// This read must be asked again on a connection of its own.
-    Again(Bytes),
+    Again(Again),
     /// The session is over.
     Close,
 }
@@ -149,12 +153,13 @@ impl Session {
     pub fn new(worker: Rc<Worker>, stream: Stream, id: u64, origin: Origin) -> (Self, Rc<Client>) {
         let (peer, place) = (stream.peer(), Place::of(&stream));
         let (read, write) = stream.split();
-        let db = worker.config.upstream.database;
+        let force = worker.latest.get();
+        let db = force.config.upstream.database;
         let card = Arc::new(Card::new(id, worker.index, place, db, worker.shared.credential().user()));
         worker.roster.enter(Arc::clone(&card));
-        let client = Rc::new(Client::new(card, peer, write, &worker));
-        let intake = Intake::new(read, worker.gate.renames().cloned());
-        let mut path = Path::new(worker, Rc::clone(&client), origin);
+        let client = Rc::new(Client::new(card, peer, write, &worker, &force.config));
+        let intake = Intake::new(read, force.gate.renames().cloned());
+        let mut path = Path::new(worker, force, Rc::clone(&client), origin);
         let rights = Arc::clone(&path.rights);
         let full = path.take_seat_unasked(&rights).err();
         match &full {
@@ -188,12 +193,26 @@ impl Session {
         &self.path.client
     }
 
-    /// The shared path: read, route, and leave it only for what cannot be done on it.
+    /// One turn on the shared path.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let client = Rc::clone(self.client());
-        client.listen(cx.waker());
+        if self.renew(false).is_err() {
+            return Poll::Ready(Next::Close);
+        }
         self.path.arrived = Instant::now();
         self.path.now = None;
+        if self.exhausted {
+            // What was left from the last turn has waited since then.
+            self.path.asked = self.path.worker.tally.at(self.path.arrived);
+        }
+        let next = self.serve(cx);
+        self.path.settle_turn();
+        next
+    }
+
+    /// The shared path: read, route, and leave it only for what cannot be done on it.
+    fn serve(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let client = Rc::clone(self.client());
+        client.listen(cx.waker());
         client.card.see(self.path.arrived);
         loop {
             if let Some(again) = client.next_again() {
@@ -205,6 +224,7 @@ impl Session {
             if client.poll_flush(cx).is_err() || client.is_cut() {
                 return Poll::Ready(Next::Close);
             }
+            self.path.settle_turn();
             if client.is_ending() {
                 return if client.is_flushed() { Poll::Ready(Next::Close) } else { Poll::Pending };
             }
@@ -305,6 +325,7 @@ impl Session {
         let client = Rc::clone(self.client());
         client.wake_when_drained();
         client.say_last(&format!("-ERR {error}\r\n"));
+        self.path.worker.tally.error(Cause::Protocol);
         tracing::debug!(client = client.id, %error, "protocol error");
         self.ended = true;
     }

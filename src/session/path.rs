@@ -8,17 +8,20 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{After, Client};
 use super::limiting::Limited;
+use super::metered;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
-use super::{Worker, local, monitor, nearside, users};
+use super::{InForce, Worker, local, monitor, nearside, users};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
-use crate::policy::{Origin, Permit, Rights};
+use crate::config;
+use crate::policy::{Origin, Permit, Proof, Rights};
 use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
+use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
 
 /// What became of a request.
@@ -55,6 +58,8 @@ impl Verdict {
 #[derive(Debug)]
 pub(super) struct Path {
     pub(super) worker: Rc<Worker>,
+    /// What is in force, as of its last look.
+    pub(super) force: Arc<InForce>,
     pub(super) client: Rc<Client>,
     pub(super) proto: Proto,
     pub(super) db: u32,
@@ -63,6 +68,8 @@ pub(super) struct Path {
     pub(super) origin: Origin,
     /// What it may do.
     pub(super) rights: Arc<Rights>,
+    /// By what it is who it is.
+    pub(super) proof: Proof,
     /// How much of it.
     pub(super) limited: Limited,
     /// Its subscriptions, if it shares a connection for them.
@@ -77,36 +84,37 @@ pub(super) struct Path {
     pub(super) now: Option<Time>,
     /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
     pub(super) arrived: Instant,
+    /// When they were read, as it is counted: what waits for its turn has been there since then.
+    pub(super) asked: u64,
+    /// What the request being routed is counted as.
+    pub(super) class: Class,
 }
 
 impl Path {
-    pub(super) fn new(worker: Rc<Worker>, client: Rc<Client>, origin: Origin) -> Self {
-        let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let limits = Limits {
-            max_bulk: limit(worker.limits.max_bulk),
-            max_multibulk: limit(worker.limits.max_multibulk),
-            large: limit(worker.limits.large),
-            unauthenticated: false,
-        };
-        let rights = worker.gate.newcomer(&origin, worker.shared.credential().user());
+    pub(super) fn new(worker: Rc<Worker>, force: Arc<InForce>, client: Rc<Client>, origin: Origin) -> Self {
+        let rights = force.gate.newcomer(&origin, worker.shared.credential().user());
         rights.user().clone_into(&mut client.card.names().user);
         let arrived = Instant::now();
         client.must_authenticate(rights.must_authenticate(), arrived);
         Self {
-            limited: Limited::new(&worker.limiting, &rights, &origin),
+            asked: worker.tally.at(arrived),
+            class: Class::Unknown,
+            limited: Limited::new(force.rates.as_ref(), rights.user(), &origin),
             proto: Proto::Resp2,
-            db: worker.config.upstream.database,
+            db: force.config.upstream.database,
             rights,
+            proof: Proof::Unasked,
             origin,
             credential: Rc::new(worker.shared.credential()),
             member: None,
             dedicated: None,
             lane: None,
             seen: Seen::Nothing,
-            limits,
+            limits: limits(&force.config.limits),
             now: None,
             arrived,
             worker,
+            force,
             client,
         }
     }
@@ -116,6 +124,11 @@ impl Path {
         let unauthenticated = self.must_authenticate();
         self.client.must_authenticate(unauthenticated, self.arrived);
         Limits { unauthenticated, ..self.limits }
+    }
+
+    /// Requests are held to what is in force.
+    pub(super) fn set_limits(&mut self) {
+        self.limits = limits(&self.force.config.limits);
     }
 
     /// Whether somebody wants a password that nobody has given yet: the gate or the upstream.
@@ -177,6 +190,7 @@ impl Path {
     #[inline]
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
+        self.class = metered::class(command);
         let verdict = match self.rights.check(command, args) {
             Err(denied) => self.refuse(&denied, command, args),
             Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
@@ -184,7 +198,7 @@ impl Path {
             Ok(permit) => self.route_any(command, args, permit),
         };
         if verdict.consumed() {
-            self.client.count(command, args.bytes().len());
+            self.client.count(command, self.class, args.bytes().len());
         }
         verdict
     }
@@ -282,12 +296,25 @@ impl Path {
 
     /// Answers here, once nothing is in flight.
     pub(super) fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
+        self.here_for(None, answer)
+    }
+
+    /// The same; if the answer is an error, it is one for this `cause`, else for the one it states.
+    pub(super) fn here_for(
+        &mut self,
+        cause: Option<Cause>,
+        answer: impl FnOnce(&mut Self, &mut Vec<u8>),
+    ) -> Verdict {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
         }
         let mut out = Vec::new();
         answer(self, &mut out);
+        if out.starts_with(b"-") {
+            self.worker.tally.error(cause.unwrap_or_else(|| Cause::of_reply(&out)));
+        }
         self.client.say(&out);
+        self.answered_here(By::Here);
         Verdict::Done
     }
 
@@ -309,6 +336,16 @@ impl Path {
     pub(super) fn pin(&self) -> Verdict {
         let busy = self.client.outstanding() > 0 || self.client.has_later();
         if busy { Verdict::Drained } else { Verdict::Pin }
+    }
+}
+
+fn limits(limits: &config::Limits) -> Limits {
+    let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Limits {
+        max_bulk: limit(limits.max_bulk),
+        max_multibulk: limit(limits.max_multibulk),
+        large: limit(limits.large),
+        unauthenticated: false,
     }
 }
 

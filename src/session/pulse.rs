@@ -59,7 +59,7 @@ impl Pulse {
             return;
         }
         let base = worker.shared.credential();
-        let lane = worker.lanes.lane(worker.config.upstream.database, &base);
+        let lane = worker.lanes.lane(worker.latest.get().config.upstream.database, &base);
         if let Some(failure) = lane.failure() {
             vitals.pulses.failed(worker.index, &text(&failure), false, now);
         }

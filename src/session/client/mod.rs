@@ -5,7 +5,9 @@
 
 mod caller;
 mod held;
+mod most;
 mod owed;
+mod ticket;
 mod watched;
 
 use std::cell::{Cell, RefCell};
@@ -23,14 +25,16 @@ use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
 use crate::cache::Sent;
-use crate::command::{Channels, Command};
-use crate::config::{Limits, OutputLimit};
+use crate::command::Command;
+use crate::config::{Config, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
-use crate::resp::convert::Conversion;
-use crate::telemetry::Desk;
+use crate::telemetry::meters::Class;
+use crate::telemetry::{Desk, Tally};
 use crate::upstream::{Credential, Shared};
+use most::Most;
 use owed::STEP;
+pub(super) use ticket::{After, Ticket};
 use watched::Watched;
 
 /// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
@@ -38,37 +42,6 @@ const FIRST_GUESS: usize = 8 * 1024;
 
 /// A worker's emptied reply buffers.
 pub(super) type Spares = Rc<RefCell<Vec<Vec<u8>>>>;
-
-/// What the session wants to know again when a lane's reply comes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ticket {
-    /// How the reply is put for a RESP2 client; `None`: as it is.
-    pub(super) conversion: Option<Conversion>,
-    /// What becomes of the reply.
-    pub(super) after: After,
-    /// Bytes of the request.
-    pub(super) weight: u32,
-}
-
-/// What becomes of a reply on its way to the client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum After {
-    /// It is passed on.
-    #[default]
-    Nothing,
-    /// It is an `INFO` to which our section is added.
-    Info,
-    /// It is the nod that is waited for longest.
-    Nod,
-    /// It is part of the transaction that is waited for longest.
-    Transaction,
-    /// It counts receivers of a message; so many more are added.
-    Receivers(i32),
-    /// It counts subscribers of channels of this kind; those that share a connection are added.
-    Subscribers(Channels),
-    /// It tells of what nobody knows: it waits until every lane has heard of it.
-    Unknown,
-}
 
 /// What the session's task waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,11 +58,19 @@ enum Waiting {
 #[derive(Debug)]
 enum Later {
     /// The request whose reply did not fit the lane.
-    Again(Bytes),
+    Again(Again),
     /// Replies that came after it.
     Replies(Vec<u8>),
     /// What follows waits for this.
     Held(Signal),
+}
+
+/// A read to be asked again, and when it was first.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) request: Bytes,
+    pub(super) class: Class,
+    pub(super) asked: u64,
 }
 
 /// Bytes on their way to the client.
@@ -133,8 +114,9 @@ pub struct Client {
     write: WriteHalf,
     out: RefCell<Out>,
     spares: Spares,
+    pub(super) tally: Rc<Tally>,
     desk: Arc<dyn Desk>,
-    limits: Rc<Limits>,
+    most: Most,
     pub(super) shared: Arc<Shared>,
     shares: Arc<Shares>,
     /// Memory for buffers taken for what is unread, bytes.
@@ -168,7 +150,13 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(card: Arc<Card>, peer: Peer, write: WriteHalf, worker: &Worker) -> Self {
+    pub(super) fn new(
+        card: Arc<Card>,
+        peer: Peer,
+        write: WriteHalf,
+        worker: &Worker,
+        config: &Config,
+    ) -> Self {
         Self {
             id: card.id,
             roster: Arc::clone(&worker.roster),
@@ -182,14 +170,15 @@ impl Client {
             write,
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
+            tally: Rc::clone(&worker.tally),
             desk: Arc::clone(&worker.desk),
-            limits: Rc::clone(&worker.limits),
+            most: Most::new(&config.limits),
             shared: Arc::clone(&worker.shared),
             shares: Arc::clone(worker.feeds.shares()),
             reserved: Cell::new(0),
             starved: Cell::new(false),
             again: Cell::new(false),
-            output_limit: Cell::new(worker.config.client_output_buffer_limit.normal),
+            output_limit: Cell::new(config.client_output_buffer_limit.normal),
             outstanding: Cell::new(0),
             weight: Cell::new(0),
             reply_size: Cell::new(FIRST_GUESS),
@@ -248,8 +237,9 @@ impl Client {
 
     /// A request has been taken; `None`: its name is not known here.
     #[inline]
-    pub(super) fn count(&self, command: Option<&'static Command>, bytes: usize) {
+    pub(super) fn count(&self, command: Option<&'static Command>, class: Class, bytes: usize) {
         self.requests.set(self.requests.get() + 1);
+        self.tally.command(class);
         self.card.count(command, bytes);
     }
 
@@ -333,9 +323,9 @@ impl Client {
     pub(super) fn has_room(&self) -> bool {
         let outstanding = self.outstanding.get();
         let expected = (outstanding as usize).saturating_mul(self.reply_size.get());
-        outstanding < self.limits.session_inflight
-            && expected as u64 <= self.limits.session_inflight_bytes
-            && self.weight.get() <= self.limits.session_inflight_bytes
+        outstanding < self.most.inflight.get()
+            && expected as u64 <= self.most.bytes.get()
+            && self.weight.get() <= self.most.bytes.get()
             && !self.starved.get()
             && !self.again.get()
     }

@@ -7,11 +7,11 @@ use std::task::Poll;
 use super::*;
 use crate::command::lookup;
 use crate::net::Stream;
-use crate::policy::{Gate, Origin};
+use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
-use crate::session::{Session, Worker};
+use crate::session::{InForce, Latest, Session, Worker};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// A worker, of several that share `all`.
@@ -19,7 +19,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
     let shared =
         Arc::new(Shared::new(config.upstream.clone(), None, config.limits.clone(), config.pubsub_dedicated));
     let scratch = Rc::default();
-    let pool = Rc::new(Pool::new(Arc::clone(&shared), 0));
+    let pool = Rc::new(Pool::new(Arc::clone(&shared), 0, Rc::default()));
     let second = std::time::Duration::from_secs(1);
     let settings = crate::pubsub::Settings {
         resubscribe: false,
@@ -36,19 +36,19 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
     Rc::new(Worker {
         index,
         roster: Arc::new(crate::session::Roster::new(1).0),
-        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch), move |db, credential| {
+        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch), Rc::default(), move |db, credential| {
             Rc::new(crate::session::LaneWatch::new(&kept, db, credential, credential))
         }),
         keeper,
         pool,
         feeds,
-        gate: Arc::new(Gate::new(&config).unwrap()),
-        limiting: crate::session::Limiting::new(&config).unwrap(),
+        latest: Latest::new(Arc::new(InForce::new(&config).unwrap())),
+        limiting: crate::session::Limiting::new(&config),
+        tally: Rc::default(),
         denials: Arc::default(),
         audit: Arc::default(),
         notices: Arc::default(),
-        vitals: Arc::new(crate::telemetry::Vitals::new(&config)),
-        limits: Rc::new(config.limits.clone()),
+        vitals: Arc::new(crate::telemetry::Vitals::new(1)),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),
@@ -56,7 +56,6 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         monitors: Feed::new(all, index, &config),
         desk: Arc::new(crate::telemetry::desk::Nobody),
         shared,
-        config: Arc::new(config),
     })
 }
 

@@ -19,6 +19,7 @@ use super::alerts::Alert;
 use super::health::Health;
 use super::upstream_view::Seen;
 
+use super::metrics::Format;
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
 pub use named::{Figure, Named};
 #[cfg(test)]
@@ -59,6 +60,9 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The `# Nearside` section of `INFO`.
     fn info(&self) -> String;
+
+    /// Everything that is measured, in this format.
+    fn metrics(&self, format: Format) -> String;
 
     /// Makes every entry of the near cache void. Once it has returned no older value is given out.
     fn flush_cache(&self);

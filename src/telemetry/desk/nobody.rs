@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::Config;
 use crate::telemetry::Vitals;
 use crate::telemetry::alerts::Alert;
 use crate::telemetry::health::Health;
 use crate::telemetry::upstream_view::Seen;
 
-use super::{Clients, Desk, HotKey, Named, Probe, Setting};
+use super::{Clients, Desk, Format, HotKey, Named, Probe, Setting};
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ impl Desk for Nobody {
     }
 
     fn health(&self) -> Health {
-        Vitals::new(&Config::default()).health(Instant::now())
+        Vitals::new(1).health(Instant::now())
     }
 
     fn live(&self) -> Probe {
@@ -57,6 +56,10 @@ impl Desk for Nobody {
     }
 
     fn info(&self) -> String {
+        String::new()
+    }
+
+    fn metrics(&self, _format: Format) -> String {
         String::new()
     }
 

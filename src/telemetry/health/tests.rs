@@ -17,7 +17,8 @@ impl World {
         let mut config = Config { workers: 2, ..Config::default() };
         config.alerts.enabled = true;
         change(&mut config);
-        let vitals = Vitals::new(&config);
+        let vitals = Vitals::new(config.workers);
+        vitals.reconfigure(&config);
         let now = vitals.pulses.since();
         Self { vitals, now }
     }

@@ -45,6 +45,13 @@ pub struct Settings {
     pub enabled: bool,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        let (health, alerts) = (config::Health::default(), config::Alerts::default());
+        Self { health, alerts, watched: false, enabled: true }
+    }
+}
+
 impl Settings {
     fn of(config: &Config) -> Arc<Self> {
         Arc::new(Self {
@@ -61,13 +68,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Vitals {
-    /// Those of a proxy that has not begun.
-    pub fn new(config: &Config) -> Self {
+    /// Those of a proxy of so many workers that has not begun. Until it is told otherwise nobody watches.
+    pub fn new(workers: usize) -> Self {
         Self {
-            pulses: Pulses::new(config.workers.max(1)),
+            pulses: Pulses::new(workers.max(1)),
             upstream: UpstreamView::default(),
             start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-            settings: Mutex::new(Settings::of(config)),
+            settings: Mutex::default(),
             alerts: Mutex::default(),
             cache_off: Mutex::default(),
             leaving: AtomicBool::new(false),
