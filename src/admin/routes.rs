@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::routing::{get, post};
 
 use super::answer::{Answer, found, json, plain, wrong};
-use super::dashboard;
+use super::dashboard::Dashboard;
 use crate::telemetry::Desk;
 use crate::telemetry::desk::Probe;
 use crate::telemetry::health::{Health, Status};
@@ -22,8 +22,8 @@ const KEYS: (usize, usize) = (10, 1_000);
 /// The desk, as handlers get it.
 pub(super) type Asks = State<Arc<dyn Desk>>;
 
-/// Everything that can be asked of `desk`.
-pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
+/// Everything that can be asked of `desk`, and the page that shows it.
+pub(super) fn all(desk: Arc<dyn Desk>, dashboard: &Dashboard) -> Router {
     Router::new()
         .route("/health", get(async |State(desk): Asks| health(&desk.health())))
         .route("/live", get(async |State(desk): Asks| probe(&desk.live())))
@@ -37,7 +37,7 @@ pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
         .route("/metrics", get(metrics))
         .route("/cache/flush", post(async |State(desk): Asks| done(|| desk.flush_cache(), "flushed")))
         .route("/drain", post(async |State(desk): Asks| done(|| desk.drain(), "draining")))
-        .merge(dashboard::routes())
+        .merge(dashboard.routes())
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
         .with_state(desk)

@@ -10,6 +10,7 @@ use super::desk::Clerk;
 use super::figures::Figures;
 use super::handle::{Addresses, Inside};
 use super::options::Source;
+use super::overview::Lately;
 use super::parts::{self, Parts};
 use super::{Error, Outside, Reloader, accept};
 use crate::config::{Config, Effective};
@@ -76,6 +77,7 @@ impl Crew {
             certificates: Arc::clone(certificates),
             roster: Arc::clone(&roster),
             phase: outside.phase,
+            lately: Lately::default(),
         });
         let common = Common {
             force: forces.clone(),

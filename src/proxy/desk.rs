@@ -7,14 +7,16 @@ use tokio::sync::watch;
 
 use super::Reloader;
 use super::figures::Figures;
+use super::overview::Lately;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::{Card, Roster, now};
 use crate::telemetry::alerts::Alert;
-use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
+use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Overview, Probe, Setting, shown};
 use crate::telemetry::health::Health;
+use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
 use crate::telemetry::upstream_view::Seen;
 use crate::telemetry::{Stats, section};
@@ -37,6 +39,7 @@ pub(super) struct Clerk {
     pub(super) certificates: Arc<Certificates>,
     pub(super) roster: Arc<Roster>,
     pub(super) phase: watch::Sender<Phase>,
+    pub(super) lately: Lately,
 }
 
 impl Desk for Clerk {
@@ -104,6 +107,18 @@ impl Desk for Clerk {
             Value::Share(share) => Figure::Share(share),
         };
         Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
+    }
+
+    fn overview(&self) -> Overview {
+        self.see()
+    }
+
+    fn history(&self) -> Rings {
+        self.rings()
+    }
+
+    fn look(&self) {
+        self.note();
     }
 
     fn info(&self) -> String {

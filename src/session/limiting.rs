@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-use super::path::{Path, Verdict};
+use super::path::Path;
+use super::verdict::Verdict;
 use crate::command::Command;
 use crate::config::Config;
 use crate::policy::limit::{Admission, Meter, Pass, Rates, Refusal, Seat, TurnedAway, locked_out_text};

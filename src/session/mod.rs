@@ -32,6 +32,7 @@ mod strangers;
 mod subscribed;
 mod taken;
 mod users;
+mod verdict;
 mod warden;
 mod whole;
 
@@ -59,11 +60,12 @@ pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
 pub(crate) use near::now;
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
-use path::{Path, Verdict};
+use path::Path;
 pub use pulse::{Probing, Pulse};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
 pub use taken::Taken;
+use verdict::Verdict;
 pub use warden::Warden;
 
 /// What the sessions of one worker share.

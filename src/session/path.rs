@@ -12,6 +12,7 @@ use super::metered;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
+use super::verdict::Verdict;
 use super::{InForce, Worker, local, monitor, nearside, users};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
@@ -23,36 +24,6 @@ use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
 use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
-
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is on its way, or answered.
-    Done,
-    /// Not taken: its turn has not come, by a rate.
-    Paced,
-    /// Not taken: too much is in flight.
-    Room,
-    /// Not taken: it must wait until every earlier one is answered.
-    Drained,
-    /// Not taken: it needs a connection of its own, and nothing is in flight.
-    Pin,
-    /// Not taken: its answer takes a walk over the cache, and nothing is in flight.
-    Walk,
-    /// Not taken: it opens a transaction, which may have arrived whole.
-    Transaction,
-    /// Not taken, and not whole: it is large, and passed on in pieces on a connection of its own.
-    Large,
-    /// Answered; it was the last.
-    Close,
-}
-
-impl Verdict {
-    /// Whether the request is dealt with.
-    pub(super) fn consumed(self) -> bool {
-        matches!(self, Self::Done | Self::Close)
-    }
-}
 
 /// What a session is, as far as its commands depend on it.
 #[derive(Debug)]

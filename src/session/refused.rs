@@ -1,6 +1,7 @@
 //! What is refused here: said to the client.
 
-use super::path::{Path, Verdict};
+use super::path::Path;
+use super::verdict::Verdict;
 use crate::command::{Command, Pin, Route};
 use crate::policy::Denied;
 use crate::resp::reply;

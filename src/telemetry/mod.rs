@@ -6,6 +6,7 @@ mod counter;
 mod denials;
 pub mod desk;
 pub mod health;
+pub mod history;
 pub mod log;
 pub mod meters;
 pub mod metrics;

@@ -12,6 +12,7 @@ impl Figures {
         let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
         sheet.put("nearside_start_time_seconds", &[], started.as_secs_f64());
         sheet.put("nearside_workers", &[], self.stats.clients.len());
+        self.settings(sheet);
         let Some(process) = Process::now() else { return };
         sheet.put("process_cpu_seconds_total", &[], process.cpu_seconds);
         sheet.put("process_resident_memory_bytes", &[], process.resident_bytes);
@@ -25,5 +26,17 @@ impl Figures {
         if let Some(started) = process.started {
             sheet.put("process_start_time_seconds", &[], started);
         }
+    }
+    fn settings(&self, sheet: &mut Sheet) {
+        let settings = self.stats.reloads.now();
+        sheet.put_info("nearside_config_info", &[&settings.hash]);
+        sheet.put("nearside_config_reloads_total", &["applied"], settings.succeeded);
+        sheet.put("nearside_config_reloads_total", &["refused"], settings.failed);
+        // As it was started it was fine.
+        let (at, fine) = settings.last.unwrap_or((self.started, true));
+        sheet.put("nearside_config_last_reload_ok", &[], fine);
+        let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        sheet.put("nearside_config_last_reload_timestamp_seconds", &[], at.as_secs_f64());
+        sheet.put("nearside_config_restart_pending", &[], settings.needs_restart.len());
     }
 }

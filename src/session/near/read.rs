@@ -15,7 +15,8 @@ use crate::resp::convert::{Conversion, convert};
 use crate::resp::request::Args;
 use crate::session::Client;
 use crate::session::client::{After, Ticket};
-use crate::session::path::{Path, Verdict};
+use crate::session::path::Path;
+use crate::session::verdict::Verdict;
 use crate::telemetry::meters::By;
 use crate::upstream::Lane;
 

@@ -14,10 +14,11 @@ use crate::session::intake::Front;
 use crate::session::local;
 use crate::session::metered::class_of;
 use crate::session::monitor;
-use crate::session::path::{Verdict, is_attack};
+use crate::session::path::is_attack;
 use crate::session::refused::is_exec;
 use crate::session::state::{Expect, Replies as Silence, Turn};
 use crate::session::users;
+use crate::session::verdict::Verdict;
 use crate::telemetry::meters::Cause;
 use crate::upstream::{Class, Lease};
 

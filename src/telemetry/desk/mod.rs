@@ -11,6 +11,7 @@ mod answers;
 mod named;
 #[cfg(test)]
 mod nobody;
+mod overview;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -24,6 +25,12 @@ pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
 pub use named::{Figure, Named};
 #[cfg(test)]
 pub(crate) use nobody::Nobody;
+pub use overview::{
+    Cache, Certificate, Configuration, Connected, Connections, Holder, InState, Memory, Overview, Slow,
+    SlowCommand, Sums, Upstream, Warning,
+};
+
+use super::history::Rings;
 
 /// See the module.
 pub trait Desk: Debug + Send + Sync {
@@ -57,6 +64,15 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The near cache: its mode and why, its size, and what it has counted.
     fn cache(&self) -> Named;
+
+    /// What the dashboard shows, but for what happened before.
+    fn overview(&self) -> Overview;
+
+    /// What happened lately.
+    fn history(&self) -> Rings;
+
+    /// Notes what has been counted so far, for the history. To be called once a second by whoever serves it.
+    fn look(&self);
 
     /// The `# Nearside` section of `INFO`.
     fn info(&self) -> String;

@@ -8,7 +8,8 @@ use crate::telemetry::alerts::Alert;
 use crate::telemetry::health::Health;
 use crate::telemetry::upstream_view::Seen;
 
-use super::{Clients, Desk, Format, HotKey, Named, Probe, Setting};
+use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
+use crate::telemetry::history::Rings;
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -54,6 +55,16 @@ impl Desk for Nobody {
     fn cache(&self) -> Named {
         Named::default()
     }
+
+    fn overview(&self) -> Overview {
+        Overview::default()
+    }
+
+    fn history(&self) -> Rings {
+        Rings::default()
+    }
+
+    fn look(&self) {}
 
     fn info(&self) -> String {
         String::new()
