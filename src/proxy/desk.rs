@@ -14,12 +14,15 @@ use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::explain::{self, Court};
 use crate::session::{Card, Roster, now};
+use crate::telemetry::alerts::Alert;
 use crate::telemetry::desk::{
     Client, Clients, Desk, Explained, Figure, HotKey, Named, Overview, Probe, Question, ReloadError,
     Reloaded, Setting, shown,
 };
+use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
+use crate::telemetry::upstream_view::Seen;
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
@@ -42,12 +45,32 @@ pub(super) struct Clerk {
 }
 
 impl Desk for Clerk {
+    fn health(&self) -> Health {
+        self.stats.vitals.health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        self.stats.vitals.live(Instant::now())
+    }
+
     fn ready(&self) -> Probe {
         match *self.phase.borrow() {
-            Phase::Serving => Probe::yes(),
+            Phase::Serving => self.stats.vitals.ready(Instant::now()),
             Phase::Draining => Probe::no("draining: it finishes what has begun and takes no new clients"),
             Phase::Stopped => Probe::no("stopped"),
         }
+    }
+
+    fn startup(&self) -> Probe {
+        self.stats.vitals.startup(Instant::now())
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        self.stats.vitals.alerts()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        self.stats.vitals.upstream.get()
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -111,7 +134,8 @@ impl Desk for Clerk {
             &self.reloader.config().upstream.address(),
             self.shared.connections(),
             &self.shared.lending,
-        ) + &self.stats.denials.section()
+        ) + &self.stats.vitals.section(Instant::now())
+            + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()
             + &self.near.section()
@@ -133,6 +157,7 @@ impl Desk for Clerk {
     }
 
     fn drain(&self) {
+        self.stats.vitals.leave();
         let serving = |phase: &mut Phase| {
             let first = *phase == Phase::Serving;
             *phase = if first { Phase::Draining } else { *phase };
