@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use nearside::config::cli::{Cli, Command};
 use nearside::config::{self, Loaded, Sources};
-use nearside::{Proxy, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use nearside::{Options, Proxy, telemetry};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+mod systemd;
 mod wait;
 
 /// The conventional exit code for a configuration that cannot be used (`sysexits.h`, EX_CONFIG).
@@ -85,7 +86,8 @@ fn run(loaded: Loaded) -> ExitCode {
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
-    let handle = match Proxy::start(loaded.config, std::env::var_os("PATH")) {
+    let options = Options { search_path: std::env::var_os("PATH"), inherited: systemd::inherited() };
+    let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
         Err(error) if error.is_configuration() => {
             eprintln!("nearside: {error}");
@@ -103,6 +105,7 @@ fn run(loaded: Loaded) -> ExitCode {
         for address in handle.tls_addresses() {
             tracing::info!(%upstream, workers, "listening on {address} with TLS");
         }
+        systemd::ready(&format!("serving in front of {upstream}"));
     };
     if let Err(error) = signals(&handle, announce) {
         tracing::error!(%error, "cannot listen for signals");
@@ -112,35 +115,48 @@ fn run(loaded: Loaded) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Waits for SIGTERM or SIGINT and drains; a second one ends the program at once. `announce` is called
-/// once a signal is no longer fatal: who reads that it listens may stop it.
+/// Waits for SIGTERM or SIGINT and drains, or until another process has taken over; a second signal ends the
+/// program at once. `announce` is called once a signal is no longer fatal: who reads that it listens may stop
+/// it.
 fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let name = runtime.block_on(async {
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (name, mut stops) = runtime.block_on(async {
+        let mut stops = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         announce();
         Ok::<_, std::io::Error>(tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
+            name = next(&mut stops) => (Some(name), stops),
+            _ = handle.until_leaving() => (None, stops),
+            () = systemd::watchdog(|limit| handle.lives(limit)) => (None, stops),
         })
     })?;
-    tracing::info!(signal = name, "draining");
-    handle.drain();
-    // From here on the signals' handlers are ours still: a second one must not be swallowed.
+    systemd::stopping("draining");
+    if let Some(name) = name {
+        tracing::info!(signal = name, "told to stop");
+        handle.drain();
+    }
+    // From here on the signals' handlers are ours still: a second one must not be swallowed. Where nobody has
+    // sent a first one, that asks for what is done already.
     std::thread::spawn(move || {
-        let again = runtime.block_on(async {
-            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
+        runtime.block_on(async {
+            if name.is_none() {
+                tracing::info!(
+                    signal = next(&mut stops).await,
+                    "draining already; once more ends it at once"
+                );
             }
-            Ok::<_, std::io::Error>(())
+            next(&mut stops).await;
         });
-        if again.is_ok() {
-            end_now();
-        }
+        end_now();
     });
     Ok(())
+}
+
+/// The name of the next signal to stop.
+async fn next((term, int): &mut (Signal, Signal)) -> &'static str {
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    }
 }
 
 #[allow(clippy::disallowed_methods)] // the one place that may

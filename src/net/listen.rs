@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Stream;
+use super::inherit::{From, Given, Inherited};
 use crate::config::Listen;
 
 /// An address that cannot be listened on.
@@ -40,35 +43,50 @@ pub struct Door {
 }
 
 /// A bound address on which clients queue until [`Listener::poll_accept`] takes them. Dropping it closes
-/// it and removes a Unix socket's file.
+/// it and removes a Unix socket's file, if that is ours.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Bound,
+    bound: Bound,
     door: Door,
 }
 
 #[derive(Debug)]
-enum Bound {
-    Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+struct Bound {
+    socket: Socket<TcpListener, UnixListener>,
+    /// Where a Unix socket is.
+    path: PathBuf,
+    /// Its file is ours, to be removed with it.
+    file: bool,
+    /// Whose it was, if we have not opened it.
+    from: Option<From>,
 }
 
-/// The file of a Unix socket, removed on drop.
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+enum Socket<T, U> {
+    Tcp(T),
+    Unix(U),
+}
 
-impl Drop for SocketFile {
+impl Drop for Bound {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if self.file {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
 impl Listener {
-    /// Binds every address that `listen`, which is `door`, names, with an accept queue of `backlog`. Must run
-    /// inside a tokio runtime, the one that will accept.
-    pub fn bind(listen: &Listen, backlog: u32, door: Door) -> Result<Vec<Self>, BindError> {
-        let bound = Bound::bind(listen, backlog)?;
-        Ok(bound.into_iter().map(|socket| Self { socket, door }).collect())
+    /// Binds every address that `listen`, which is `door`, names, with an accept queue of `backlog`; those that
+    /// are among the `inherited` are taken from there. Must run inside a tokio runtime, the one that will
+    /// accept.
+    pub fn bind(
+        listen: &Listen,
+        backlog: u32,
+        door: Door,
+        inherited: &mut Inherited,
+    ) -> Result<Vec<Self>, BindError> {
+        let bound = Bound::bind(listen, backlog, inherited)?;
+        Ok(bound.into_iter().map(|bound| Self { bound, door }).collect())
     }
 
     /// Which of the configured addresses it is.
@@ -78,41 +96,103 @@ impl Listener {
 
     /// Where clients reach it, in the form settings use.
     pub fn address(&self) -> Listen {
-        match &self.socket {
-            Bound::Tcp(listener) => listener.local_addr().map_or_else(
+        match &self.bound.socket {
+            Socket::Tcp(listener) => listener.local_addr().map_or_else(
                 |_| Listen::Tcp(String::new(), 0),
                 |a| Listen::Tcp(a.ip().to_string(), a.port()),
             ),
-            Bound::Unix(_, file) => Listen::Unix(file.0.clone()),
+            Socket::Unix(_) => Listen::Unix(self.bound.path.clone()),
         }
     }
 
     /// The next client. Cancel safe: no client is lost.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        let socket = match &self.socket {
-            Bound::Tcp(listener) => {
+        let socket = match &self.bound.socket {
+            Socket::Tcp(listener) => {
                 let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
                 Socket::Tcp(stream.into_std()?)
             }
-            Bound::Unix(listener, _) => {
+            Socket::Unix(listener) => {
                 let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
                 Socket::Unix(stream.into_std()?)
             }
         };
         Poll::Ready(Ok(Accepted { socket, door: self.door }))
     }
+
+    /// A client that is queued, by the system's account: events may be late. `None`: nobody is.
+    pub fn accept_queued(&self) -> io::Result<Option<Accepted>> {
+        let queue = match &self.bound.socket {
+            Socket::Tcp(listener) => SockRef::from(listener),
+            Socket::Unix(listener) => SockRef::from(listener),
+        };
+        let client = match queue.accept() {
+            Ok((client, _)) => client,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        client.set_nonblocking(true)?;
+        let socket = match &self.bound.socket {
+            Socket::Tcp(_) => Socket::Tcp(client.into()),
+            Socket::Unix(_) => Socket::Unix(client.into()),
+        };
+        Ok(Some(Accepted { socket, door: self.door }))
+    }
+
+    /// Whether a manager keeps the socket: clients may go on queueing when we have closed it.
+    pub fn is_lent(&self) -> bool {
+        self.bound.from == Some(From::Manager)
+    }
+
+    /// Whether the file of a Unix socket is ours.
+    pub fn has_file(&self) -> bool {
+        self.bound.file
+    }
+
+    /// Which of the sockets that the process before us has handed over this is.
+    pub fn predecessors(&self) -> Option<usize> {
+        match self.bound.from? {
+            From::Predecessor { number, .. } => Some(number),
+            From::Manager => None,
+        }
+    }
+
+    /// The process before us has let go of the socket: a file that was its own is ours now.
+    pub fn adopt(&mut self) {
+        self.bound.file |= matches!(self.bound.from, Some(From::Predecessor { file: true, .. }));
+    }
+
+    /// Closes it for this process only: its file belongs to another one now.
+    pub fn leave_file(mut self) {
+        self.bound.file = false;
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.bound.socket {
+            Socket::Tcp(listener) => listener.as_fd(),
+            Socket::Unix(listener) => listener.as_fd(),
+        }
+    }
 }
 
 impl Bound {
-    fn bind(listen: &Listen, backlog: u32) -> Result<Vec<Self>, BindError> {
+    fn bind(listen: &Listen, backlog: u32, inherited: &mut Inherited) -> Result<Vec<Self>, BindError> {
         let failed = |source| BindError { listen: listen.clone(), source };
         match listen {
-            Listen::Unix(path) => Ok(vec![bind_unix(path, backlog).map_err(failed)?]),
+            Listen::Unix(path) => {
+                let bound = match inherited.take_path(path) {
+                    Some(given) => Self::unix(given, path),
+                    None => bind_unix(path, backlog),
+                };
+                Ok(vec![bound.map_err(failed)?])
+            }
             Listen::Tcp(host, port) => {
                 let addrs = (host.as_str(), *port).to_socket_addrs().map_err(failed)?;
+                let bind = |addr| inherited.take(addr).map_or_else(|| bind_tcp(addr, backlog), Self::tcp);
                 // A name such as `localhost` may have an IPv6 address on a machine without IPv6.
-                let (bound, errors): (Vec<_>, Vec<_>) =
-                    addrs.map(|addr| bind_tcp(addr, backlog)).partition(Result::is_ok);
+                let (bound, errors): (Vec<_>, Vec<_>) = addrs.map(bind).partition(Result::is_ok);
                 let bound: Vec<Self> = bound.into_iter().flatten().collect();
                 match errors.into_iter().find_map(Result::err) {
                     Some(source) if bound.is_empty() || source.kind() == io::ErrorKind::AddrInUse => {
@@ -124,19 +204,27 @@ impl Bound {
             }
         }
     }
+
+    fn tcp(given: Given) -> io::Result<Self> {
+        let socket = std::net::TcpListener::from(given.socket);
+        socket.set_nonblocking(true)?;
+        let socket = Socket::Tcp(TcpListener::from_std(socket)?);
+        Ok(Self { socket, path: PathBuf::new(), file: false, from: Some(given.from) })
+    }
+
+    fn unix(given: Given, path: &Path) -> io::Result<Self> {
+        let socket = std::os::unix::net::UnixListener::from(given.socket);
+        socket.set_nonblocking(true)?;
+        let socket = Socket::Unix(UnixListener::from_std(socket)?);
+        Ok(Self { socket, path: path.to_owned(), file: false, from: Some(given.from) })
+    }
 }
 
 /// A client that has been accepted on one thread and will be served on another.
 #[derive(Debug)]
 pub struct Accepted {
-    socket: Socket,
+    socket: Socket<std::net::TcpStream, std::os::unix::net::UnixStream>,
     door: Door,
-}
-
-#[derive(Debug)]
-enum Socket {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
 }
 
 impl Accepted {
@@ -148,7 +236,7 @@ impl Accepted {
     /// The address it has come from; `None` for a Unix socket.
     pub fn ip(&self) -> Option<std::net::IpAddr> {
         match &self.socket {
-            Socket::Tcp(stream) => stream.peer_addr().ok().map(|peer| peer.ip()),
+            Socket::Tcp(stream) => stream.peer_addr().ok().map(|peer| peer.ip().to_canonical()),
             Socket::Unix(_) => None,
         }
     }
@@ -183,12 +271,13 @@ fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Bound> {
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Bound::Tcp(TcpListener::from_std(socket.into())?))
+    let socket = Socket::Tcp(TcpListener::from_std(socket.into())?);
+    Ok(Bound { socket, path: PathBuf::new(), file: false, from: None })
 }
 
 fn bind_unix(path: &Path, backlog: u32) -> io::Result<Bound> {
     // A socket file nobody answers on is what a killed process left behind.
-    if path.exists()
+    if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
         && std::os::unix::net::UnixStream::connect(path)
             .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
     {
@@ -198,5 +287,6 @@ fn bind_unix(path: &Path, backlog: u32) -> io::Result<Bound> {
     socket.set_nonblocking(true)?;
     socket.bind(&socket2::SockAddr::unix(path)?)?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Bound::Unix(UnixListener::from_std(socket.into())?, SocketFile(path.to_owned())))
+    let socket = Socket::Unix(UnixListener::from_std(socket.into())?);
+    Ok(Bound { socket, path: path.to_owned(), file: true, from: None })
 }

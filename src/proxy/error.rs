@@ -40,6 +40,20 @@ pub enum Error {
     /// A rate cannot be applied.
     #[error(transparent)]
     Rates(#[from] RateError),
+    /// A server of Nearside's own belongs to one process.
+    #[error(
+        "takeover cannot be had with a server of Nearside's own, which belongs to one process: \
+         set NEARSIDE_UPSTREAM (or upstream.uri), or unset `takeover`"
+    )]
+    TakeoverEmbedded,
+    /// The running proxy does not hand its sockets over, which goes on as before.
+    #[error("cannot take over at {}: {why}", path.display())]
+    Takeover {
+        /// Where the running proxy was to be found.
+        path: std::path::PathBuf,
+        /// What went wrong.
+        why: String,
+    },
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -50,7 +64,12 @@ impl Error {
     pub fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::OwnUpstream { .. } | Self::Tls(_) | Self::UpstreamTls(_) | Self::Users(_) | Self::Rates(_)
+            Self::OwnUpstream { .. }
+                | Self::Tls(_)
+                | Self::UpstreamTls(_)
+                | Self::Users(_)
+                | Self::Rates(_)
+                | Self::TakeoverEmbedded
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -9,7 +10,7 @@ use super::accept::Placing;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
-use crate::worker::Phase;
+use crate::telemetry::{Phase, Stats};
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
+    stats: Arc<Stats>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -26,10 +28,21 @@ impl Handle {
         addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
-        near: Arc<Near>,
+        (near, stats): (Arc<Near>, Arc<Stats>),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, thread: Some(thread) }
+        Self { addresses, phase, placing, near, stats, thread: Some(thread) }
+    }
+
+    /// What it is doing.
+    pub fn phase(&self) -> Phase {
+        self.stats.phase.get()
+    }
+
+    /// Whether every worker has had a turn within `limit`, as it has several times a second. One that is
+    /// draining may have workers that have ended already.
+    pub fn lives(&self, limit: Duration) -> bool {
+        self.phase() >= Phase::Draining || self.stats.longest_turn() < limit
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -53,9 +66,17 @@ impl Handle {
         self.placing.set(worker);
     }
 
-    /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
+    /// Stops accepting, after `drain_delay`, and lets sessions finish what is in flight, within
+    /// `drain_timeout`. Does not wait.
     pub fn drain(&self) {
-        let _ = self.phase.send(Phase::Draining);
+        leave(&self.phase, Phase::Leaving);
+    }
+
+    /// Returns when the proxy leaves: because it was told to, because another process has taken over, or
+    /// because it has ended by itself. `true` when it was somebody else's doing than [`Self::drain`]'s.
+    pub async fn until_leaving(&self) -> bool {
+        let mut phase = self.phase.subscribe();
+        phase.wait_for(|phase| *phase != Phase::Serving).await.is_ok_and(|phase| *phase != Phase::Leaving)
     }
 
     /// The near cache: its figures, and what it holds.
@@ -78,10 +99,15 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            let _ = self.phase.send(Phase::Stopped);
+            leave(&self.phase, Phase::Stopped);
             self.join();
         }
     }
+}
+
+/// The proxy is to come to `phase`, if it is not beyond that.
+pub(super) fn leave(phase: &watch::Sender<Phase>, to: Phase) {
+    phase.send_if_modified(|now| std::mem::replace(now, to.max(*now)) < to);
 }
 
 /// Where clients connect.

@@ -3,9 +3,11 @@
 mod accept;
 mod error;
 mod handle;
+mod leave;
 mod options;
 mod parts;
 mod probe;
+mod takeover;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -14,7 +16,6 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
 
 use self::accept::Placing;
 pub use self::error::Error;
@@ -25,12 +26,11 @@ use crate::cache::Near;
 use crate::config::{Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
-use crate::net::{BindError, Door, Listener};
+use crate::net::{BindError, Door, Inherited, Listener};
 use crate::session::{Bells, Limiting, Monitors, Roster};
-use crate::worker::{self, Arrival, Common, Phase};
+use crate::telemetry::{Phase, Stats};
+use crate::worker::{self, Arrival, Common};
 
-/// How long sessions have to notice that the time for draining is over.
-const STOP: Duration = Duration::from_secs(1);
 /// How long the embedded server has to save and leave.
 const EMBEDDED_STOP: Duration = Duration::from_secs(30);
 
@@ -50,7 +50,8 @@ impl Proxy {
     ///
     /// Spawns `config.workers` threads and one that accepts; installs nothing global.
     pub fn start_with(config: Config, options: Options) -> Result<Handle, Error> {
-        let (phase, phases) = watch::channel(Phase::Serving);
+        let (phase, _) = watch::channel(Phase::Serving);
+        let told = phase.clone();
         let (ready, started) = std_mpsc::sync_channel(1);
         let placing = Arc::<Placing>::default();
         let places = Arc::clone(&placing);
@@ -60,28 +61,29 @@ impl Proxy {
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
             let result = result
-                .and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, (places, kept))));
+                .and_then(|runtime| runtime.block_on(run(config, options, &told, &ready, (places, kept))));
+            handle::leave(&told, Phase::Stopped);
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
         })?;
         match started.recv() {
-            Ok(Ok(addresses)) => Ok(Handle::new(addresses, phase, placing, near, thread)),
+            Ok(Ok((addresses, stats))) => Ok(Handle::new(addresses, phase, placing, (near, stats), thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
 }
 
-type Ready = std_mpsc::SyncSender<Result<Addresses, Error>>;
+type Ready = std_mpsc::SyncSender<Result<(Addresses, Arc<Stats>), Error>>;
 
 /// Binds every address, those without TLS first.
-fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
+fn bind(config: &Config, inherited: &mut Inherited) -> Result<Vec<Listener>, BindError> {
     let plain = config.listen.iter().map(|listen| (listen, false));
     let all = plain.chain(config.tls.listen.iter().map(|listen| (listen, true)));
     let mut listeners = Vec::new();
     for (index, (listen, tls)) in all.enumerate() {
-        listeners.extend(Listener::bind(listen, config.tcp_backlog, Door { index, tls })?);
+        listeners.extend(Listener::bind(listen, config.tcp_backlog, Door { index, tls }, inherited)?);
     }
     Ok(listeners)
 }
@@ -89,12 +91,17 @@ fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
 async fn run(
     mut config: Config,
     options: Options,
-    mut phases: watch::Receiver<Phase>,
+    phase: &watch::Sender<Phase>,
     ready: &Ready,
     (placing, near): (Arc<Placing>, Arc<Near>),
 ) -> Result<(), Error> {
     config.upstream.bound_waits();
-    let listeners = bind(&config)?;
+    let mut inherited = options.inherited;
+    let predecessor = takeover::meet(&config, &near, &mut inherited).await?;
+    let mut listeners = bind(&config, &mut inherited)?;
+    inherited.left().for_each(|name| tracing::warn!("a socket that was handed in is not used: {name}"));
+    drop(inherited);
+    let mut phases = phase.subscribe();
     let addresses = Addresses::of(&listeners);
     let written = std::mem::replace(&mut config.listen, addresses.plain.clone());
     if config.enabled
@@ -107,17 +114,35 @@ async fn run(
     let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let (workers, threads) = start_workers(&config, &certificates, inner, placing, near)?;
+    let alone = watch::Sender::new(predecessor.is_none());
+    let (workers, threads) = start_workers(&config, &certificates, inner, placing, Arc::clone(&near))?;
+    let leaving = leave::Leaving { threads, relay, roster: Arc::clone(&workers.roster) };
+    let opened = takeover::succeed(&config, &workers.shared, predecessor, &mut listeners, &alone).await;
+    let post = opened.inspect_err(|_| {
+        let _ = leaving.relay.send(Phase::Stopped);
+    })?;
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
-    tokio::select! {
-        () = accepting.run() => {}
-        () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
-        looped = serve(&accepting, &config, &addresses, ready, &mut phases) => looped?,
-    }
-    let last = *phases.borrow();
-    let audit = accepting.close(); // the listeners and the workers' queues
-    finish(&relay, last, config.drain_timeout, phases, threads).await;
-    audit.tell_left_out(true);
+    let estate = takeover::Estate { near: &near, listeners: accepting.listeners(), alone: alone.subscribe() };
+    let left = tokio::select! {
+        () = accepting.run() => None,
+        () = certificates.watch(config.tls.reload_every, accepting.audit()) => None,
+        left = serve(&accepting, &config, &addresses, ready, async {
+            tokio::select! {
+                successor = estate.successor(post.as_ref()) => Some(successor),
+                () = leave::told(&mut phases, accepting.phase(), config.drain_delay) => None,
+            }
+        }) => left?,
+    };
+    handle::leave(phase, Phase::Draining);
+    let given = left.as_ref().map_or_else(Vec::new, |successor| successor.takes.clone());
+    tracing::info!(clients = accepting.connected(), handed_over = left.is_some(), "draining");
+    let stats = accepting.stats();
+    stats.phase.reach(Phase::Draining);
+    drop(post); // nobody can take over from here on
+    accepting.close(&given, *phases.borrow() != Phase::Stopped).await; // the listeners and the workers' queues
+    leaving.finish(&mut phases, config.drain_timeout, left).await;
+    stats.phase.reach(Phase::Stopped);
+    stats.audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
     {
@@ -126,21 +151,20 @@ async fn run(
     Ok(())
 }
 
-/// Announces the proxy once it is sure not to talk to itself, and waits for the end.
-async fn serve(
+/// Announces the proxy once it is sure not to talk to itself, and waits until it `leaves`.
+async fn serve<T>(
     accepting: &accept::Accepting,
     config: &Config,
     addresses: &Addresses,
     ready: &Ready,
-    phases: &mut watch::Receiver<Phase>,
-) -> Result<(), Error> {
+    leaves: impl Future<Output = T>,
+) -> Result<T, Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok(addresses.clone()));
-    let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
-    Ok(())
+    let _ = ready.send(Ok((addresses.clone(), accepting.stats())));
+    Ok(leaves.await)
 }
 
 fn own_upstream(config: &Config, listen: &Listen) -> Error {
@@ -215,32 +239,8 @@ fn start_workers(
             limiting,
             nonce: common.nonce,
             placing,
+            roster: common.roster,
         },
         threads,
     ))
-}
-
-/// Drains the workers unless they are to stop at once, then stops what is left.
-async fn finish(
-    relay: &watch::Sender<Phase>,
-    last: Phase,
-    deadline: Duration,
-    mut phases: watch::Receiver<Phase>,
-    threads: Vec<JoinHandle<()>>,
-) {
-    let mut joined =
-        tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| drop(thread.join())));
-    if last != Phase::Stopped {
-        let _ = relay.send(Phase::Draining);
-        let stopped = async {
-            let _ = phases.wait_for(|phase| *phase == Phase::Stopped).await;
-        };
-        tokio::select! {
-            _ = &mut joined => return,
-            () = stopped => {}
-            () = tokio::time::sleep(deadline) => tracing::warn!(?deadline, "drain_timeout is over: closing what is left"),
-        }
-    }
-    let _ = relay.send(Phase::Stopped);
-    let _ = timeout(STOP, joined).await;
 }

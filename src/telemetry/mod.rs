@@ -4,9 +4,11 @@ pub mod audit;
 mod denials;
 pub mod log;
 mod notices;
+mod phase;
 mod stats;
 
 pub use audit::Audit;
 pub use denials::Denials;
 pub use notices::Notices;
+pub use phase::{Phase, Shown};
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

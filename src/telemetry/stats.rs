@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Audit, Denials, Notices};
+use super::{Audit, Denials, Notices, Shown};
 use crate::config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
@@ -42,6 +42,8 @@ impl Handshakes {
 pub struct Stats {
     /// When the proxy started.
     pub since: Instant,
+    /// What it is doing now.
+    pub phase: Shown,
     /// Clients accepted since.
     pub accepted: AtomicU64,
     /// Clients turned away because there were `maxclients`.
@@ -60,6 +62,8 @@ pub struct Stats {
     pub shed: AtomicU64,
     /// Clients connected now, per worker.
     pub clients: Vec<AtomicUsize>,
+    /// When each worker had its last turn, in milliseconds after [`Self::since`].
+    turns: Vec<AtomicU64>,
     /// Requests that were refused.
     pub denials: Arc<Denials>,
     /// Where those who look after security hear of it.
@@ -73,6 +77,7 @@ impl Stats {
     pub fn new(workers: usize, audit: &config::Audit) -> Self {
         Self {
             since: Instant::now(),
+            phase: Shown::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
@@ -82,10 +87,24 @@ impl Stats {
             stalled: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            turns: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             denials: Arc::default(),
             audit: Arc::new(Audit::new(audit)),
             notices: Arc::default(),
         }
+    }
+
+    /// Worker `index` has its turn: several times a second, if all is well.
+    pub fn turn(&self, index: usize) {
+        if let Some(turn) = self.turns.get(index) {
+            turn.store(self.since.elapsed().as_millis() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// How long the worker that had its turn longest ago has had none.
+    pub fn longest_turn(&self) -> Duration {
+        let last = self.turns.iter().map(|turn| turn.load(Ordering::Relaxed)).min();
+        last.map_or(Duration::ZERO, |last| self.since.elapsed().saturating_sub(Duration::from_millis(last)))
     }
 
     /// Clients connected now.
@@ -155,6 +174,7 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     line("version", &env!("CARGO_PKG_VERSION"));
     line("uptime_in_seconds", &stats.since.elapsed().as_secs());
+    line("phase", &stats.phase.get().name());
     line("workers", &stats.clients.len());
     line("upstream", &upstream);
     line("connected_clients", &stats.connected());

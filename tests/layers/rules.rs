@@ -23,9 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("worker", &["*"]),
     ("proxy", &["*"]),
     ("lib", &["*"]),
-    // The program knows the crate's public names only, and its own second file.
-    ("main", &["wait"]),
+    // The program knows the crate's public names only, and its own other files.
+    ("main", &["wait", "systemd"]),
     ("wait", &[]),
+    ("systemd", &[]),
 ];
 
 /// The rooms a request passes.

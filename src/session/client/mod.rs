@@ -292,6 +292,11 @@ impl Client {
         self.write.shut_down();
     }
 
+    /// Nothing more will be said to it; what it still says can be read.
+    pub(super) fn end_of_stream(&self) {
+        self.write.end();
+    }
+
     /// Whether its end has been decided.
     pub fn is_cut(&self) -> bool {
         self.cut.get()

@@ -79,6 +79,8 @@ pub(super) struct Relay<'a> {
     pub(super) stuck: Rc<Cell<bool>>,
     /// An element that was popped for the client is still on its way to it.
     pub(super) popped: bool,
+    /// The proxy drains: it was asked whether anything is left for who listens.
+    pub(super) farewell: bool,
     /// What is under way that concerns what is kept.
     pub(super) underway: Underway,
     /// What has been read waits until every lane has heard of it.
@@ -122,6 +124,7 @@ impl<'a> Relay<'a> {
             deaf: false,
             stuck: Rc::default(),
             popped: false,
+            farewell: false,
             streaming: None,
             closing: false,
             taken: 0,
@@ -191,6 +194,7 @@ impl<'a> Relay<'a> {
                 return Poll::Ready(Ok(()));
             }
             moved |= self.read_client(cx)?;
+            moved |= self.leaves();
             if moved {
                 self.progress = Instant::now();
                 continue;
@@ -215,11 +219,10 @@ impl<'a> Relay<'a> {
 
     /// Whether the stay can end: nothing owed, nothing held, nothing half done.
     fn done(&mut self) -> bool {
-        // Who waits for somebody else's write, or listens, would keep a drain waiting for ever.
+        // Who waits for somebody else's write would keep a drain waiting for ever.
         if self.session.path.worker.draining.get() {
             self.let_go();
-            let idle = self.held.listens() || (self.held.kept && self.expect.is_empty());
-            if idle || self.stuck.get() {
+            if self.stuck.get() || (self.held.opaque && self.closing) {
                 self.closing = true;
                 return true;
             }
