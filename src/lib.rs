@@ -11,6 +11,7 @@
 //!
 //! Modules import only from lower layers; `tests/layers.rs` holds them to it.
 
+pub mod admin;
 pub mod cache;
 pub mod command;
 pub mod config;

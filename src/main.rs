@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use nearside::config::cli::{Cli, Command};
 use nearside::config::{self, Loaded, Sources};
-use nearside::{Options, Proxy, telemetry};
+use nearside::{Config, Options, Proxy, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+mod backup;
 mod systemd;
 mod wait;
 
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
         }
         Command::Check { connect, .. } => check(&loaded, connect),
         Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
+        Command::Backup { file } => aloud(loaded, |config| backup::backup(config, file)),
+        Command::Restore { file } => aloud(loaded, |config| backup::put_back(config, file)),
         Command::Run => run(loaded),
     }
 }
@@ -74,6 +77,16 @@ fn check(loaded: &Loaded, connect: bool) -> ExitCode {
     }
 }
 
+/// Does `what`, and has what goes on below it logged from warnings upwards.
+fn aloud(loaded: Loaded, what: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    let log = config::Log { level: "warn".into(), ..loaded.config.log };
+    if let Ok(subscriber) = telemetry::log::subscriber(&log) {
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    }
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    what(loaded.config)
+}
+
 fn run(loaded: Loaded) -> ExitCode {
     match telemetry::log::subscriber(&loaded.config.log) {
         Ok(subscriber) => drop(tracing::subscriber::set_global_default(subscriber)),
@@ -86,7 +99,11 @@ fn run(loaded: Loaded) -> ExitCode {
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
-    let options = Options { search_path: std::env::var_os("PATH"), inherited: systemd::inherited() };
+    let options = Options {
+        search_path: std::env::var_os("PATH"),
+        settings: loaded.settings,
+        inherited: systemd::inherited(),
+    };
     let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
         Err(error) if error.is_configuration() => {
@@ -104,6 +121,9 @@ fn run(loaded: Loaded) -> ExitCode {
         }
         for address in handle.tls_addresses() {
             tracing::info!(%upstream, workers, "listening on {address} with TLS");
+        }
+        for address in handle.admin_addresses() {
+            tracing::info!("health, metrics and dashboard on {address}");
         }
         systemd::ready(&format!("serving in front of {upstream}"));
     };
@@ -125,7 +145,7 @@ fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Resul
         announce();
         Ok::<_, std::io::Error>(tokio::select! {
             name = next(&mut stops) => (Some(name), stops),
-            _ = handle.until_leaving() => (None, stops),
+            () = handle.until_leaving() => (None, stops),
             () = systemd::watchdog(|limit| handle.lives(limit)) => (None, stops),
         })
     })?;

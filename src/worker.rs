@@ -15,16 +15,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cache::Near;
 use crate::config::{Config, OnLoss};
-use crate::net::tls::{Admission, Certificates};
+use crate::net::tls::Admission;
 use crate::net::{Accepted, Stream};
 use crate::policy::limit::Place;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Section,
-    Session, Warden, Worker,
+    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Session, Warden,
+    Worker,
 };
-use crate::telemetry::{Phase, Stats, section};
+use crate::telemetry::{Desk, Phase, Stats};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -44,7 +44,7 @@ pub(crate) struct Common {
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) certificates: Arc<Certificates>,
+    pub(crate) desk: Arc<dyn Desk>,
     /// How clients are let in where TLS is spoken.
     pub(crate) admission: Option<Arc<Admission>>,
     pub(crate) bells: Arc<Bells>,
@@ -159,14 +159,11 @@ fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
 fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let (shared, config) = (&common.shared, &common.config);
-    let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
-    let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
-    let (certificates, rates) = (Arc::clone(&common.certificates), common.limiting.rates.clone());
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
     let settings = feeds(config, keeper.barrier());
-    let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings);
+    let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&common.shares), settings);
     Worker {
         index,
         feeds,
@@ -187,15 +184,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
         monitors: Feed::new(&common.monitors, index, config),
-        info: Section(Rc::new(move || {
-            section(&stats, &says, upstream.connections(), &upstream.lending)
-                + &stats.denials.section()
-                + &stats.notices.section()
-                + &shares.section()
-                + &near.section()
-                + &certificates.section()
-                + &rates.as_ref().map_or_else(String::new, |rates| rates.section())
-        })),
+        desk: Arc::clone(&common.desk),
         shared: Arc::clone(shared),
         config: Arc::clone(config),
     }

@@ -10,6 +10,7 @@
 //! the memory this process may use, and only where nobody says. Embedders build a [`Config`] with [`Config::default`] and set
 //! its public fields.
 
+mod admin;
 mod cache;
 pub mod cli;
 mod commands;
@@ -42,9 +43,10 @@ mod uri;
 mod words;
 mod written;
 
+pub use admin::Admin;
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
-pub use load::{Effective, Loaded, Sources, load};
+pub use load::{Effective, Loaded, Sources, effective, load};
 pub use reference::reference;
 pub use render::render;
 pub use secret::Secret;
@@ -116,6 +118,8 @@ pub struct Config {
     pub limits: Limits,
     /// The near cache.
     pub cache: Cache,
+    /// Where those who operate it ask it.
+    pub admin: Admin,
     /// How the log is written.
     pub log: Log,
     /// Which families of features are on.

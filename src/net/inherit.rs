@@ -2,10 +2,14 @@
 //! served before.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use socket2::SockRef;
+
+use crate::config::Listen;
 
 /// Listening sockets to use instead of binding. Each goes to the listener with its address; dropping what is
 /// left closes it.
@@ -91,6 +95,68 @@ impl Inherited {
         let fits = |given: &Given| matches!(&given.place, Some(Place::Unix(bound)) if bound == path);
         let at = self.0.iter().position(fits)?;
         Some(self.0.swap_remove(at))
+    }
+}
+
+/// A listening socket of ours, as another process could have it.
+#[derive(Debug)]
+pub struct Offer {
+    socket: OwnedFd,
+    address: Listen,
+    /// Whether the file of a Unix socket is ours.
+    file: Option<Arc<AtomicBool>>,
+    from: Option<From>,
+}
+
+impl Offer {
+    pub(super) fn new(
+        socket: OwnedFd,
+        address: Listen,
+        file: Option<Arc<AtomicBool>>,
+        from: Option<From>,
+    ) -> Self {
+        Self { socket, address, file, from }
+    }
+
+    /// Where clients reach it.
+    pub fn address(&self) -> &Listen {
+        &self.address
+    }
+
+    /// What is handed over.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Whether a manager keeps the socket, and its file.
+    pub fn is_lent(&self) -> bool {
+        self.from == Some(From::Manager) || matches!(self.from, Some(From::Predecessor { file: false, .. }))
+    }
+
+    /// Which of the sockets that the process before us has handed over this is.
+    pub fn number_before(&self) -> Option<usize> {
+        match self.from? {
+            From::Predecessor { number, .. } => Some(number),
+            From::Manager => None,
+        }
+    }
+
+    /// The process before us has let go of it: a file that was its own is ours now.
+    pub fn adopt(&self) {
+        if matches!(self.from, Some(From::Predecessor { file: true, .. })) {
+            self.is_file_ours(true);
+        }
+    }
+
+    /// It belongs to another process now: closing it here does not remove its file.
+    pub fn give_away(&self) {
+        self.is_file_ours(false);
+    }
+
+    fn is_file_ours(&self, ours: bool) {
+        if let Some(file) = &self.file {
+            file.store(ours, Ordering::Release);
+        }
     }
 }
 

@@ -1,25 +1,26 @@
 //! Listening for clients.
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Protocol, SockRef, Type};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use socket2::SockRef;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::Stream;
-use super::inherit::{From, Given, Inherited};
+use super::bound::{Bound, Socket};
+use super::inherit::{From, Inherited, Offer};
 use crate::config::Listen;
+
+/// The mode of what only its owner may reach.
+const OWNER: u32 = 0o600;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {listen}: {source}{}", hint(.source))]
 pub struct BindError {
-    listen: Listen,
-    source: io::Error,
+    pub(super) listen: Listen,
+    pub(super) source: io::Error,
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -50,31 +51,6 @@ pub struct Listener {
     door: Door,
 }
 
-#[derive(Debug)]
-struct Bound {
-    socket: Socket<TcpListener, UnixListener>,
-    /// Where a Unix socket is.
-    path: PathBuf,
-    /// Its file is ours, to be removed with it.
-    file: bool,
-    /// Whose it was, if we have not opened it.
-    from: Option<From>,
-}
-
-#[derive(Debug)]
-enum Socket<T, U> {
-    Tcp(T),
-    Unix(U),
-}
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        if self.file {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 impl Listener {
     /// Binds every address that `listen`, which is `door`, names, with an accept queue of `backlog`; those that
     /// are among the `inherited` are taken from there. Must run inside a tokio runtime, the one that will
@@ -85,7 +61,18 @@ impl Listener {
         door: Door,
         inherited: &mut Inherited,
     ) -> Result<Vec<Self>, BindError> {
-        let bound = Bound::bind(listen, backlog, inherited)?;
+        let bound = Bound::bind(listen, backlog, None, inherited)?;
+        Ok(bound.into_iter().map(|bound| Self { bound, door }).collect())
+    }
+
+    /// The same for an address that only this process's own user may reach, if it is a Unix socket.
+    pub fn bind_private(
+        listen: &Listen,
+        backlog: u32,
+        door: Door,
+        inherited: &mut Inherited,
+    ) -> Result<Vec<Self>, BindError> {
+        let bound = Bound::bind(listen, backlog, Some(OWNER), inherited)?;
         Ok(bound.into_iter().map(|bound| Self { bound, door }).collect())
     }
 
@@ -96,13 +83,7 @@ impl Listener {
 
     /// Where clients reach it, in the form settings use.
     pub fn address(&self) -> Listen {
-        match &self.bound.socket {
-            Socket::Tcp(listener) => listener.local_addr().map_or_else(
-                |_| Listen::Tcp(String::new(), 0),
-                |a| Listen::Tcp(a.ip().to_string(), a.port()),
-            ),
-            Socket::Unix(_) => Listen::Unix(self.bound.path.clone()),
-        }
+        self.bound.address()
     }
 
     /// The next client. Cancel safe: no client is lost.
@@ -144,27 +125,11 @@ impl Listener {
         self.bound.from == Some(From::Manager)
     }
 
-    /// Whether the file of a Unix socket is ours.
-    pub fn has_file(&self) -> bool {
-        self.bound.file
-    }
-
-    /// Which of the sockets that the process before us has handed over this is.
-    pub fn predecessors(&self) -> Option<usize> {
-        match self.bound.from? {
-            From::Predecessor { number, .. } => Some(number),
-            From::Manager => None,
-        }
-    }
-
-    /// The process before us has let go of the socket: a file that was its own is ours now.
-    pub fn adopt(&mut self) {
-        self.bound.file |= matches!(self.bound.from, Some(From::Predecessor { file: true, .. }));
-    }
-
-    /// Closes it for this process only: its file belongs to another one now.
-    pub fn leave_file(mut self) {
-        self.bound.file = false;
+    /// It, as another process could have it. Clients can queue until both are dropped.
+    pub fn offer(&self) -> io::Result<Offer> {
+        let socket = self.as_fd().try_clone_to_owned()?;
+        let file = self.bound.file.as_ref().map(|file| file.ours());
+        Ok(Offer::new(socket, self.address(), file, self.bound.from))
     }
 }
 
@@ -174,49 +139,6 @@ impl AsFd for Listener {
             Socket::Tcp(listener) => listener.as_fd(),
             Socket::Unix(listener) => listener.as_fd(),
         }
-    }
-}
-
-impl Bound {
-    fn bind(listen: &Listen, backlog: u32, inherited: &mut Inherited) -> Result<Vec<Self>, BindError> {
-        let failed = |source| BindError { listen: listen.clone(), source };
-        match listen {
-            Listen::Unix(path) => {
-                let bound = match inherited.take_path(path) {
-                    Some(given) => Self::unix(given, path),
-                    None => bind_unix(path, backlog),
-                };
-                Ok(vec![bound.map_err(failed)?])
-            }
-            Listen::Tcp(host, port) => {
-                let addrs = (host.as_str(), *port).to_socket_addrs().map_err(failed)?;
-                let bind = |addr| inherited.take(addr).map_or_else(|| bind_tcp(addr, backlog), Self::tcp);
-                // A name such as `localhost` may have an IPv6 address on a machine without IPv6.
-                let (bound, errors): (Vec<_>, Vec<_>) = addrs.map(bind).partition(Result::is_ok);
-                let bound: Vec<Self> = bound.into_iter().flatten().collect();
-                match errors.into_iter().find_map(Result::err) {
-                    Some(source) if bound.is_empty() || source.kind() == io::ErrorKind::AddrInUse => {
-                        Err(failed(source))
-                    }
-                    None if bound.is_empty() => Err(failed(io::Error::other("the name has no address"))),
-                    _ => Ok(bound),
-                }
-            }
-        }
-    }
-
-    fn tcp(given: Given) -> io::Result<Self> {
-        let socket = std::net::TcpListener::from(given.socket);
-        socket.set_nonblocking(true)?;
-        let socket = Socket::Tcp(TcpListener::from_std(socket)?);
-        Ok(Self { socket, path: PathBuf::new(), file: false, from: Some(given.from) })
-    }
-
-    fn unix(given: Given, path: &Path) -> io::Result<Self> {
-        let socket = std::os::unix::net::UnixListener::from(given.socket);
-        socket.set_nonblocking(true)?;
-        let socket = Socket::Unix(UnixListener::from_std(socket)?);
-        Ok(Self { socket, path: path.to_owned(), file: false, from: Some(given.from) })
     }
 }
 
@@ -259,34 +181,4 @@ impl Accepted {
             Socket::Unix(mut stream) => stream.write(words),
         };
     }
-}
-
-fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Bound> {
-    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    // Restarting must not wait for the last run's connections to leave TIME_WAIT.
-    socket.set_reuse_address(true)?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    let socket = Socket::Tcp(TcpListener::from_std(socket.into())?);
-    Ok(Bound { socket, path: PathBuf::new(), file: false, from: None })
-}
-
-fn bind_unix(path: &Path, backlog: u32) -> io::Result<Bound> {
-    // A socket file nobody answers on is what a killed process left behind.
-    if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
-        && std::os::unix::net::UnixStream::connect(path)
-            .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
-    {
-        std::fs::remove_file(path)?;
-    }
-    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&socket2::SockAddr::unix(path)?)?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    let socket = Socket::Unix(UnixListener::from_std(socket.into())?);
-    Ok(Bound { socket, path: path.to_owned(), file: true, from: None })
 }

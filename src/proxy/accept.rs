@@ -90,10 +90,6 @@ impl Accepting {
         &self.workers.stats.audit
     }
 
-    pub(super) fn listeners(&self) -> &[Listener] {
-        &self.listeners
-    }
-
     pub(super) fn phase(&self) -> &Shown {
         &self.workers.stats.phase
     }
@@ -112,9 +108,7 @@ impl Accepting {
     pub(super) async fn close(mut self, given: &[usize], gently: bool) {
         self.audit().tell(Kind::Drain, "", Event::default);
         for (number, listener) in std::mem::take(&mut self.listeners).into_iter().enumerate() {
-            if given.contains(&number) {
-                listener.leave_file();
-            } else if gently && !listener.is_lent() {
+            if gently && !given.contains(&number) && !listener.is_lent() {
                 self.empty(&listener).await;
             }
         }

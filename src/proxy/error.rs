@@ -1,5 +1,6 @@
 //! Why a proxy does not start.
 
+use crate::admin::AdminError;
 use crate::embedded;
 use crate::net::BindError;
 use crate::net::tls::{ClientTlsError, ServerTlsError};
@@ -12,6 +13,9 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Those who operate it could not ask it.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The server Nearside starts itself does not start.
     #[error(transparent)]
     Embedded(#[from] embedded::Error),
@@ -64,7 +68,8 @@ impl Error {
     pub fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::OwnUpstream { .. }
+            Self::Admin(AdminError::Exposed(_) | AdminError::Token(_))
+                | Self::OwnUpstream { .. }
                 | Self::Tls(_)
                 | Self::UpstreamTls(_)
                 | Self::Users(_)

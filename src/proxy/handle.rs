@@ -55,6 +55,11 @@ impl Handle {
         &self.addresses.tls
     }
 
+    /// Where those who operate it ask it, with the ports that were picked.
+    pub fn admin_addresses(&self) -> &[Listen] {
+        &self.addresses.admin
+    }
+
     /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
     /// as at the start, or a number no worker has, to the least loaded one.
     ///
@@ -72,11 +77,10 @@ impl Handle {
         leave(&self.phase, Phase::Leaving);
     }
 
-    /// Returns when the proxy leaves: because it was told to, because another process has taken over, or
-    /// because it has ended by itself. `true` when it was somebody else's doing than [`Self::drain`]'s.
-    pub async fn until_leaving(&self) -> bool {
-        let mut phase = self.phase.subscribe();
-        phase.wait_for(|phase| *phase != Phase::Serving).await.is_ok_and(|phase| *phase != Phase::Leaving)
+    /// Ready once it leaves: whoever told it to, because another process has taken over, or because it has
+    /// ended by itself.
+    pub async fn until_leaving(&self) {
+        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
     }
 
     /// The near cache: its figures, and what it holds.
@@ -105,22 +109,23 @@ impl Drop for Handle {
     }
 }
 
-/// The proxy is to come to `phase`, if it is not beyond that.
-pub(super) fn leave(phase: &watch::Sender<Phase>, to: Phase) {
-    phase.send_if_modified(|now| std::mem::replace(now, to.max(*now)) < to);
+/// The proxy is to come to `phase`. Answers whether it was not that far.
+pub(super) fn leave(phase: &watch::Sender<Phase>, to: Phase) -> bool {
+    phase.send_if_modified(|now| std::mem::replace(now, to.max(*now)) < to)
 }
 
-/// Where clients connect.
+/// Where clients, and those who operate it, connect.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     pub(super) plain: Vec<Listen>,
     pub(super) tls: Vec<Listen>,
+    pub(super) admin: Vec<Listen>,
 }
 
 impl Addresses {
-    pub(super) fn of(listeners: &[Listener]) -> Self {
+    pub(super) fn of(listeners: &[Listener], admin: &[Listen]) -> Self {
         let of =
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
-        Self { plain: of(false).collect(), tls: of(true).collect() }
+        Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
 }

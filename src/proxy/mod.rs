@@ -1,6 +1,7 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod desk;
 mod error;
 mod handle;
 mod leave;
@@ -18,17 +19,20 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 
 use self::accept::Placing;
+use self::desk::Clerk;
 pub use self::error::Error;
 use self::handle::Addresses;
 pub use self::handle::Handle;
 pub use self::options::Options;
+use crate::admin;
 use crate::cache::Near;
-use crate::config::{Config, Endpoint, Listen};
+use crate::config::{self, Config, Effective, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Inherited, Listener};
+use crate::pubsub::Shares;
 use crate::session::{Bells, Limiting, Monitors, Roster};
-use crate::telemetry::{Phase, Stats};
+use crate::telemetry::{Desk, Phase, Stats};
 use crate::worker::{self, Arrival, Common};
 
 /// How long the embedded server has to save and leave.
@@ -54,14 +58,13 @@ impl Proxy {
         let told = phase.clone();
         let (ready, started) = std_mpsc::sync_channel(1);
         let placing = Arc::<Placing>::default();
-        let places = Arc::clone(&placing);
         let seed = fastrand::Rng::new().u64(..);
         let near = Arc::new(Near::new(config.cache.clone(), config.cache_mode(), config.workers, seed));
-        let kept = Arc::clone(&near);
+        let outside =
+            Outside { phase: phase.clone(), placing: Arc::clone(&placing), near: Arc::clone(&near) };
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
-            let result = result
-                .and_then(|runtime| runtime.block_on(run(config, options, &told, &ready, (places, kept))));
+            let result = result.and_then(|runtime| runtime.block_on(run(config, options, &ready, outside)));
             handle::leave(&told, Phase::Stopped);
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
@@ -73,6 +76,13 @@ impl Proxy {
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
+}
+
+/// What the proxy shares with its handle.
+struct Outside {
+    phase: watch::Sender<Phase>,
+    placing: Arc<Placing>,
+    near: Arc<Near>,
 }
 
 type Ready = std_mpsc::SyncSender<Result<(Addresses, Arc<Stats>), Error>>;
@@ -88,21 +98,20 @@ fn bind(config: &Config, inherited: &mut Inherited) -> Result<Vec<Listener>, Bin
     Ok(listeners)
 }
 
-async fn run(
-    mut config: Config,
-    options: Options,
-    phase: &watch::Sender<Phase>,
-    ready: &Ready,
-    (placing, near): (Arc<Placing>, Arc<Near>),
-) -> Result<(), Error> {
+async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outside) -> Result<(), Error> {
     config.upstream.bound_waits();
-    let mut inherited = options.inherited;
-    let predecessor = takeover::meet(&config, &near, &mut inherited).await?;
-    let mut listeners = bind(&config, &mut inherited)?;
+    let Options { search_path, settings, mut inherited } = options;
+    let predecessor = takeover::meet(&config, &outside.near, &mut inherited).await?;
+    let listeners = bind(&config, &mut inherited)?;
+    let mut admin = admin::Server::bind(&config.admin, &mut inherited)?;
     inherited.left().for_each(|name| tracing::warn!("a socket that was handed in is not used: {name}"));
     drop(inherited);
-    let mut phases = phase.subscribe();
-    let addresses = Addresses::of(&listeners);
+    let mut offers = listeners.iter().map(Listener::offer).collect::<Result<Vec<_>, _>>()?;
+    offers.extend(admin.iter_mut().flat_map(admin::Server::offers));
+    let asked_at = admin.as_ref().map(admin::Server::addresses).unwrap_or_default();
+    let addresses = Addresses::of(&listeners, asked_at);
+    let (near, phase, mut phases) =
+        (Arc::clone(&outside.near), outside.phase.clone(), outside.phase.subscribe());
     let written = std::mem::replace(&mut config.listen, addresses.plain.clone());
     if config.enabled
         && let Some(listen) = config.upstream_is_own_listener()
@@ -111,18 +120,22 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let server = embed(&mut config, options.search_path).await?;
+    let settings = if settings.is_empty() { config::effective(&config) } else { settings };
+    let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let config = Arc::new(config);
-    let alone = watch::Sender::new(predecessor.is_none());
-    let (workers, threads) = start_workers(&config, &certificates, inner, placing, Arc::clone(&near))?;
+    let (workers, threads, desk) = start_workers(&config, &certificates, inner, outside, settings)?;
     let leaving = leave::Leaving { threads, relay, roster: Arc::clone(&workers.roster) };
-    let opened = takeover::succeed(&config, &workers.shared, predecessor, &mut listeners, &alone).await;
+    let alone = watch::Sender::new(predecessor.is_none());
+    let opened = takeover::succeed(&config, &workers.shared, predecessor, &offers, &alone).await;
     let post = opened.inspect_err(|_| {
         let _ = leaving.relay.send(Phase::Stopped);
     })?;
+    if let Some(admin) = &mut admin {
+        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+    }
     let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
-    let estate = takeover::Estate { near: &near, listeners: accepting.listeners(), alone: alone.subscribe() };
+    let estate = takeover::Estate { near: &near, offers: &offers, alone: alone.subscribe() };
     let left = tokio::select! {
         () = accepting.run() => None,
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => None,
@@ -133,8 +146,13 @@ async fn run(
             }
         }) => left?,
     };
-    handle::leave(phase, Phase::Draining);
-    let given = left.as_ref().map_or_else(Vec::new, |successor| successor.takes.clone());
+    handle::leave(&phase, Phase::Draining);
+    if left.is_some() {
+        // It is asked there now, and nobody may be asked twice.
+        drop(admin.take());
+    }
+    let given: Vec<usize> = left.as_ref().map_or_else(Vec::new, |successor| successor.takes.clone());
+    drop(offers);
     tracing::info!(clients = accepting.connected(), handed_over = left.is_some(), "draining");
     let stats = accepting.stats();
     stats.phase.reach(Phase::Draining);
@@ -179,7 +197,8 @@ fn own_upstream(config: &Config, listen: &Listen) -> Error {
 fn certificates(config: &Config) -> Result<Certificates, Error> {
     let clients = ServerTls::load(&config.tls)?.map(Arc::new);
     let upstream = if config.enabled { ClientTls::load(&config.upstream)?.map(Arc::new) } else { None };
-    let certificates = Certificates::new(clients, upstream);
+    let admin = ServerTls::load(&parts::admin_tls(config))?.map(Arc::new);
+    let certificates = Certificates::new(clients, upstream).with_admin(admin);
     certificates.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(certificates)
 }
@@ -197,31 +216,45 @@ async fn embed(
     Ok(Some(server))
 }
 
-type Workers = (accept::Workers, Vec<JoinHandle<()>>);
+type Workers = (accept::Workers, Vec<JoinHandle<()>>, Arc<dyn Desk>);
 
 fn start_workers(
     config: &Arc<Config>,
     certificates: &Arc<Certificates>,
     phase: watch::Receiver<Phase>,
-    placing: Arc<Placing>,
-    near: Arc<Near>,
+    outside: Outside,
+    settings: Vec<Effective>,
 ) -> Result<Workers, Error> {
     let (roster, orders) = Roster::new(config.workers);
     let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
+    let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
+    let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
+    let desk: Arc<dyn Desk> = Arc::new(Clerk {
+        settings,
+        upstream: config.upstream.address(),
+        shared: Arc::clone(&shared),
+        stats: Arc::clone(&limiting.stats),
+        rates: limiting.rates.clone(),
+        shares: Arc::clone(&shares),
+        near: Arc::clone(&outside.near),
+        certificates: Arc::clone(certificates),
+        roster: Arc::clone(&roster),
+        phase: outside.phase,
+    });
     let common = Common {
         config: Arc::clone(config),
-        certificates: Arc::clone(certificates),
+        desk: Arc::clone(&desk),
         admission: certificates.admission().map(Arc::new),
-        shared: Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats)),
+        shared,
         limiting: limiting.clone(),
         stats: Arc::clone(&limiting.stats),
-        shares: Arc::default(),
+        shares,
         bells: Arc::new(Bells::new(config.workers)),
-        near,
+        near: outside.near,
         gate: Arc::new(gate),
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
-        roster: Arc::new(roster),
+        roster,
         phase,
     };
     let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
@@ -238,9 +271,10 @@ fn start_workers(
             stats: common.stats,
             limiting,
             nonce: common.nonce,
-            placing,
+            placing: outside.placing,
             roster: common.roster,
         },
         threads,
+        desk,
     ))
 }

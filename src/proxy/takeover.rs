@@ -24,7 +24,6 @@
 
 use std::future::Future;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +34,7 @@ use tokio::time::timeout;
 use super::Error;
 use crate::cache::{Near, Suspension};
 use crate::config::{Config, Endpoint};
-use crate::net::{Channel, Inherited, Listener, Post};
+use crate::net::{Channel, Inherited, Offer, Post};
 use crate::upstream::Shared;
 
 /// What the next one says first; the number is the version of this conversation.
@@ -55,7 +54,7 @@ pub(super) async fn succeed(
     config: &Config,
     upstream: &Shared,
     predecessor: Option<Predecessor>,
-    listeners: &mut [Listener],
+    offers: &[Offer],
     alone: &watch::Sender<bool>,
 ) -> Result<Option<Post>, Error> {
     let Some(path) = &config.takeover else { return Ok(None) };
@@ -64,7 +63,7 @@ pub(super) async fn succeed(
         if config.enabled {
             upstream.visit().await.map_err(|failure| failed(path, &failure))?;
         }
-        predecessor.relieve(path, listeners).await?;
+        predecessor.relieve(path, offers).await?;
         tokio::spawn(predecessor.until_gone(alone.clone()));
     }
     match post.publish() {
@@ -141,9 +140,9 @@ async fn hear(channel: &mut Channel, patience: Duration) -> Result<String, Refus
 }
 
 impl Predecessor {
-    /// Tells it that this process could serve on `listeners`, and returns once it accepts no more.
-    async fn relieve(&mut self, path: &Path, listeners: &mut [Listener]) -> Result<(), Error> {
-        let numbers = listeners.iter().filter_map(Listener::predecessors);
+    /// Tells it that this process could serve with what it `offers`, and returns once it accepts no more.
+    async fn relieve(&mut self, path: &Path, offers: &[Offer]) -> Result<(), Error> {
+        let numbers = offers.iter().filter_map(Offer::number_before);
         let words: String = numbers.map(|number| format!(" {number}")).collect();
         let said = self.channel.say(&format!("serving{words}"), None).await.map_err(|e| e.to_string());
         let answer = match said {
@@ -152,7 +151,7 @@ impl Predecessor {
         };
         match answer.as_deref() {
             Ok("go") => {
-                listeners.iter_mut().for_each(Listener::adopt);
+                offers.iter().for_each(Offer::adopt);
                 Ok(())
             }
             Ok(other) => Err(failed(path, &format!("it said {other:?}"))),
@@ -182,7 +181,7 @@ pub(super) struct Successor {
 /// What is to be handed over, and whether it may be by now.
 pub(super) struct Estate<'a> {
     pub(super) near: &'a Arc<Near>,
-    pub(super) listeners: &'a [Listener],
+    pub(super) offers: &'a [Offer],
     /// Nobody else serves whom we have taken over from.
     pub(super) alone: watch::Receiver<bool>,
 }
@@ -224,18 +223,19 @@ impl Estate<'_> {
         }
         // Before anybody can be accepted elsewhere.
         let suspension = self.near.suspend();
-        for (number, listener) in self.listeners.iter().enumerate() {
-            let whose = if listener.is_lent() { "lent" } else { "own" };
-            let line = format!("socket {number} {whose} {}", listener.address());
-            say(channel.say(&line, Some(listener.as_fd()))).await?;
+        for (number, offer) in self.offers.iter().enumerate() {
+            let whose = if offer.is_lent() { "lent" } else { "own" };
+            let line = format!("socket {number} {whose} {}", offer.address());
+            say(channel.say(&line, Some(offer.socket()))).await?;
         }
         say(channel.say("all", None)).await?;
         let serving = hear(channel, START).await?;
         let numbers = serving.strip_prefix("serving").ok_or_else(|| format!("it said {serving:?}"))?;
         let takes: Result<Vec<usize>, _> = numbers.split_whitespace().map(str::parse).collect();
-        let takes = takes.ok().filter(|takes| takes.iter().all(|number| *number < self.listeners.len()));
+        let takes = takes.ok().filter(|takes| takes.iter().all(|number| *number < self.offers.len()));
         let takes = takes.ok_or_else(|| format!("it said {serving:?}"))?;
         say(channel.say("go", None)).await?;
+        takes.iter().filter_map(|number| self.offers.get(*number)).for_each(Offer::give_away);
         Ok((suspension, takes))
     }
 }

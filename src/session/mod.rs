@@ -44,13 +44,14 @@ use crate::net::Stream;
 use crate::policy::{Gate, Origin};
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::{Audit, Denials, Notices};
+use crate::telemetry::{Audit, Denials, Desk, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
 use intake::{Intake, Read};
 pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
+pub(crate) use near::now;
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
@@ -98,18 +99,8 @@ pub struct Worker {
     pub limits: Rc<Limits>,
     /// Who monitors, here and on the other workers.
     pub monitors: Feed,
-    /// The `# Nearside` section of `INFO`, composed where the figures are.
-    pub info: Section,
-}
-
-/// Composes the `# Nearside` section of `INFO`.
-#[derive(Clone)]
-pub struct Section(pub Rc<dyn Fn() -> String>);
-
-impl std::fmt::Debug for Section {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Section")
-    }
+    /// What those who operate the proxy ask.
+    pub desk: Arc<dyn Desk>,
 }
 
 /// What ends a session's stay on the shared path.

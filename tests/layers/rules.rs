@@ -24,8 +24,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("proxy", &["*"]),
     ("lib", &["*"]),
     // The program knows the crate's public names only, and its own other files.
-    ("main", &["wait", "systemd"]),
+    ("main", &["wait", "backup", "systemd"]),
     ("wait", &[]),
+    ("backup", &[]),
     ("systemd", &[]),
 ];
 

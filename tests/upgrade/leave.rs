@@ -33,9 +33,11 @@ fn a_delay_is_spent_serving_and_saying_so() {
     let mut run = rig.start(&["--drain-delay", "2s"]);
     let mut early = rig.connect();
     assert_eq!(figure(&mut early, "phase"), "serving");
+    assert_eq!(rig.get("/ready"), 200);
     let began = Instant::now();
     signal(run.pid(), "TERM");
     eventually("it says that it leaves", || (figure(&mut early, "phase") == "leaving").then_some(()));
+    assert_eq!(rig.get("/ready"), 503);
     let mut late = rig.connect();
     assert_eq!(late.ask(&["SET", "k", "v"]), b"+OK\r\n");
     assert_eq!(reply_or_end(&mut late), None);

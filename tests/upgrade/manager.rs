@@ -28,7 +28,7 @@ fn sockets_of_a_manager_are_used_and_outlive_the_program() {
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/upgrade/launcher.py"));
     command.arg(&local).arg(&told).arg(env!("CARGO_BIN_EXE_nearside"));
     command.args(["--listen", "127.0.0.1:PORT", "--listen", &format!("unix:{}", local.display())]);
-    command.args(["--upstream", &rig.upstream(), "--workers", "1"]);
+    command.args(["--upstream", &rig.upstream(), "--workers", "1", "--admin-listen", "none"]);
     let mut manager = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -77,6 +77,7 @@ fn systemd_can_start_it_for_the_first_client() {
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--fdname", "clients"]);
     command.arg(env!("CARGO_BIN_EXE_nearside"));
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--upstream", &rig.upstream()]);
+    command.args(["--admin-listen", "none"]);
     let mut run = Run::start(command.stdin(Stdio::null()).stderr(Stdio::piped()));
     let place = Place::Tcp(([127, 0, 0, 1], port.parse().expect("a number")).into());
     let mut talk = eventually("it listens", || Talk::try_connect(&place).ok());

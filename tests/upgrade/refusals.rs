@@ -44,6 +44,7 @@ fn whoever_gives_up_changes_nothing() {
         if let Some(last) = last {
             assert!(line(&mut lines).starts_with("socket 0 own 127.0.0.1:"));
             assert!(line(&mut lines).starts_with("socket 1 own unix:/"));
+            assert!(line(&mut lines).starts_with("socket 2 own unix:/"));
             assert_eq!(line(&mut lines), "all");
             assert_eq!(figure(&mut talk, "cache_suspended"), "1");
             stream.write_all(last.as_bytes()).expect("it listens");
@@ -98,7 +99,11 @@ fn a_next_one_that_cannot_serve_does_not_start() {
         (vec!["--listen", &listen, "--upstream", "embedded"], "belongs to one process"),
         (vec!["--listen", &listen, "--listen", &not_here, "--upstream", &nowhere], "cannot listen on"),
     ] {
-        let ended = binary().args(flags).args(["--takeover", takeover]).output().expect("it runs");
+        let ended = binary()
+            .args(flags)
+            .args(["--takeover", takeover, "--admin-listen", "none"])
+            .output()
+            .expect("it runs");
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(!ended.status.success() && said.contains(why), "{said}");
         serves(&rig, &mut talk);

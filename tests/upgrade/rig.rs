@@ -1,11 +1,12 @@
 //! The program with a server behind it, and clients that take an end for what it is.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::common::{Dir, Place, Run, Server, Talk, binary, eventually};
+use crate::common::{Dir, PATIENCE, Place, Run, Server, Talk, binary, eventually};
 
 /// A server, an address for the program, and where it is taken over.
 #[derive(Debug)]
@@ -22,6 +23,22 @@ impl Rig {
 
     pub(crate) fn place(&self) -> Place {
         Place::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
+    }
+
+    /// Where it is asked how it is.
+    pub(crate) fn admin(&self) -> PathBuf {
+        self.dir.join("a")
+    }
+
+    /// The status of the answer to `GET path`.
+    pub(crate) fn get(&self, path: &str) -> u16 {
+        let mut stream = UnixStream::connect(self.admin()).expect("it can be asked");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
     }
 
     /// A second address: a Unix socket.
@@ -43,6 +60,7 @@ impl Rig {
         let mut command = binary();
         command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         command.args(["--listen", &format!("unix:{}", self.unix().display())]);
+        command.args(["--admin-listen", &format!("unix:{}", self.admin().display())]);
         command.args(["--upstream", &self.upstream(), "--workers", "2"]).args(flags);
         command
     }
@@ -88,7 +106,6 @@ pub(crate) fn reply_or_end(talk: &mut Talk) -> Option<Vec<u8>> {
 
 /// Sends, unless the other side has ended by now.
 pub(crate) fn send(talk: &mut Talk, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write;
     talk.stream.write_all(bytes)
 }
 

@@ -30,6 +30,7 @@ fn the_next_one_serves_where_the_last_one_did() {
     until_connected(&mut idle, 2);
     // It stays where it is: what was begun is to end there.
     assert_eq!(held.ask(&["MULTI"]), b"+OK\r\n");
+    assert_eq!(rig.get("/ready"), 200);
     let mut new = rig.start_next(&CACHING);
     assert_eq!(reply_or_end(&mut idle), None);
     let mut talk = rig.connect();
@@ -39,10 +40,11 @@ fn the_next_one_serves_where_the_last_one_did() {
         assert_eq!(talk.ask(&["GET", "k"]), b"$1\r\nv\r\n");
         assert_eq!(local.ask(&["GET", "k"]), b"$1\r\nv\r\n");
     }
+    assert_eq!(rig.get("/ready"), 200);
     // Two processes serve: neither from its cache.
     assert!(old.runs() && is_suspended(&mut talk));
     assert_eq!(figure(&mut talk, "cache_hits"), "0");
-    let explained = talk.ask_text(&["NEARSIDE", "CACHE", "EXPLAIN", "GET", "k"]);
+    let explained = talk.ask_text(&["NEARSIDE", "CACHE", "EXPLAIN", "k"]);
     assert!(explained.contains("hand-over"), "{explained}");
     assert_eq!(held.ask(&["SET", "k", "w"]), b"+QUEUED\r\n");
     assert_eq!(held.ask(&["EXEC"]), b"*1\r\n+OK\r\n");
@@ -53,10 +55,11 @@ fn the_next_one_serves_where_the_last_one_did() {
     assert_eq!(talk.ask(&["GET", "k"]), b"$1\r\nw\r\n");
     until_hit(&mut talk, "k");
     // The files are its own now, and go with it.
-    assert!(rig.unix().exists() && rig.takeover().exists());
+    assert_eq!(rig.get("/ready"), 200);
+    assert!(rig.unix().exists() && rig.takeover().exists() && rig.admin().exists());
     signal(new.pid(), "TERM");
     assert!(new.end().success());
-    assert!(!rig.unix().exists() && !rig.takeover().exists());
+    assert!(!rig.unix().exists() && !rig.takeover().exists() && !rig.admin().exists());
 }
 
 #[test]
@@ -86,7 +89,14 @@ fn addresses_may_differ() {
     let other = rig.dir.join("other");
     let mut command = crate::common::binary();
     command.args(["--listen", &format!("127.0.0.1:{}", rig.port)]);
-    command.args(["--listen", &format!("unix:{}", other.display()), "--upstream", &rig.upstream()]);
+    command.args([
+        "--listen",
+        &format!("unix:{}", other.display()),
+        "--upstream",
+        &rig.upstream(),
+        "--admin-listen",
+        "none",
+    ]);
     command.arg("--takeover").arg(rig.takeover());
     let mut new = Run::start(&mut command);
     new.says("listening on");

@@ -1,9 +1,11 @@
 //! The rows of the table, section by section. Only data.
 
+mod admin;
 mod cache;
 mod gate;
 mod upstream;
 
+pub(super) use admin::ADMIN;
 pub(super) use cache::CACHE;
 pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
 pub(super) use upstream::UPSTREAM;

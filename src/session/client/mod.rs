@@ -17,17 +17,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::Worker;
 use super::near::{Signal, Signals};
 use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
-use super::{Section, Worker};
 use crate::cache::Sent;
 use crate::command::{Channels, Command};
 use crate::config::{Limits, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
+use crate::telemetry::Desk;
 use crate::upstream::{Credential, Shared};
 use owed::STEP;
 use watched::Watched;
@@ -132,7 +133,7 @@ pub struct Client {
     write: WriteHalf,
     out: RefCell<Out>,
     spares: Spares,
-    section: Section,
+    desk: Arc<dyn Desk>,
     limits: Rc<Limits>,
     pub(super) shared: Arc<Shared>,
     shares: Arc<Shares>,
@@ -181,7 +182,7 @@ impl Client {
             write,
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
-            section: worker.info.clone(),
+            desk: Arc::clone(&worker.desk),
             limits: Rc::clone(&worker.limits),
             shared: Arc::clone(&worker.shared),
             shares: Arc::clone(worker.feeds.shares()),

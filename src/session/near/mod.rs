@@ -25,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::Worker;
 use crate::cache::{Near, PerWorker};
 use crate::pubsub::Barrier;
-pub(super) use clock::now;
+pub(crate) use clock::now;
 pub use mark::Mark;
 pub(super) use queued::Queued;
 pub(super) use read::Seen;
