@@ -28,7 +28,7 @@ mod proxy;
 mod worker;
 
 pub use config::Config;
-pub use proxy::{Error, Handle, Options, Proxy};
+pub use proxy::{Error, Handle, Load, Options, Proxy, ReloadError, Reloaded, Reloader, Source};
 
 /// Keeps the example in the README compiling.
 #[cfg(doctest)]

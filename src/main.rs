@@ -103,6 +103,7 @@ fn run(loaded: Loaded) -> ExitCode {
         search_path: std::env::var_os("PATH"),
         settings: loaded.settings,
         inherited: systemd::inherited(),
+        ..Options::default()
     };
     let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,

@@ -17,12 +17,12 @@ use crate::cache::Near;
 use crate::config::{Config, OnLoss};
 use crate::net::tls::Admission;
 use crate::net::{Accepted, Stream};
+use crate::policy::Origin;
 use crate::policy::limit::Place;
-use crate::policy::{Gate, Origin};
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, Keeper, LaneWatch, Limiting, Monitors, Order, Orders, Roster, Session, Warden,
-    Worker,
+    self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Roster,
+    Session, Taken, Warden, Worker,
 };
 use crate::telemetry::{Desk, Phase, Stats};
 use crate::upstream::{Lanes, Pool, Shared};
@@ -37,13 +37,15 @@ const QUEUE: usize = 1024;
 /// What workers of one proxy have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
-    pub(crate) config: Arc<Config>,
+    /// What is in force.
+    pub(crate) force: watch::Receiver<Arc<InForce>>,
+    /// Whether workers have heard of it.
+    pub(crate) taken: Arc<Taken>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) limiting: Limiting,
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
-    pub(crate) gate: Arc<Gate>,
     pub(crate) desk: Arc<dyn Desk>,
     /// How clients are let in where TLS is spoken.
     pub(crate) admission: Option<Arc<Admission>>,
@@ -89,7 +91,6 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
         stats: Arc::clone(&common.stats),
         admission: common.admission.clone(),
         turn: Rc::new(Semaphore::new(1)),
-        keepalive: common.config.tcp_keepalive,
         worker: Rc::new(worker(index, &common)),
         clients: Rc::default(),
     };
@@ -97,7 +98,10 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     let mut phase = common.phase.clone();
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let warden = Warden::new(index, &common.config, &common.shared, &common.stats);
+    let warden = Warden::new(index, &common.shared, &common.stats);
+    let mut force = common.force.clone();
+    let taken = Takes(index, &common.taken);
+    taken.over(&force.borrow_and_update(), worker, clients);
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
     if index == 0 {
         tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
@@ -123,7 +127,11 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
                 } else {
                     worker.pool.keep_warm();
                 }
-                warden.look(&clients.borrow());
+                warden.look(&worker.latest.get().config, &clients.borrow());
+            }
+            Ok(()) = force.changed() => {
+                let latest = Arc::clone(&force.borrow_and_update());
+                taken.over(&latest, worker, clients);
             }
             Ok(()) = phase.changed() => {
                 worker.draining.set(*phase.borrow() >= Phase::Draining);
@@ -136,6 +144,24 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
         if now == Phase::Stopped || (now == Phase::Draining && left() == 0) {
             return;
         }
+    }
+}
+
+/// Has one worker take over what is in force, and tells that it has; dropped, that it never will again.
+struct Takes<'a>(usize, &'a Taken);
+
+impl Takes<'_> {
+    fn over(&self, latest: &Arc<InForce>, worker: &Worker, clients: &Clients) {
+        worker.take_over(Arc::clone(latest));
+        // Each looks what is new for it in its next turn: some have to go.
+        clients.borrow().values().for_each(|client| client.wake());
+        self.1.says(self.0, latest.generation);
+    }
+}
+
+impl Drop for Takes<'_> {
+    fn drop(&mut self) {
+        self.1.says(self.0, u64::MAX);
     }
 }
 
@@ -158,7 +184,8 @@ fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
 
 fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
-    let (shared, config) = (&common.shared, &common.config);
+    let force = Arc::clone(&common.force.borrow());
+    let (shared, config) = (&common.shared, &*force.config);
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
@@ -173,12 +200,10 @@ fn worker(index: usize, common: &Common) -> Worker {
         }),
         keeper,
         pool,
-        gate: Arc::clone(&common.gate),
         limiting: common.limiting.clone(),
         denials: Arc::clone(&common.stats.denials),
         audit: Arc::clone(&common.stats.audit),
         notices: Arc::clone(&common.stats.notices),
-        limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),
@@ -186,7 +211,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         monitors: Feed::new(&common.monitors, index, config),
         desk: Arc::clone(&common.desk),
         shared: Arc::clone(shared),
-        config: Arc::clone(config),
+        latest: Latest::new(force),
     }
 }
 
@@ -217,7 +242,6 @@ struct Hall {
     admission: Option<Arc<Admission>>,
     /// Who works on a handshake.
     turn: Rc<Semaphore>,
-    keepalive: Option<Duration>,
     worker: Rc<Worker>,
     clients: Clients,
 }
@@ -229,7 +253,7 @@ impl Hall {
         let gone = Gone { stats, index: self.index, clients, id: arrival.id, _place: arrival.place };
         let door = arrival.stream.door();
         let Ok(stream) = arrival.stream.register() else { return };
-        stream.tune(self.keepalive);
+        stream.tune(self.worker.latest.get().config.tcp_keepalive);
         if !door.tls {
             return self.serve(stream, gone, door.index);
         }

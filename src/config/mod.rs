@@ -12,6 +12,7 @@
 
 mod admin;
 mod cache;
+mod change;
 pub mod cli;
 mod commands;
 mod defaults;
@@ -45,6 +46,7 @@ mod written;
 
 pub use admin::Admin;
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
+pub use change::{Changes, carry, changes, hash};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
 pub use load::{Effective, Loaded, Sources, effective, load};
 pub use reference::reference;

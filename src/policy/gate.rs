@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::acl::{RuleError, User};
+use super::acl::{Password, RuleError, User};
 use super::common::Common;
 use super::rights::{Rights, Who};
 use super::{Inside, matches};
@@ -22,14 +22,26 @@ pub struct UserError {
 /// What comes of a name and a password.
 #[derive(Clone, Debug)]
 pub enum Login {
-    /// The client has these rights from now on.
-    Granted(Arc<Rights>),
+    /// The client has these rights from now on, by this proof.
+    Granted(Arc<Rights>, Proof),
     /// They are wrong, or the user is off.
     Wrong,
     /// No user was named, and the default one has no password to compare with.
     Open,
     /// The user needs no password, and the client is not on this machine.
     Stranger,
+}
+
+/// By what a client is who it is.
+#[derive(Clone, Debug, Default)]
+pub enum Proof {
+    /// By where it comes from, or by its certificate: it was asked nothing.
+    #[default]
+    Unasked,
+    /// By a password of one of Nearside's own users.
+    Password(Password),
+    /// The upstream has let it in.
+    Upstream,
 }
 
 /// Where a client comes from.
@@ -170,7 +182,31 @@ impl Gate {
         if !found.needs_password() && self.is_strange(origin) {
             return Login::Stranger;
         }
-        Login::Granted(self.local(origin, found))
+        Login::Granted(self.local(origin, found), Proof::Password(Password::of(password)))
+    }
+
+    /// The rights that a client has under these rules who had `old` under those before, by `proof`; upstream it
+    /// is `user`. `None`: it would not be let in any more as who it is, and has to go. One that has said nothing
+    /// yet stays, and may be let in by now.
+    pub fn renewed(&self, old: &Rights, proof: &Proof, origin: &Origin, user: &str) -> Option<Arc<Rights>> {
+        let rights = match proof {
+            Proof::Unasked => {
+                let new = self.newcomer(origin, user);
+                let is_same = !new.must_authenticate() && new.user() == old.user();
+                return (old.must_authenticate() || is_same).then_some(new);
+            }
+            Proof::Upstream if self.has_users() => return None,
+            Proof::Upstream => self.admitted(origin, user),
+            Proof::Password(password) => {
+                let user = self.users.get(old.user()).filter(|user| user.still_takes(password))?;
+                let is_stranger = !user.needs_password() && self.is_strange(origin);
+                if is_stranger {
+                    return None;
+                }
+                self.local(origin, user)
+            }
+        };
+        Some(rights)
     }
 
     /// Whether clients from `origin` must not be the upstream's default user where that needs no password.

@@ -13,7 +13,7 @@ mod rights;
 mod rules;
 
 pub use denied::Denied;
-pub use gate::{Gate, Login, Origin, UserError};
+pub use gate::{Gate, Login, Origin, Proof, UserError};
 pub use glob::matches;
 pub use inside::{Hold, Inside};
 pub use rights::{Rights, Who};

@@ -90,6 +90,14 @@ impl Rights {
         }
     }
 
+    /// Whether these hear every channel that `other` hear.
+    pub fn hears_all_of(&self, other: &Self) -> bool {
+        match (&self.who, &other.who) {
+            (Who::Local(user), Who::Local(other)) => user.hears_all_of(other),
+            _ => true,
+        }
+    }
+
     /// Whether the client has to authenticate before anything else.
     pub fn must_authenticate(&self) -> bool {
         matches!(self.who, Who::Nobody | Who::Stranger)

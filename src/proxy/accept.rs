@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::config::Config;
 use crate::net::{Accepted, Listener};
-use crate::session::{Limiting, Roster};
+use crate::session::{InForce, Limiting, Roster};
 use crate::telemetry::audit::{Event, Kind};
 use crate::telemetry::{Audit, Shown, Stats};
 use crate::upstream::Shared;
@@ -69,13 +68,17 @@ impl Workers {
 pub(super) struct Accepting {
     listeners: Vec<Listener>,
     workers: Workers,
-    config: Arc<Config>,
+    force: watch::Receiver<Arc<InForce>>,
     ids: AtomicU64,
 }
 
 impl Accepting {
-    pub(super) fn new(listeners: Vec<Listener>, workers: Workers, config: Arc<Config>) -> Self {
-        Self { listeners, workers, config, ids: AtomicU64::new(1) }
+    pub(super) fn new(
+        listeners: Vec<Listener>,
+        workers: Workers,
+        force: watch::Receiver<Arc<InForce>>,
+    ) -> Self {
+        Self { listeners, workers, force, ids: AtomicU64::new(1) }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -116,7 +119,7 @@ impl Accepting {
 
     /// Takes in who is queued; not for ever where clients come faster than they are taken.
     async fn empty(&self, listener: &Listener) {
-        for _ in 0..2 * u64::from(self.config.tcp_backlog) {
+        for _ in 0..2 * u64::from(self.force.borrow().config.tcp_backlog) {
             match listener.accept_queued() {
                 Ok(Some(client)) => self.admit(client).await,
                 Ok(None) => return,
@@ -173,7 +176,7 @@ impl Accepting {
     async fn admit(&self, stream: Accepted) {
         let stats = &self.workers.stats;
         stats.accepted.fetch_add(1, Ordering::Relaxed);
-        if stats.connected() >= self.config.maxclients as usize {
+        if stats.connected() >= self.force.borrow().config.maxclients as usize {
             stats.rejected.fetch_add(1, Ordering::Relaxed);
             self.turned_away(&stream, "maxclients");
             stream.turn_away(FULL);

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::Reloader;
 use super::handle::leave;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
-use crate::policy::limit::Rates;
 use crate::pubsub::Shares;
 use crate::session::{Card, Roster, now};
 use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
@@ -19,13 +19,12 @@ use crate::upstream::Shared;
 /// Knows whom to ask.
 #[derive(Debug)]
 pub(super) struct Clerk {
-    /// The settings in force.
-    pub(super) settings: Vec<Effective>,
+    /// Knows the settings in force.
+    pub(super) reloader: Reloader,
     /// Where the upstream is, as settings say it.
     pub(super) upstream: String,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
-    pub(super) rates: Option<Arc<Rates>>,
     pub(super) shares: Arc<Shares>,
     pub(super) near: Arc<Near>,
     pub(super) certificates: Arc<Certificates>,
@@ -53,7 +52,7 @@ impl Desk for Clerk {
             origin: setting.origin.to_string(),
             restart: restart(setting.key),
         };
-        self.settings.iter().map(one).collect()
+        self.reloader.settings().iter().map(one).collect()
     }
 
     fn clients(&self, most: usize) -> Clients {
@@ -88,7 +87,8 @@ impl Desk for Clerk {
             + &self.shares.section()
             + &self.near.section()
             + &self.certificates.section()
-            + &self.rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.reloader.force().rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.stats.reloads.section()
     }
 
     fn flush_cache(&self) {

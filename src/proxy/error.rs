@@ -4,8 +4,7 @@ use crate::admin::AdminError;
 use crate::embedded;
 use crate::net::BindError;
 use crate::net::tls::{ClientTlsError, ServerTlsError};
-use crate::policy::UserError;
-use crate::policy::limit::RateError;
+use crate::session::ForceError;
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +37,9 @@ pub enum Error {
         /// Our listener.
         listen: String,
     },
-    /// The rights of a user cannot be read.
+    /// Users or rates cannot be.
     #[error(transparent)]
-    Users(#[from] UserError),
-    /// A rate cannot be applied.
-    #[error(transparent)]
-    Rates(#[from] RateError),
+    Force(#[from] ForceError),
     /// A server of Nearside's own belongs to one process.
     #[error(
         "takeover cannot be had with a server of Nearside's own, which belongs to one process: \
@@ -72,8 +68,7 @@ impl Error {
                 | Self::OwnUpstream { .. }
                 | Self::Tls(_)
                 | Self::UpstreamTls(_)
-                | Self::Users(_)
-                | Self::Rates(_)
+                | Self::Force(_)
                 | Self::TakeoverEmbedded
         )
     }

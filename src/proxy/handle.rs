@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::accept::Placing;
+use super::reload::{ReloadError, Reloaded, Reloader};
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
@@ -20,6 +21,7 @@ pub struct Handle {
     placing: Arc<Placing>,
     near: Arc<Near>,
     stats: Arc<Stats>,
+    reloader: Reloader,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -29,9 +31,10 @@ impl Handle {
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         (near, stats): (Arc<Near>, Arc<Stats>),
+        reloader: Reloader,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, stats, thread: Some(thread) }
+        Self { addresses, phase, placing, near, stats, reloader, thread: Some(thread) }
     }
 
     /// What it is doing.
@@ -81,6 +84,19 @@ impl Handle {
     /// ended by itself.
     pub async fn until_leaving(&self) {
         let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
+    /// Reads the settings again and applies what has changed; see [`Reloader::reload`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new settings; nothing has changed then.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
+    }
+
+    /// What reloads this proxy, for other threads.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// The near cache: its figures, and what it holds.

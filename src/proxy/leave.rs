@@ -7,17 +7,22 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::session::{Flag, Roster};
+use crate::session::{Flag, InForce, Roster};
 use crate::telemetry::{Phase, Shown};
 
 /// How long sessions have to notice that the time for draining is over.
 const STOP: Duration = Duration::from_secs(1);
 
-/// Waits until the proxy is told to leave, shows that it does, and goes on for `delay` as if nothing had been:
-/// so long it may take until nobody sends new clients. Ends at once when the proxy is to stop.
-pub(super) async fn told(phases: &mut watch::Receiver<Phase>, shown: &Shown, delay: Duration) {
+/// Waits until the proxy is told to leave, shows that it does, and goes on for `drain_delay` as if nothing had
+/// been: so long it may take until nobody sends new clients. Ends at once when the proxy is to stop.
+pub(super) async fn told(
+    phases: &mut watch::Receiver<Phase>,
+    shown: &Shown,
+    force: &watch::Receiver<Arc<InForce>>,
+) {
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     shown.reach(Phase::Leaving);
+    let delay = force.borrow().config.drain_delay;
     if delay.is_zero() || *phases.borrow() == Phase::Stopped {
         return;
     }

@@ -1,6 +1,7 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod crew;
 mod desk;
 mod error;
 mod handle;
@@ -8,32 +9,30 @@ mod leave;
 mod options;
 mod parts;
 mod probe;
+mod reload;
 mod takeover;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use self::accept::Placing;
-use self::desk::Clerk;
+use self::crew::Crew;
 pub use self::error::Error;
 use self::handle::Addresses;
 pub use self::handle::Handle;
-pub use self::options::Options;
+pub use self::options::{Load, Options, Source};
+pub use self::reload::{ReloadError, Reloaded, Reloader};
 use crate::admin;
 use crate::cache::Near;
-use crate::config::{self, Config, Effective, Endpoint, Listen};
+use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Inherited, Listener};
-use crate::pubsub::Shares;
-use crate::session::{Bells, Limiting, Monitors, Roster};
-use crate::telemetry::{Desk, Phase, Stats};
-use crate::worker::{self, Arrival, Common};
+use crate::telemetry::{Phase, Stats};
 
 /// How long the embedded server has to save and leave.
 const EMBEDDED_STOP: Duration = Duration::from_secs(30);
@@ -71,7 +70,9 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok((addresses, stats))) => Ok(Handle::new(addresses, phase, placing, (near, stats), thread)),
+            Ok(Ok((addresses, reloader, stats))) => {
+                Ok(Handle::new(addresses, phase, placing, (near, stats), reloader, thread))
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -85,7 +86,7 @@ struct Outside {
     near: Arc<Near>,
 }
 
-type Ready = std_mpsc::SyncSender<Result<(Addresses, Arc<Stats>), Error>>;
+type Ready = std_mpsc::SyncSender<Result<(Addresses, Reloader, Arc<Stats>), Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config, inherited: &mut Inherited) -> Result<Vec<Listener>, BindError> {
@@ -99,8 +100,9 @@ fn bind(config: &Config, inherited: &mut Inherited) -> Result<Vec<Listener>, Bin
 }
 
 async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outside) -> Result<(), Error> {
+    let as_written = config.clone();
     config.upstream.bound_waits();
-    let Options { search_path, settings, mut inherited } = options;
+    let Options { search_path, settings, source, mut inherited } = options;
     let predecessor = takeover::meet(&config, &outside.near, &mut inherited).await?;
     let listeners = bind(&config, &mut inherited)?;
     let mut admin = admin::Server::bind(&config.admin, &mut inherited)?;
@@ -123,8 +125,11 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     let settings = if settings.is_empty() { config::effective(&config) } else { settings };
     let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
-    let config = Arc::new(config);
-    let (workers, threads, desk) = start_workers(&config, &certificates, inner, outside, settings)?;
+    let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
+    let forces = force.subscribe();
+    let crew = Crew::new(&config, &certificates, outside, (source, force, as_written, settings));
+    let (reloader, desk) = (crew.reloader.clone(), Arc::clone(&crew.desk));
+    let (workers, threads) = crew.start(inner)?;
     let leaving = leave::Leaving { threads, relay, roster: Arc::clone(&workers.roster) };
     let alone = watch::Sender::new(predecessor.is_none());
     let opened = takeover::succeed(&config, &workers.shared, predecessor, &offers, &alone).await;
@@ -134,15 +139,15 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     if let Some(admin) = &mut admin {
         admin.serve(desk, certificates.admin_admission().map(Arc::new));
     }
-    let accepting = accept::Accepting::new(listeners, workers, Arc::clone(&config));
+    let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     let estate = takeover::Estate { near: &near, offers: &offers, alone: alone.subscribe() };
     let left = tokio::select! {
         () = accepting.run() => None,
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => None,
-        left = serve(&accepting, &config, &addresses, ready, async {
+        left = serve(&accepting, &config, (&addresses, &reloader), ready, async {
             tokio::select! {
                 successor = estate.successor(post.as_ref()) => Some(successor),
-                () = leave::told(&mut phases, accepting.phase(), config.drain_delay) => None,
+                () = leave::told(&mut phases, accepting.phase(), &forces) => None,
             }
         }) => left?,
     };
@@ -158,7 +163,8 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     stats.phase.reach(Phase::Draining);
     drop(post); // nobody can take over from here on
     accepting.close(&given, *phases.borrow() != Phase::Stopped).await; // the listeners and the workers' queues
-    leaving.finish(&mut phases, config.drain_timeout, left).await;
+    let deadline = forces.borrow().config.drain_timeout;
+    leaving.finish(&mut phases, deadline, left).await;
     stats.phase.reach(Phase::Stopped);
     stats.audit.tell_left_out(true);
     if let Some(server) = server
@@ -173,7 +179,7 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
 async fn serve<T>(
     accepting: &accept::Accepting,
     config: &Config,
-    addresses: &Addresses,
+    (addresses, reloader): (&Addresses, &Reloader),
     ready: &Ready,
     leaves: impl Future<Output = T>,
 ) -> Result<T, Error> {
@@ -181,7 +187,7 @@ async fn serve<T>(
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok((addresses.clone(), accepting.stats())));
+    let _ = ready.send(Ok((addresses.clone(), reloader.clone(), accepting.stats())));
     Ok(leaves.await)
 }
 
@@ -214,67 +220,4 @@ async fn embed(
     let server = Server::start(&config.embedded, search_path).await?;
     config.upstream.endpoint = Endpoint::Unix(server.socket().to_owned());
     Ok(Some(server))
-}
-
-type Workers = (accept::Workers, Vec<JoinHandle<()>>, Arc<dyn Desk>);
-
-fn start_workers(
-    config: &Arc<Config>,
-    certificates: &Arc<Certificates>,
-    phase: watch::Receiver<Phase>,
-    outside: Outside,
-    settings: Vec<Effective>,
-) -> Result<Workers, Error> {
-    let (roster, orders) = Roster::new(config.workers);
-    let (limiting, gate) = (Limiting::new(config)?, parts::gate(config)?);
-    let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
-    let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
-    let desk: Arc<dyn Desk> = Arc::new(Clerk {
-        settings,
-        upstream: config.upstream.address(),
-        shared: Arc::clone(&shared),
-        stats: Arc::clone(&limiting.stats),
-        rates: limiting.rates.clone(),
-        shares: Arc::clone(&shares),
-        near: Arc::clone(&outside.near),
-        certificates: Arc::clone(certificates),
-        roster: Arc::clone(&roster),
-        phase: outside.phase,
-    });
-    let common = Common {
-        config: Arc::clone(config),
-        desk: Arc::clone(&desk),
-        admission: certificates.admission().map(Arc::new),
-        shared,
-        limiting: limiting.clone(),
-        stats: Arc::clone(&limiting.stats),
-        shares,
-        bells: Arc::new(Bells::new(config.workers)),
-        near: outside.near,
-        gate: Arc::new(gate),
-        monitors: Arc::new(Monitors::new(config.workers)),
-        nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
-        roster,
-        phase,
-    };
-    let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
-    let mut threads = Vec::new();
-    for (index, orders) in orders.into_iter().enumerate() {
-        let (queue, thread) = worker::start(index, common.clone(), orders)?;
-        queues.push(queue);
-        threads.push(thread);
-    }
-    Ok((
-        accept::Workers {
-            queues,
-            shared: common.shared,
-            stats: common.stats,
-            limiting,
-            nonce: common.nonce,
-            placing: outside.placing,
-            roster: common.roster,
-        },
-        threads,
-        desk,
-    ))
 }

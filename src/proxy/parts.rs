@@ -1,19 +1,20 @@
-//! What workers share, as a configuration asks for it.
+//! What workers share, as a configuration asks for it, at the start and at a reload.
 
 use std::sync::Arc;
 
 use super::Error;
-use crate::config::{AuthClients, Config, Tls};
-use crate::net::tls::ClientTls;
-use crate::policy::Gate;
+use crate::cache::Near;
+use crate::config::{AuthClients, Config, Endpoint, Tls};
+use crate::net::tls::{Certificates, ClientTls};
+use crate::session::{InForce, Limiting, Taken};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
 
-/// The rules; what is odd about them is logged.
-pub(super) fn gate(config: &Config) -> Result<Gate, Error> {
-    let gate = Gate::new(config)?;
-    gate.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
-    Ok(gate)
+/// What is in force at the start; what is odd about the rules is logged.
+pub(super) fn in_force(config: &Config) -> Result<InForce, Error> {
+    let force = InForce::new(config)?;
+    force.gate.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
+    Ok(force)
 }
 
 /// The upstream, with which TLS may be spoken.
@@ -27,4 +28,41 @@ pub(super) fn shared(config: &Config, tls: Option<Arc<ClientTls>>, stats: &Stats
 pub(super) fn admin_tls(config: &Config) -> Tls {
     let listen = if config.admin.tls { config.admin.listen.clone() } else { Vec::new() };
     Tls { listen, auth_clients: AuthClients::No, ..config.tls.clone() }
+}
+
+/// What all workers share and a reload changes in place.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    pub(super) shared: Arc<Shared>,
+    pub(super) near: Arc<Near>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) limiting: Limiting,
+    pub(super) taken: Arc<Taken>,
+    /// Where the upstream is, which need not be what was written.
+    pub(super) endpoint: Endpoint,
+}
+
+/// What was made of new settings and is not in use yet.
+#[derive(Debug)]
+pub(super) struct Prepared;
+
+impl Parts {
+    /// Makes of what was written what workers use.
+    pub(super) fn adapt(&self, config: &mut Config) {
+        config.upstream.bound_waits();
+        config.upstream.endpoint.clone_from(&self.endpoint);
+    }
+
+    /// Makes what may fail.
+    ///
+    /// # Errors
+    /// With these settings a proxy would not start.
+    pub(super) fn prepare(&self, _old: &Config, _new: &Config) -> Result<Prepared, Error> {
+        Ok(Prepared)
+    }
+
+    /// From now on `config` is in force. Cannot fail.
+    pub(super) fn apply(&self, config: &Config, _prepared: Prepared) {
+        self.limiting.admission.renew(&config.admission);
+    }
 }

@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use super::{Error, Proxy, certificates};
 use crate::config::{Config, Endpoint};
 use crate::policy::Gate;
-use crate::session::inside;
+use crate::session::{InForce, inside};
 use crate::upstream::{Failure, Pool, Shared, Visit};
 
 impl Proxy {
@@ -17,7 +17,7 @@ impl Proxy {
     /// # Errors
     /// With such users or files a proxy does not start.
     pub fn check(config: &Config) -> Result<Vec<String>, Error> {
-        let doubts = Gate::new(config)?.doubts();
+        let doubts = InForce::new(config)?.gate.doubts();
         certificates(config).map(|certificates| [certificates.warnings(), doubts].concat())
     }
 

@@ -57,7 +57,7 @@ pub(super) fn is_admin(command: &Command) -> bool {
 impl Path {
     /// Who and where.
     fn event(&self) -> Event<'static> {
-        let config = &self.worker.config;
+        let config = &self.force.config;
         let listeners = config.listen.iter().chain(&config.tls.listen);
         Event {
             client: Some(self.client.id),
@@ -82,8 +82,7 @@ impl Path {
         };
         let audit = &self.worker.audit;
         audit.tell(kind, self.rights.user(), || {
-            let (key, channel) =
-                culprit(denied, command, args, &self.worker.config.features.session_patterns);
+            let (key, channel) = culprit(denied, command, args, &self.force.config.features.session_patterns);
             let name = match command {
                 Some(command) => command.name.to_owned(),
                 None if Names::is_hidden(args.get(0)) => audit.name(Names::written(args.get(0)), true),
@@ -122,7 +121,7 @@ impl Path {
                 failures => (Kind::AuthPassed, failures),
             },
         };
-        let known = wrong.is_none() || self.worker.gate.knows(user);
+        let known = wrong.is_none() || self.force.gate.knows(user);
         let whose = if known { String::from_utf8_lossy(user) } else { "(unknown)".into() };
         audit.tell(kind, &whose, || Event {
             user: Some(audit.name(user, known)),

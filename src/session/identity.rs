@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::path::Path;
-use crate::policy::Rights;
+use crate::policy::{Proof, Rights};
 use crate::resp::Proto;
 use crate::upstream::Credential;
 
@@ -17,12 +17,13 @@ impl Path {
         // Redis 7.2 forgets it, which is also the first to print this field.
         self.client.card.reset(self.worker.shared.habits().line.has("lib-name"));
         self.become_user(self.worker.shared.credential());
-        let rights = self.worker.gate.newcomer(&self.origin, self.credential.user());
+        let rights = self.force.gate.newcomer(&self.origin, self.credential.user());
         if self.take_seat_unasked(&rights).is_err() {
             self.client.end();
         }
         self.have(rights);
-        self.select(self.worker.config.upstream.database);
+        self.proof = Proof::Unasked;
+        self.select(self.force.config.upstream.database);
     }
 
     /// From now on the client has these rights, and the name that goes with them.
@@ -34,7 +35,8 @@ impl Path {
 
     /// From now on the client acts as `credential`, which the upstream has let in.
     pub(super) fn become_user(&mut self, credential: Credential) {
-        self.have(self.worker.gate.admitted(&self.origin, credential.user()));
+        self.have(self.force.gate.admitted(&self.origin, credential.user()));
+        self.proof = Proof::Upstream;
         self.credential = Rc::new(credential);
         self.client.act_as(Rc::clone(&self.credential));
         self.leave_lane();

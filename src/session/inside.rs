@@ -1,12 +1,13 @@
 //! Keeps an eye on whether what is blocked here could be run by a script.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
 use super::Worker;
-use crate::policy::{Hold, Inside};
+use crate::policy::{Gate, Hold, Inside};
 use crate::telemetry::Notices;
 use crate::upstream::{Failure, Pool};
 
@@ -15,23 +16,34 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How often it is asked again: its ACL may have been changed.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// The lines of `INFO` that tell of it.
+const LINES: [&str; 2] = ["rules_in_scripts", "rules_in_scripts_close_with"];
+
 /// Asks the upstream once it has been reached, when another one has taken its place, and now and then. One
 /// worker of a proxy does so.
 pub async fn watch_scripts(worker: Rc<Worker>) {
     let shared = Rc::clone(&worker).shared.clone();
-    let mut asked: Option<(u64, Instant)> = None;
+    let mut asked: Option<(u64, Arc<Gate>, Instant)> = None;
     loop {
         sleep(LOOK).await;
         let generation = shared.generation();
-        let is_due = asked.is_none_or(|(of, when)| of != generation || when.elapsed() >= AGAIN);
+        let gate = Arc::clone(&worker.latest.get().gate);
+        let is_due = asked.as_ref().is_none_or(|(of, by, when)| {
+            *of != generation || !Arc::ptr_eq(by, &gate) || when.elapsed() >= AGAIN
+        });
         if !is_due || !shared.is_known() {
             continue;
         }
-        let Some(inside) = worker.gate.inside(shared.credential().user()) else { return };
-        if let Ok(hold) = ask(&worker.pool, &inside).await {
-            note(&hold, &worker.notices);
+        match gate.inside(shared.credential().user()) {
+            // There is nothing that scripts could run all the same.
+            None => LINES.iter().for_each(|line| worker.notices.clear(line)),
+            Some(inside) => {
+                if let Ok(hold) = ask(&worker.pool, &inside).await {
+                    note(&hold, &worker.notices);
+                }
+            }
         }
-        asked = Some((generation, Instant::now()));
+        asked = Some((generation, gate, Instant::now()));
     }
 }
 
@@ -62,10 +74,10 @@ fn note(hold: &Hold, notices: &Notices) {
         Hold::Open { line, .. } => ("open", Some(line)),
         Hold::Unknown(_) => ("unknown", None),
     };
-    let mut changed = notices.set("rules_in_scripts", state);
+    let mut changed = notices.set(LINES[0], state);
     match line {
-        Some(line) => changed |= notices.set("rules_in_scripts_close_with", line.as_str()),
-        None => notices.clear("rules_in_scripts_close_with"),
+        Some(line) => changed |= notices.set(LINES[1], line.as_str()),
+        None => notices.clear(LINES[1]),
     }
     if let Some(text) = explain(hold).filter(|_| changed) {
         tracing::warn!("{text}");

@@ -81,6 +81,11 @@ impl Intake {
         Self { read, kept: BytesMut::new(), scanner: RequestScanner::with_names(names), received: 0 }
     }
 
+    /// From now on requests call commands by these names. One that has been translated stays so.
+    pub(super) fn rename(&mut self, names: Option<Arc<Names>>) {
+        self.scanner.set_names(names);
+    }
+
     /// Reads once and hands every whole request to `route`, until it wants no more.
     pub(super) fn poll_read(
         &mut self,

@@ -11,10 +11,8 @@ use tokio::time::{Sleep, sleep};
 use super::path::{Path, Verdict};
 use crate::command::Command;
 use crate::config::Config;
-use crate::policy::limit::{
-    Admission, Meter, Pass, RateError, Rates, Refusal, Seat, TurnedAway, locked_out_text,
-};
-use crate::policy::{Permit, Rights};
+use crate::policy::limit::{Admission, Meter, Pass, Rates, Refusal, Seat, TurnedAway, locked_out_text};
+use crate::policy::{Origin, Permit, Rights};
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::telemetry::Stats;
@@ -25,8 +23,6 @@ const EARLY: u64 = 1_000_000;
 /// Limits that all workers share.
 #[derive(Clone, Debug)]
 pub struct Limiting {
-    /// `None`: nothing is limited per second.
-    pub rates: Option<Arc<Rates>>,
     /// Who may connect and log in.
     pub admission: Arc<Admission>,
     /// Where it is counted, and since when time is.
@@ -35,15 +31,11 @@ pub struct Limiting {
 
 impl Limiting {
     /// What `config` asks for.
-    ///
-    /// # Errors
-    /// The first rate that names no command.
-    pub fn new(config: &Config) -> Result<Self, RateError> {
-        Ok(Self {
-            rates: Rates::new(config)?,
+    pub fn new(config: &Config) -> Self {
+        Self {
             admission: Admission::new(&config.admission),
             stats: Arc::new(Stats::new(config.workers, &config.audit)),
-        })
+        }
     }
 
     /// A moment as limits count time.
@@ -66,9 +58,18 @@ pub(super) struct Limited {
 }
 
 impl Limited {
-    pub(super) fn new(limiting: &Limiting, rights: &Rights, origin: &crate::policy::Origin) -> Self {
-        let meter = limiting.rates.as_ref().map(|rates| Box::new(Meter::new(rates, rights.user(), origin)));
+    pub(super) fn new(rates: Option<&Arc<Rates>>, user: &str, origin: &Origin) -> Self {
+        let meter = rates.map(|rates| Box::new(Meter::new(rates, user, origin)));
         Self { meter, ..Self::default() }
+    }
+
+    /// From now on these are the rates.
+    pub(super) fn renew(&mut self, rates: Option<&Arc<Rates>>, user: &str, origin: &Origin) {
+        match (&mut self.meter, rates) {
+            (Some(meter), Some(rates)) => meter.renew(rates),
+            (None, None) => {}
+            (_, rates) => self.meter = rates.map(|rates| Box::new(Meter::new(rates, user, origin))),
+        }
     }
 
     /// Whether there are rates at all.

@@ -7,6 +7,7 @@
 
 mod audit;
 mod client;
+mod force;
 mod hello;
 mod identity;
 pub mod inside;
@@ -27,6 +28,7 @@ mod state;
 #[cfg(test)]
 mod strangers;
 mod subscribed;
+mod taken;
 mod users;
 mod warden;
 mod whole;
@@ -39,15 +41,15 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::{Config, Limits};
 use crate::net::Stream;
-use crate::policy::{Gate, Origin};
+use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
 use crate::telemetry::{Audit, Denials, Desk, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
+pub use force::{ForceError, InForce, Latest};
 use intake::{Intake, Read};
 pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
@@ -56,6 +58,7 @@ pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
+pub use taken::Taken;
 pub use warden::Warden;
 
 /// What the sessions of one worker share.
@@ -65,8 +68,8 @@ pub struct Worker {
     pub index: usize,
     /// The clients of all workers.
     pub roster: Arc<Roster>,
-    /// The configuration in force.
-    pub config: Arc<Config>,
+    /// What is in force, as far as a reload can change it.
+    pub latest: Latest,
     /// The upstream, as all workers see it.
     pub shared: Arc<Shared>,
     /// The worker's lanes.
@@ -77,8 +80,6 @@ pub struct Worker {
     pub feeds: Feeds<Listener>,
     /// Its part of the cache.
     pub keeper: Keeper,
-    /// Who may do what.
-    pub gate: Arc<Gate>,
     /// How often it was refused.
     pub denials: Arc<Denials>,
     /// Where those who look after security hear of it.
@@ -95,8 +96,6 @@ pub struct Worker {
     pub nonce: Arc<str>,
     /// How much may be done, and by how many.
     pub limiting: Limiting,
-    /// What sets sizes in motion: copied out of the configuration for the path of a request.
-    pub limits: Rc<Limits>,
     /// Who monitors, here and on the other workers.
     pub monitors: Feed,
     /// What those who operate the proxy ask.
@@ -145,12 +144,13 @@ impl Session {
     pub fn new(worker: Rc<Worker>, stream: Stream, id: u64, origin: Origin) -> (Self, Rc<Client>) {
         let (peer, place) = (stream.peer(), Place::of(&stream));
         let (read, write) = stream.split();
-        let db = worker.config.upstream.database;
+        let force = worker.latest.get();
+        let db = force.config.upstream.database;
         let card = Arc::new(Card::new(id, worker.index, place, db, worker.shared.credential().user()));
         worker.roster.enter(Arc::clone(&card));
-        let client = Rc::new(Client::new(card, peer, write, &worker));
-        let intake = Intake::new(read, worker.gate.renames().cloned());
-        let mut path = Path::new(worker, Rc::clone(&client), origin);
+        let client = Rc::new(Client::new(card, peer, write, &worker, &force.config));
+        let intake = Intake::new(read, force.gate.renames().cloned());
+        let mut path = Path::new(worker, force, Rc::clone(&client), origin);
         let rights = Arc::clone(&path.rights);
         let full = path.take_seat_unasked(&rights).err();
         match &full {
@@ -188,6 +188,9 @@ impl Session {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         let client = Rc::clone(self.client());
         client.listen(cx.waker());
+        if self.renew(false).is_err() {
+            return Poll::Ready(Next::Close);
+        }
         self.path.arrived = Instant::now();
         self.path.now = None;
         client.card.see(self.path.arrived);

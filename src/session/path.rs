@@ -11,10 +11,11 @@ use super::limiting::Limited;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
-use super::{Worker, local, monitor, nearside, users};
+use super::{InForce, Worker, local, monitor, nearside, users};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
-use crate::policy::{Origin, Permit, Rights};
+use crate::config;
+use crate::policy::{Origin, Permit, Proof, Rights};
 use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
@@ -55,6 +56,8 @@ impl Verdict {
 #[derive(Debug)]
 pub(super) struct Path {
     pub(super) worker: Rc<Worker>,
+    /// What is in force, as of its last look.
+    pub(super) force: Arc<InForce>,
     pub(super) client: Rc<Client>,
     pub(super) proto: Proto,
     pub(super) db: u32,
@@ -63,6 +66,8 @@ pub(super) struct Path {
     pub(super) origin: Origin,
     /// What it may do.
     pub(super) rights: Arc<Rights>,
+    /// By what it is who it is.
+    pub(super) proof: Proof,
     /// How much of it.
     pub(super) limited: Limited,
     /// Its subscriptions, if it shares a connection for them.
@@ -80,33 +85,28 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn new(worker: Rc<Worker>, client: Rc<Client>, origin: Origin) -> Self {
-        let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let limits = Limits {
-            max_bulk: limit(worker.limits.max_bulk),
-            max_multibulk: limit(worker.limits.max_multibulk),
-            large: limit(worker.limits.large),
-            unauthenticated: false,
-        };
-        let rights = worker.gate.newcomer(&origin, worker.shared.credential().user());
+    pub(super) fn new(worker: Rc<Worker>, force: Arc<InForce>, client: Rc<Client>, origin: Origin) -> Self {
+        let rights = force.gate.newcomer(&origin, worker.shared.credential().user());
         rights.user().clone_into(&mut client.card.names().user);
         let arrived = Instant::now();
         client.must_authenticate(rights.must_authenticate(), arrived);
         Self {
-            limited: Limited::new(&worker.limiting, &rights, &origin),
+            limited: Limited::new(force.rates.as_ref(), rights.user(), &origin),
             proto: Proto::Resp2,
-            db: worker.config.upstream.database,
+            db: force.config.upstream.database,
             rights,
+            proof: Proof::Unasked,
             origin,
             credential: Rc::new(worker.shared.credential()),
             member: None,
             dedicated: None,
             lane: None,
             seen: Seen::Nothing,
-            limits,
+            limits: limits(&force.config.limits),
             now: None,
             arrived,
             worker,
+            force,
             client,
         }
     }
@@ -116,6 +116,11 @@ impl Path {
         let unauthenticated = self.must_authenticate();
         self.client.must_authenticate(unauthenticated, self.arrived);
         Limits { unauthenticated, ..self.limits }
+    }
+
+    /// Requests are held to what is in force.
+    pub(super) fn set_limits(&mut self) {
+        self.limits = limits(&self.force.config.limits);
     }
 
     /// Whether somebody wants a password that nobody has given yet: the gate or the upstream.
@@ -309,6 +314,16 @@ impl Path {
     pub(super) fn pin(&self) -> Verdict {
         let busy = self.client.outstanding() > 0 || self.client.has_later();
         if busy { Verdict::Drained } else { Verdict::Pin }
+    }
+}
+
+fn limits(limits: &config::Limits) -> Limits {
+    let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Limits {
+        max_bulk: limit(limits.max_bulk),
+        max_multibulk: limit(limits.max_multibulk),
+        large: limit(limits.large),
+        unauthenticated: false,
     }
 }
 

@@ -38,7 +38,7 @@ impl Path {
     /// Whether users are Nearside's own.
     #[inline]
     pub(super) fn has_own_users(&self) -> bool {
-        self.worker.gate.has_users()
+        self.force.gate.has_users()
     }
 
     /// `AUTH`: the client is another user from now on, or is told why not.
@@ -75,12 +75,13 @@ impl Path {
         if let Some(text) = self.locked_out(name) {
             return Err(text);
         }
-        let login = self.worker.gate.login(&self.origin, user, password);
+        let login = self.force.gate.login(&self.origin, user, password);
         self.note_login(user.unwrap_or(b"default"), wrong(&login));
         match login {
-            Login::Granted(rights) => {
+            Login::Granted(rights, proof) => {
                 self.take_seat(&rights).map_err(|full| full.to_string())?;
                 self.have(rights);
+                self.proof = proof;
                 Ok(())
             }
             Login::Open => Err(NO_PASSWORD.into()),
@@ -116,7 +117,7 @@ impl Path {
             reply::error(Denied::Arity(name).to_string(), &mut out);
             return Some(out);
         }
-        let gate = &self.worker.gate;
+        let gate = &self.force.gate;
         match command.name {
             "ACL|WHOAMI" => reply::bulk(self.rights.user().as_bytes(), &mut out),
             "ACL|USERS" => texts(gate.users().map(|user| user.name().to_owned()), &mut out),
@@ -132,7 +133,7 @@ impl Path {
     }
 
     fn dry_run(&self, args: &Args<'_>, out: &mut Vec<u8>) {
-        let Some(user) = self.worker.gate.user(args.get(2)) else {
+        let Some(user) = self.force.gate.user(args.get(2)) else {
             let name = String::from_utf8_lossy(args.get(2)).into_owned();
             return reply::error(format!("ERR User '{name}' not found"), out);
         };
@@ -161,7 +162,7 @@ impl Path {
 /// What was wrong about it, for those who look after security.
 fn wrong(login: &Login) -> Option<&'static str> {
     match login {
-        Login::Granted(_) => None,
+        Login::Granted(..) => None,
         Login::Open => Some("no_password_configured"),
         Login::Wrong => Some("wrong_password"),
         Login::Stranger => Some("not_on_this_machine"),

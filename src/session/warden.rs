@@ -20,35 +20,27 @@ const BEGUN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Warden {
     index: usize,
-    timeout: Option<Duration>,
-    auth_timeout: Option<Duration>,
     shared: Arc<Shared>,
     stats: Arc<Stats>,
 }
 
 impl Warden {
     /// The one of worker `index`.
-    pub fn new(index: usize, config: &Config, shared: &Arc<Shared>, stats: &Arc<Stats>) -> Self {
-        Self {
-            index,
-            timeout: config.timeout,
-            auth_timeout: config.admission.auth_timeout,
-            shared: Arc::clone(shared),
-            stats: Arc::clone(stats),
-        }
+    pub fn new(index: usize, shared: &Arc<Shared>, stats: &Arc<Stats>) -> Self {
+        Self { index, shared: Arc::clone(shared), stats: Arc::clone(stats) }
     }
 
-    /// Closes those of `clients` that have left too much unread, have been silent too long, have not
+    /// Closes those of `clients` that, by `config`, have left too much unread, have been silent too long, have not
     /// gone on with a request they have begun, or have not said in time who they are; and those that hold
     /// most, if all buffers together hold too much.
-    pub fn look(&self, clients: &HashMap<u64, Rc<Client>>) {
+    pub fn look(&self, config: &Config, clients: &HashMap<u64, Rc<Client>>) {
         let now = Instant::now();
         let (mut told, mut starved) = (Told::default(), false);
         for client in clients.values().filter(|client| !client.is_cut()) {
             if !client.is_flushed() {
                 client.check_limit(now);
             }
-            self.hear(client, now);
+            self.hear(config, client, now);
             let held = client.held();
             told.loose += client.loose();
             told.worst = told.worst.max(held);
@@ -66,19 +58,19 @@ impl Warden {
         }
     }
 
-    fn hear(&self, client: &Client, now: Instant) {
+    fn hear(&self, config: &Config, client: &Client, now: Instant) {
         let silence = client.silence(now);
         let longer = |since: Option<Instant>, than: Option<Duration>| {
             since.zip(than).is_some_and(|(since, than)| now.duration_since(since) >= than)
         };
         let (id, peer) = (client.id, client.peer);
-        if longer(silence.stranger, self.auth_timeout) {
+        if longer(silence.stranger, config.admission.auth_timeout) {
             self.stats.auth_timeouts.fetch_add(1, Relaxed);
             tracing::info!(client = id, %peer, "closed: not authenticated in time (admission.auth_timeout)");
-        } else if longer(silence.begun, Some(self.timeout.map_or(BEGUN, |timeout| timeout.min(BEGUN)))) {
+        } else if longer(silence.begun, Some(config.timeout.map_or(BEGUN, |timeout| timeout.min(BEGUN)))) {
             self.stats.stalled.fetch_add(1, Relaxed);
             tracing::info!(client = id, %peer, "closed: it began a request and did not go on with it");
-        } else if longer(Some(silence.idle), self.timeout) {
+        } else if longer(Some(silence.idle), config.timeout) {
             tracing::debug!(client = id, "closed: idle");
         } else {
             return;

@@ -61,7 +61,7 @@ impl Session {
         let (mut requests, mut seen, mut bytes) = (Vec::new(), Seen::default(), 0);
         let keeper = Rc::clone(&path.worker);
         // What has been translated is not what is kept.
-        let mut translated = keeper.gate.renames().map(|_| Vec::new());
+        let mut translated = path.force.gate.renames().map(|_| Vec::new());
         let len = self.intake.look_ahead(&limits, |args| {
             let Some(command) = lookup(&args) else { return Look::Stop };
             bytes += args.bytes().len();

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod log;
 mod notices;
 mod phase;
+mod reloads;
 mod stats;
 
 pub use audit::Audit;
@@ -13,4 +14,5 @@ pub use denials::Denials;
 pub use desk::Desk;
 pub use notices::Notices;
 pub use phase::{Phase, Shown};
+pub use reloads::{Reloads, Settings};
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Audit, Denials, Notices, Shown};
+use super::{Audit, Denials, Notices, Reloads, Shown};
 use crate::config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
@@ -70,6 +70,8 @@ pub struct Stats {
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// Which settings are in force.
+    pub reloads: Reloads,
 }
 
 impl Stats {
@@ -91,6 +93,7 @@ impl Stats {
             denials: Arc::default(),
             audit: Arc::new(Audit::new(audit)),
             notices: Arc::default(),
+            reloads: Reloads::default(),
         }
     }
 

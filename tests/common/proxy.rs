@@ -1,7 +1,7 @@
 //! Nearside in this process.
 
 use nearside::config::{self, Endpoint, Listen, Sources};
-use nearside::{Config, Error, Handle};
+use nearside::{Config, Error, Handle, Options};
 
 use super::{Dir, Place, Talk};
 
@@ -47,8 +47,17 @@ impl Proxy {
 
     pub fn try_start(config: Config) -> Result<Self, Error> {
         let handle = nearside::Proxy::start(config, std::env::var_os("PATH"))?;
+        Ok(Self::of(handle))
+    }
+
+    /// One that is given more than its configuration.
+    pub fn start_with(config: Config, options: Options) -> Self {
+        Self::of(nearside::Proxy::start_with(config, options).expect("it starts"))
+    }
+
+    fn of(handle: Handle) -> Self {
         let place = Place::of(&handle.addresses()[0]);
-        Ok(Self { handle: Some(handle), place, _dir: None })
+        Self { handle: Some(handle), place, _dir: None }
     }
 
     /// One that listens on a Unix socket of its own.

@@ -31,6 +31,10 @@ impl Row for LocalUser {
         to.text("name", &self.name);
         to.text("acl", Secret::MASK);
     }
+
+    fn secret(&self) -> Option<&Secret> {
+        Some(&self.acl)
+    }
 }
 
 impl Row for CertificateUser {

@@ -56,6 +56,10 @@ impl TableField for Renames {
     fn expects(&self) -> String {
         format!("a table such as {EXAMPLE}")
     }
+
+    fn carry(&self, from: &mut Config, to: &mut Config) {
+        (self.0)(from).clone_into((self.0)(to));
+    }
 }
 
 impl Renames {

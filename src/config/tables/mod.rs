@@ -12,9 +12,10 @@ pub(super) use maps::{Renames, Side};
 pub(super) use options::Options;
 pub(super) use show::{Shown, toml_text};
 
-use super::Config;
+use super::change::trace;
 use super::field::Place;
 use super::written::Value;
+use super::{Config, Secret};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -73,10 +74,16 @@ pub(super) trait TableField: Sync {
     fn show(&self, config: &mut Config) -> String;
     /// What a value must be.
     fn expects(&self) -> String;
+    /// A text that is another for every other value, secrets with so many bytes of their hashes.
+    fn told_apart(&self, config: &mut Config, _secrets: usize) -> String {
+        self.show(config)
+    }
+    /// Gives it the value it has in another configuration.
+    fn carry(&self, from: &mut Config, to: &mut Config);
 }
 
 /// What one table of a list says.
-pub(super) trait Row: Sized {
+pub(super) trait Row: Sized + Clone {
     /// A list of one, for messages and the reference.
     const EXAMPLE: &'static str;
     /// Reads it; what is wrong is told to `options`, and any value will do in its place.
@@ -85,6 +92,10 @@ pub(super) trait Row: Sized {
     fn key(&self) -> (&'static str, &str);
     /// Its options as they are written.
     fn show(&self, to: &mut Shown);
+    /// What of it is not shown.
+    fn secret(&self) -> Option<&Secret> {
+        None
+    }
 }
 
 /// A list of tables and its place.
@@ -127,6 +138,16 @@ impl<T: Row> TableField for Listing<T> {
 
     fn expects(&self) -> String {
         format!("a list of tables such as {}", T::EXAMPLE)
+    }
+
+    fn told_apart(&self, config: &mut Config, secrets: usize) -> String {
+        let traces: Vec<String> =
+            (self.0)(config).iter().filter_map(Row::secret).map(|secret| trace(secret, secrets)).collect();
+        self.show(config) + &traces.join(",")
+    }
+
+    fn carry(&self, from: &mut Config, to: &mut Config) {
+        (self.0)(from).clone_into((self.0)(to));
     }
 }
 

@@ -16,7 +16,7 @@ pub use decide::Refusal;
 pub use error::{RuleError, Why};
 pub use text::{Details, Dialect, Rights, dryrun_text, refusal_text};
 
-use password::Password;
+pub use password::Password;
 use selector::Selector;
 
 /// One user: who may be it, and what it may do. Immutable; changed rules make a new one.
@@ -127,6 +127,18 @@ impl User {
     pub fn check_password(&self, password: &[u8]) -> bool {
         let right = Password::of(password).is_among(&self.passwords);
         self.on && (right | self.nopass)
+    }
+
+    /// Whether a connection that became it with `password` would still become it.
+    pub fn still_takes(&self, password: &Password) -> bool {
+        self.on && (self.nopass || password.is_among(&self.passwords))
+    }
+
+    /// Whether it may hear all that `other` may: no pattern of channels is missing.
+    pub fn hears_all_of(&self, other: &Self) -> bool {
+        let all = |user: &Self| user.selectors().any(|selector| selector.all_channels);
+        let has = |pattern: &String| self.selectors().any(|mine| mine.channels.contains(pattern));
+        all(self) || (!all(other) && other.selectors().flat_map(|theirs| &theirs.channels).all(has))
     }
 
     /// Whether there is no key it may not read and write.

@@ -7,11 +7,11 @@ use subtle::{Choice, ConstantTimeEq};
 
 /// The hash of one password; never printed by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Password([u8; 32]);
+pub struct Password([u8; 32]);
 
 impl Password {
     /// Of a password in clear.
-    pub(super) fn of(clear: &[u8]) -> Self {
+    pub fn of(clear: &[u8]) -> Self {
         Self(Sha256::digest(clear).into())
     }
 

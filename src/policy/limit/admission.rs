@@ -4,7 +4,7 @@ use core::fmt;
 use core::hash::Hash;
 use core::net::IpAddr;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use super::gcra::Pace;
@@ -76,29 +76,55 @@ impl TurnedAway {
 /// Clients as far as they are limited, on all workers.
 #[derive(Debug)]
 pub struct Admission {
-    settings: Settings,
-    /// Taken when a client comes or goes, and only where such a limit is set.
+    /// Taken when a client comes or goes. They are counted whether or not there is a limit: one may be set later.
     addresses: Mutex<HashMap<Source, u32>>,
     /// The same, when one becomes another user.
     users: Mutex<HashMap<String, u32>>,
-    arrivals: Option<(Pace, Table)>,
-    failures: Option<(Pace, Table)>,
+    limits: RwLock<Limits>,
+}
+
+/// What is set.
+#[derive(Clone, Debug, Default)]
+struct Limits {
+    per_address: u32,
+    per_user: u32,
+    arrivals: Option<(Pace, Arc<Table>)>,
+    failures: Option<(Pace, Arc<Table>)>,
+}
+
+impl Limits {
+    /// As `settings` asks for it. Who was short of something under `old` still is.
+    fn new(settings: &Settings, old: &Self) -> Self {
+        let paced = |rate: u32, period, old: &Option<(Pace, Arc<Table>)>| {
+            let table =
+                || old.as_ref().map_or_else(|| Arc::new(Table::new()), |(_, table)| Arc::clone(table));
+            let rate = u64::from(rate);
+            (rate > 0).then(|| (Pace::new(rate, period, rate), table()))
+        };
+        Self {
+            per_address: settings.clients_per_address,
+            per_user: settings.clients_per_user,
+            arrivals: paced(settings.connection_rate, SECOND, &old.arrivals),
+            failures: paced(settings.auth_failures, MINUTE, &old.failures),
+        }
+    }
 }
 
 impl Admission {
     /// One as `settings` asks for it.
     pub fn new(settings: &Settings) -> Arc<Self> {
-        let paced = |rate: u32, period| {
-            let rate = u64::from(rate);
-            (rate > 0).then(|| (Pace::new(rate, period, rate), Table::new()))
-        };
-        Arc::new(Self {
-            settings: settings.clone(),
-            addresses: Mutex::default(),
-            users: Mutex::default(),
-            arrivals: paced(settings.connection_rate, SECOND),
-            failures: paced(settings.auth_failures, MINUTE),
-        })
+        let limits = RwLock::new(Limits::new(settings, &Limits::default()));
+        Arc::new(Self { addresses: Mutex::default(), users: Mutex::default(), limits })
+    }
+
+    /// From now on `settings` hold, for clients that come. Those that are there stay, and count.
+    pub fn renew(&self, settings: &Settings) {
+        let mut limits = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        *limits = Limits::new(settings, &limits);
+    }
+
+    fn limits(&self) -> RwLockReadGuard<'_, Limits> {
+        self.limits.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client has come from `address`. What is answered is its place: it is free again when dropped.
@@ -107,19 +133,16 @@ impl Admission {
     /// Why it must go.
     pub fn arrives(self: &Arc<Self>, address: Option<IpAddr>, now: u64) -> Result<Place, TurnedAway> {
         let source = Source::of(address);
-        if let Some((pace, table)) = &self.arrivals {
+        let limits = self.limits();
+        if let Some((pace, table)) = &limits.arrivals {
             let allowance = table.of(table.tag(&source), now);
             let taken = allowance.take(pace, pace.cost(1), now, 0);
             taken.map_err(|wait| TurnedAway::Rate { address: source.to_string(), wait })?;
         }
-        let most = self.settings.clients_per_address;
-        if most == 0 {
-            return Ok(Place(None));
-        }
-        if !enter(&self.addresses, source, most) {
+        if !enter(&self.addresses, source, limits.per_address) {
             return Err(TurnedAway::Address(source.to_string()));
         }
-        Ok(Place(Some((Arc::clone(self), source))))
+        Ok(Place(Arc::clone(self), source))
     }
 
     /// A client becomes `user`. What is answered is its seat: it is free again when dropped.
@@ -127,28 +150,25 @@ impl Admission {
     /// # Errors
     /// Why it must not.
     pub fn seat(self: &Arc<Self>, user: &str) -> Result<Seat, TurnedAway> {
-        let most = self.settings.clients_per_user;
-        if most == 0 {
-            return Ok(Seat(None));
-        }
-        if !enter(&self.users, user.to_owned(), most) {
+        if !enter(&self.users, user.to_owned(), self.limits().per_user) {
             return Err(TurnedAway::User(user.to_owned()));
         }
-        Ok(Seat(Some((Arc::clone(self), user.to_owned()))))
+        Ok(Seat(Arc::clone(self), user.to_owned()))
     }
 
     /// Whether too many have failed to authenticate as `user` from `origin`: how long until one may try
     /// again. Clients of another machine are one, whatever users they name; of those on this machine, who
     /// all have one address, a wrong password must not lock out the users of others.
     pub fn locked_out(&self, origin: &Origin, user: &[u8], now: u64) -> Option<Duration> {
-        let (pace, table) = self.failures.as_ref()?;
+        let limits = self.limits();
+        let (pace, table) = limits.failures.as_ref()?;
         let wait = table.of(guesser(table, origin, user), now).wait(pace, pace.cost(1), now);
         (wait > 0).then(|| Duration::from_nanos(wait))
     }
 
     /// Somebody at `origin` has failed to authenticate as `user`.
     pub fn failed(&self, origin: &Origin, user: &[u8], now: u64) {
-        if let Some((pace, table)) = &self.failures {
+        if let Some((pace, table)) = &self.limits().failures {
             table.of(guesser(table, origin, user), now).owe(pace.cost(1), now);
         }
     }
@@ -168,32 +188,29 @@ pub fn locked_out_text(wait: Duration) -> String {
 
 /// One of the clients an address may have.
 #[derive(Debug)]
-pub struct Place(Option<(Arc<Admission>, Source)>);
+pub struct Place(Arc<Admission>, Source);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some((admission, source)) = self.0.take() {
-            leave(&admission.addresses, &source);
-        }
+        leave(&self.0.addresses, &self.1);
     }
 }
 
 /// One of the clients a user may have.
 #[derive(Debug)]
-pub struct Seat(Option<(Arc<Admission>, String)>);
+pub struct Seat(Arc<Admission>, String);
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some((admission, user)) = self.0.take() {
-            leave(&admission.users, &user);
-        }
+        leave(&self.0.users, &self.1);
     }
 }
 
+/// One more of `who`, if there are not `most` (0: any number) already.
 fn enter<K: Eq + Hash>(counts: &Mutex<HashMap<K, u32>>, who: K, most: u32) -> bool {
     let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
     let count = counts.entry(who).or_default();
-    let fits = *count < most;
+    let fits = most == 0 || *count < most;
     *count += u32::from(fits);
     fits
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::rate::{Rate, RateError};
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Every rate there is, for all workers.
 #[derive(Debug)]
 pub struct Rates {
-    pub(super) rates: Box<[Rate]>,
+    pub(super) rates: Box<[Arc<Rate>]>,
     listeners: Vec<String>,
 }
 
@@ -22,10 +22,24 @@ impl Rates {
     /// # Errors
     /// The first rate that names no command.
     pub fn new(config: &Config) -> Result<Option<Arc<Self>>, RateError> {
+        Self::renewed(config, None)
+    }
+
+    /// The same in place of `old`. A rate that is the same in both goes on as it is: with its allowances and
+    /// with what it has counted.
+    ///
+    /// # Errors
+    /// The first rate that names no command.
+    pub fn renewed(config: &Config, old: Option<&Self>) -> Result<Option<Arc<Self>>, RateError> {
         if config.rates.is_empty() || !config.features.rate_limiting {
             return Ok(None);
         }
-        let rates = config.rates.iter().map(Rate::new).collect::<Result<_, _>>()?;
+        let kept = |settings: &config::Rate| {
+            old?.rates.iter().find(|rate| rate.settings == *settings).map(Arc::clone)
+        };
+        let rate =
+            |settings: &config::Rate| kept(settings).map_or_else(|| Rate::new(settings).map(Arc::new), Ok);
+        let rates = config.rates.iter().map(rate).collect::<Result<_, _>>()?;
         let plain = config.listen.iter().map(ToString::to_string);
         let tls = config.tls.listen.iter().map(ToString::to_string);
         Ok(Some(Arc::new(Self { rates, listeners: plain.chain(tls).collect() })))

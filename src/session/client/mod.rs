@@ -5,6 +5,7 @@
 
 mod caller;
 mod held;
+mod most;
 mod owed;
 mod watched;
 
@@ -24,12 +25,13 @@ use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
 use crate::cache::Sent;
 use crate::command::{Channels, Command};
-use crate::config::{Limits, OutputLimit};
+use crate::config::{Config, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
 use crate::telemetry::Desk;
 use crate::upstream::{Credential, Shared};
+use most::Most;
 use owed::STEP;
 use watched::Watched;
 
@@ -134,7 +136,7 @@ pub struct Client {
     out: RefCell<Out>,
     spares: Spares,
     desk: Arc<dyn Desk>,
-    limits: Rc<Limits>,
+    most: Most,
     pub(super) shared: Arc<Shared>,
     shares: Arc<Shares>,
     /// Memory for buffers taken for what is unread, bytes.
@@ -168,7 +170,13 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(card: Arc<Card>, peer: Peer, write: WriteHalf, worker: &Worker) -> Self {
+    pub(super) fn new(
+        card: Arc<Card>,
+        peer: Peer,
+        write: WriteHalf,
+        worker: &Worker,
+        config: &Config,
+    ) -> Self {
         Self {
             id: card.id,
             roster: Arc::clone(&worker.roster),
@@ -183,13 +191,13 @@ impl Client {
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
             desk: Arc::clone(&worker.desk),
-            limits: Rc::clone(&worker.limits),
+            most: Most::new(&config.limits),
             shared: Arc::clone(&worker.shared),
             shares: Arc::clone(worker.feeds.shares()),
             reserved: Cell::new(0),
             starved: Cell::new(false),
             again: Cell::new(false),
-            output_limit: Cell::new(worker.config.client_output_buffer_limit.normal),
+            output_limit: Cell::new(config.client_output_buffer_limit.normal),
             outstanding: Cell::new(0),
             weight: Cell::new(0),
             reply_size: Cell::new(FIRST_GUESS),
@@ -293,11 +301,6 @@ impl Client {
         self.write.shut_down();
     }
 
-    /// Nothing more will be said to it; what it still says can be read.
-    pub(super) fn end_of_stream(&self) {
-        self.write.end();
-    }
-
     /// Whether its end has been decided.
     pub fn is_cut(&self) -> bool {
         self.cut.get()
@@ -338,9 +341,9 @@ impl Client {
     pub(super) fn has_room(&self) -> bool {
         let outstanding = self.outstanding.get();
         let expected = (outstanding as usize).saturating_mul(self.reply_size.get());
-        outstanding < self.limits.session_inflight
-            && expected as u64 <= self.limits.session_inflight_bytes
-            && self.weight.get() <= self.limits.session_inflight_bytes
+        outstanding < self.most.inflight.get()
+            && expected as u64 <= self.most.bytes.get()
+            && self.weight.get() <= self.most.bytes.get()
             && !self.starved.get()
             && !self.again.get()
     }

@@ -9,7 +9,7 @@
 mod line;
 mod post;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -37,7 +37,7 @@ pub struct Feed {
     all: Arc<Monitors>,
     post: Arc<Post>,
     clients: RefCell<Vec<Rc<Client>>>,
-    limits: OutputLimits,
+    limits: Cell<OutputLimits>,
     default_db: u32,
     /// What clients on a Unix socket are called, who have no address: Redis names the socket.
     unix: String,
@@ -55,11 +55,16 @@ impl Feed {
             post: all.post(index),
             all: Arc::clone(all),
             clients: RefCell::default(),
-            limits: config.client_output_buffer_limit,
+            limits: Cell::new(config.client_output_buffer_limit),
             default_db: config.upstream.database,
             unix: format!("unix:{}", socket.unwrap_or_default()),
             line: RefCell::default(),
         }
+    }
+
+    /// From now on monitors are held to `limits`, and those that are none any more.
+    pub fn bound(&self, limits: OutputLimits) {
+        self.limits.set(limits);
     }
 
     /// Whether anybody monitors, on any worker.
@@ -75,7 +80,7 @@ impl Feed {
             return;
         }
         self.deliver();
-        client.set_output_limit(self.limits.pubsub);
+        client.set_output_limit(self.limits.get().pubsub);
         client.patient.set(true);
         client.card.set(Flag::Monitor, true);
         self.clients.borrow_mut().push(Rc::clone(client));
@@ -89,7 +94,7 @@ impl Feed {
         }
         self.clients.borrow_mut().retain(|one| one.id != client.id);
         self.all.left(&self.post);
-        client.set_output_limit(self.limits.normal);
+        client.set_output_limit(self.limits.get().normal);
         client.patient.set(false);
         client.card.set(Flag::Monitor, false);
     }
@@ -129,7 +134,7 @@ impl Feed {
                 client.cut();
             } else if !waiting.lines.is_empty() {
                 // A stay on a connection of its own may have ended since, and changed it.
-                client.set_output_limit(self.limits.pubsub);
+                client.set_output_limit(self.limits.get().pubsub);
                 client.push(&waiting.lines);
             }
         }

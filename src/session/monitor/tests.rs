@@ -7,11 +7,11 @@ use std::task::Poll;
 use super::*;
 use crate::command::lookup;
 use crate::net::Stream;
-use crate::policy::{Gate, Origin};
+use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
-use crate::session::{Session, Worker};
+use crate::session::{InForce, Latest, Session, Worker};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// A worker, of several that share `all`.
@@ -42,12 +42,11 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         keeper,
         pool,
         feeds,
-        gate: Arc::new(Gate::new(&config).unwrap()),
-        limiting: crate::session::Limiting::new(&config).unwrap(),
+        latest: Latest::new(Arc::new(InForce::new(&config).unwrap())),
+        limiting: crate::session::Limiting::new(&config),
         denials: Arc::default(),
         audit: Arc::default(),
         notices: Arc::default(),
-        limits: Rc::new(config.limits.clone()),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),
@@ -55,7 +54,6 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         monitors: Feed::new(all, index, &config),
         desk: Arc::new(crate::telemetry::desk::Nobody),
         shared,
-        config: Arc::new(config),
     })
 }
 

@@ -83,7 +83,7 @@ impl Relay<'_> {
     /// go: upstream it is that user already.
     pub(super) fn is_full(&mut self, credential: &Credential) -> Option<Bytes> {
         let path = &mut self.session.path;
-        let rights = path.worker.gate.admitted(&path.origin, credential.user());
+        let rights = path.force.gate.admitted(&path.origin, credential.user());
         let full = path.take_seat(&rights).err()?;
         self.taint();
         self.closing = true;

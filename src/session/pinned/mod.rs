@@ -8,6 +8,7 @@ mod answers;
 mod limited;
 mod noted;
 mod reading;
+mod recheck;
 mod relay;
 mod replies;
 mod requests;
@@ -70,7 +71,7 @@ async fn prepare(session: &Session, needs: &Needs) -> Result<(Lease, Option<Owne
     }
     let turn = worker.shared.large_turn().await?;
     // A server that copies large replies answers nobody for a while: it has not gone.
-    let patience = Instant::now() + LARGE_PATIENCE * worker.config.upstream.timeout;
+    let patience = Instant::now() + LARGE_PATIENCE * session.path.force.config.upstream.timeout;
     loop {
         match worker.pool.take(needs.class, &wanted).await {
             Err(Failure::Unreachable { .. }) if Instant::now() < patience => sleep(LARGE_PAUSE).await,

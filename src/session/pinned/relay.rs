@@ -7,12 +7,13 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
+use super::recheck::Queued;
 use super::replies::{Reading, Replies};
 use crate::config::Secret;
 use crate::net;
@@ -81,6 +82,8 @@ pub(super) struct Relay<'a> {
     pub(super) popped: bool,
     /// The proxy drains: it was asked whether anything is left for who listens.
     pub(super) farewell: bool,
+    /// What an open transaction has queued, should rights change.
+    pub(super) queued: Queued,
     /// What is under way that concerns what is kept.
     pub(super) underway: Underway,
     /// What has been read waits until every lane has heard of it.
@@ -125,6 +128,7 @@ impl<'a> Relay<'a> {
             stuck: Rc::default(),
             popped: false,
             farewell: false,
+            queued: Queued::default(),
             streaming: None,
             closing: false,
             taken: 0,
@@ -135,15 +139,14 @@ impl<'a> Relay<'a> {
 
     /// Relays until the session can leave, or one side is gone. Dropping it closes the connection.
     pub(super) async fn run(&mut self) -> End {
-        let limit = self.session.path.worker.config.upstream.socket_timeout;
-        let mut timer = pin!(sleep(limit));
+        let mut timer = pin!(sleep(self.answer_within()));
         self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
-        let stop = poll_fn(|cx| self.poll(cx, limit, timer.as_mut())).await;
+        let stop = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
         self.forget_underway();
         self.terms_may_have_changed(true);
         let worker = &self.session.path.worker;
         if !worker.monitors.has(&self.client) {
-            self.client.set_output_limit(worker.config.client_output_buffer_limit.normal);
+            self.session.path.limit_output(false);
             self.client.patient.set(false);
         }
         self.client.set_in_reply(false);
@@ -163,17 +166,14 @@ impl<'a> Relay<'a> {
                 End::Closed
             }
             Err(Stop::Upstream(reason)) => self.abandon(&Failure::Lost { reason }),
-            Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: limit }),
+            Err(Stop::TimedOut) => self.abandon(&Failure::TimedOut { after: self.answer_within() }),
         }
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        limit: Duration,
-        mut timer: Pin<&mut Sleep>,
-    ) -> Poll<Result<(), Stop>> {
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<Result<(), Stop>> {
         self.client.listen(cx.waker());
+        self.renew(timer.as_mut())?;
+        let limit = self.answer_within();
         for _ in 0..ROUNDS_PER_TURN {
             let mut moved = self.take_requests();
             moved |= self.write(cx)?;
@@ -239,11 +239,6 @@ impl<'a> Relay<'a> {
             && self.client.outstanding() == 0
             && self.streaming.is_none()
             && (!self.held.any() || self.closing)
-    }
-
-    /// Whether it waits for somebody else's write.
-    pub(super) fn blocked(&self) -> bool {
-        matches!(self.expect.front(), Some(Expect::Blocking { .. }))
     }
 
     /// Whether the upstream owes an answer that it should have given by now. An upload that has stopped

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::class;
+use super::recheck::Queued;
 use super::relay::{HIGH_WATER, Relay};
 use crate::command::{Command, Local, Pin, Route, lookup};
 use crate::resp::reply;
@@ -110,6 +111,10 @@ impl Relay<'_> {
             let text = self.session.path.words_for(command, &denied);
             return if is_exec(command) { self.deny_exec(text) } else { self.deny(text) };
         }
+        if let Some(text) = self.stale_exec(command) {
+            return self.deny_exec(text);
+        }
+        let args = self.session.intake.args();
         if command.is_none() && is_attack(&args) {
             self.closing = true;
             return false;
@@ -260,6 +265,11 @@ impl Relay<'_> {
         let is_exec = command.is_some_and(|command| command.route == Route::Pin(Pin::Exec));
         let silent = matches!(turn, Turn::Silent);
         self.turn(turn);
+        if queues {
+            self.queues(true);
+        } else if !self.held.multi {
+            self.queued = Queued::default();
+        }
         self.note(command, (queues, is_exec, silent));
         match other {
             None => self.pass_on(),
@@ -300,6 +310,9 @@ impl Relay<'_> {
                 return false;
             }
             self.turn(turn);
+        }
+        if self.held.multi {
+            self.queues(false);
         }
         let args = self.session.intake.args_so_far();
         if let Some(command) = command {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::recheck::Queued;
 use super::relay::Relay;
 use super::requests::{HARMLESS, UNQUEUEABLE, words};
 use crate::command::{Command, Local, Route, lookup};
@@ -70,8 +71,7 @@ impl Relay<'_> {
 
     /// What the client may leave unread depends on whether it listens.
     pub(super) fn listening(&mut self) {
-        let limits = &self.session.path.worker.config.client_output_buffer_limit;
-        self.client.set_output_limit(if self.held.listens() { limits.pubsub } else { limits.normal });
+        self.session.path.limit_output(self.held.listens());
     }
 
     /// `NEARSIDE MONITOR UPSTREAM`: from here on the upstream's feed, as it comes.
@@ -171,7 +171,7 @@ impl Relay<'_> {
         };
         // Who needs no password has not shown by one who he is.
         let is_open = || !path.worker.shared.last_wanted_password();
-        if path.worker.gate.is_wary_of(&path.origin)
+        if path.force.gate.is_wary_of(&path.origin)
             && named_user(command, args) == Some(b"default")
             && is_open()
         {
@@ -231,6 +231,7 @@ impl Relay<'_> {
             return self.deny(text);
         }
         (self.held.multi, self.held.watched) = (false, 0);
+        self.queued = Queued::default();
         // Should the upstream refuse it, nobody else may come upon what is open there.
         self.taint();
         self.expect.push_back(Expect::Instead(words(text)));

@@ -13,6 +13,11 @@ use crate::session::state::{Expect, Replies};
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Relay<'_> {
+    /// Whether it waits for somebody else's write.
+    pub(super) fn blocked(&self) -> bool {
+        matches!(self.expect.front(), Some(Expect::Blocking { .. }))
+    }
+
     /// The proxy drains: what the client is blocked on is to be let go of, by the upstream itself, so
     /// that nothing is popped for it any more. What was popped before still goes to it.
     pub(super) fn let_go(&mut self) {

@@ -305,6 +305,11 @@ impl Card {
         self.unread.load(Relaxed)
     }
 
+    /// Whether it is subscribed to anything.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions().iter().any(|count| *count > 0)
+    }
+
     /// Channels, patterns, shard channels.
     pub fn subscriptions(&self) -> [u32; 3] {
         [0, 1, 2].map(|kind: usize| self.sub[kind].load(Relaxed))

@@ -130,8 +130,7 @@ impl Path {
     }
 
     fn show_subscribed(&self, is: bool) {
-        let limits = &self.worker.config.client_output_buffer_limit;
-        self.client.set_output_limit(if is { limits.pubsub } else { limits.normal });
+        self.limit_output(is);
         self.client.patient.set(is);
     }
 }

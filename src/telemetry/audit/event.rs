@@ -29,6 +29,8 @@ pub enum Kind {
     CertificateChanged,
     /// Certificates were to be replaced, and could not be.
     CertificateRefused,
+    /// Settings were to be read again.
+    Reload,
     /// The proxy takes no more clients, and ends.
     Drain,
 }
@@ -52,6 +54,7 @@ impl Kind {
             Self::ReplyWithheld => "reply_withheld",
             Self::CertificateChanged => "certificate_changed",
             Self::CertificateRefused => "certificate_refused",
+            Self::Reload => "reload",
             Self::Drain => "drain",
         }
     }

@@ -85,13 +85,31 @@ impl Meter {
         meter
     }
 
+    /// From now on these are the rates. What is paid for stays so, and the session keeps its own allowances of
+    /// rates that are the same.
+    pub fn renew(&mut self, rates: &Arc<Rates>) {
+        if Arc::ptr_eq(&self.rates, rates) {
+            return;
+        }
+        let old = std::mem::replace(&mut self.rates, Arc::clone(rates));
+        let mut own: Vec<Option<Allowance>> = std::mem::take(&mut self.own).into_iter().map(Some).collect();
+        let was = |rate: &Arc<Rate>| old.rates.iter().position(|other| Arc::ptr_eq(other, rate));
+        let kept = rates.rates.iter().map(|rate| was(rate).and_then(|at| own.get_mut(at)?.take()));
+        self.own = kept.map(Option::unwrap_or_default).collect();
+        let is = |rate: &Arc<Rate>| rates.rates.iter().position(|other| Arc::ptr_eq(other, rate));
+        let moved = |mine: &Mine| Some(Mine { rate: is(&old.rates[mine.rate])?, ..*mine });
+        self.pieces = self.pieces.iter().filter_map(moved).collect();
+        let user = std::mem::take(&mut self.user);
+        self.become_user(&user);
+    }
+
     /// From now on the client is `user`.
     pub fn become_user(&mut self, user: &str) {
         user.clone_into(&mut self.user);
         let listener = self.rates.listener(self.origin.listener);
         let has = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
         let concerns =
-            |rate: &&Rate| has(&rate.settings.users, user) && has(&rate.settings.listeners, listener);
+            |rate: &Rate| has(&rate.settings.users, user) && has(&rate.settings.listeners, listener);
         let rates = self.rates.rates.iter().enumerate().filter(|(_, rate)| concerns(rate));
         self.mine = rates.map(|(i, rate)| Mine { rate: i, tag: tag(rate, user, &self.origin) }).collect();
     }

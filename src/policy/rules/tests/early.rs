@@ -44,7 +44,7 @@ fn own_users_with_few_keys_have_no_scripts() {
         ];
     });
     let told = |user: &str, line: &str| {
-        let Login::Granted(rights) = gate.login(&origin(0), Some(user.as_bytes()), b"x") else {
+        let Login::Granted(rights, _) = gate.login(&origin(0), Some(user.as_bytes()), b"x") else {
             panic!("{user}")
         };
         asked(line, |command, args| rights.check(command, args).err())
@@ -62,7 +62,7 @@ fn own_users_with_few_keys_have_no_scripts() {
     }
     assert!(scripts.iter().all(|line| told("all", line).is_empty()));
     // What has not arrived could be a key that it may not touch.
-    let Login::Granted(rights) = gate.login(&origin(0), Some(b"few"), b"x") else { panic!("few") };
+    let Login::Granted(rights, _) = gate.login(&origin(0), Some(b"few"), b"x") else { panic!("few") };
     let early = |line| asked(line, |command, args| rights.check_so_far(command, args, (9, 1 << 20)).err());
     assert_eq!(early("SET app:1"), "");
     assert!(early("MSET app:1").contains("has not arrived"));

@@ -14,6 +14,11 @@ impl RequestScanner {
         Self { names, ..Self::default() }
     }
 
+    /// From now on they have these names. A request that begins with its command's own by now keeps it.
+    pub fn set_names(&mut self, names: Option<Arc<Names>>) {
+        self.names = names;
+    }
+
     /// What commands are called here.
     pub fn names(&self) -> Option<&Arc<Names>> {
         self.names.as_ref()

@@ -1,0 +1,197 @@
+//! Changing settings while the proxy runs: everything is read and checked first, then applied whole, or not at all.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::options::Source;
+use super::parts::Parts;
+use crate::config::{self, Changes, Config, Effective};
+use crate::session::InForce;
+use crate::telemetry::audit::{Event, Kind};
+
+/// How long workers have to take over what is new; each does between two events.
+const TAKEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// Settings that do not concern who may do what. All others make the rules anew.
+const NOT_THE_GATE: &[&str] = &[
+    "maxclients",
+    "timeout",
+    "tcp_keepalive",
+    "client_output_buffer_limit",
+    "drain_delay",
+    "drain_timeout",
+    "rates",
+    "features.rate_limiting",
+    "features.cache",
+    "cache.",
+    "limits.",
+    "log.",
+    "admission.",
+    "audit.",
+];
+
+/// What a reload has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// Keys of settings that were different, and are in force now.
+    pub applied: Vec<&'static str>,
+    /// Keys of settings that are different and need a restart: what was in force still is.
+    pub needs_restart: Vec<&'static str>,
+    /// How many settings are what they were.
+    pub unchanged: usize,
+    /// What is odd about the new settings, a line each.
+    pub warnings: Vec<String>,
+    /// The hash of what is in force now; see [`config::hash`].
+    pub hash: String,
+}
+
+/// Why nothing was reloaded: everything that is wrong, a line each. What was in force still is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[error("settings were not reloaded, and stay as they were: {}", problems.join("; "))]
+pub struct ReloadError {
+    /// What is wrong, with file, line and setting where it is about one.
+    pub problems: Vec<String>,
+}
+
+impl ReloadError {
+    fn of(problem: impl ToString) -> Self {
+        Self { problems: vec![problem.to_string()] }
+    }
+}
+
+/// Reloads one proxy's settings, from any thread. A clone is the same one; one that is left over when the proxy
+/// has ended does nothing of use.
+#[derive(Clone, Debug)]
+pub struct Reloader(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    source: Option<Source>,
+    parts: Parts,
+    force: watch::Sender<Arc<InForce>>,
+    /// The settings in force as they were written; locked for as long as a reload takes.
+    written: Mutex<Config>,
+    /// The same, and where each came from, for those who ask.
+    settings: Mutex<Vec<Effective>>,
+    /// What could not be switched on while the proxy runs, as it was switched off when it started.
+    off: Vec<&'static str>,
+}
+
+impl Reloader {
+    /// For a proxy that was started with these settings, as they were written, of which `force` tells everybody who has to know.
+    pub(super) fn new(
+        source: Option<Source>,
+        parts: Parts,
+        force: watch::Sender<Arc<InForce>>,
+        (written, settings): (Config, Vec<Effective>),
+    ) -> Self {
+        let switches = [("enabled", written.enabled), ("features.cache", written.features.cache)];
+        let off = switches.into_iter().filter(|(_, is_on)| !is_on).map(|(key, _)| key).collect();
+        parts.limiting.stats.reloads.starts(config::hash(&written));
+        let (written, settings) = (Mutex::new(written), Mutex::new(settings));
+        Self(Arc::new(Inner { source, parts, force, written, settings, off }))
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.0.force.borrow().config)
+    }
+
+    /// What is in force.
+    pub(super) fn force(&self) -> Arc<InForce> {
+        Arc::clone(&self.0.force.borrow())
+    }
+
+    /// Every setting in force and where it came from, secrets masked.
+    pub fn settings(&self) -> Vec<Effective> {
+        self.0.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells of every change of what is in force.
+    pub fn watch(&self) -> watch::Receiver<Arc<InForce>> {
+        self.0.force.subscribe()
+    }
+
+    /// Reads the settings anew and puts what has changed into force: for every request that comes after this
+    /// returns. Clients whom a change does not concern notice nothing. One reload at a time: a second one waits.
+    ///
+    /// Blocks: for files, and for as long as workers take to hear of it. Not to be called on a worker's thread.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new settings; nothing has changed then.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        let inner = &*self.0;
+        let mut written = inner.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = inner.reload(&mut written);
+        let stats = &inner.parts.limiting.stats;
+        match &done {
+            Ok(reloaded) => stats.reloads.succeeded(reloaded.hash.clone(), reloaded.needs_restart.clone()),
+            Err(_) => stats.reloads.failed(),
+        }
+        let (reason, keys) = match &done {
+            Ok(reloaded) => (None, reloaded.applied.join(" ")),
+            Err(_) => (Some("refused"), String::new()),
+        };
+        stats.audit.tell(Kind::Reload, "", || Event {
+            reason,
+            about: (!keys.is_empty()).then_some(keys),
+            ..Event::default()
+        });
+        done
+    }
+}
+
+impl Inner {
+    fn reload(&self, written: &mut Config) -> Result<Reloaded, ReloadError> {
+        let nowhere = "this proxy was not told where its settings come from";
+        let source = self.source.as_ref().ok_or_else(|| ReloadError::of(nowhere))?;
+        let loaded = source.load().map_err(|problems| ReloadError { problems })?;
+        let mut changes = config::changes(written, &loaded.config);
+        self.hold_back(&mut changes, &loaded.config);
+        let mut next = loaded.config;
+        config::carry(&changes.fixed, written, &mut next);
+
+        // Everything that can be wrong is made before anything is replaced.
+        let old = Arc::clone(&self.force.borrow());
+        let same_gate = !changes.live.iter().any(|key| concerns_gate(key));
+        let mut config = next.clone();
+        self.parts.adapt(&mut config);
+        let force = Arc::new(old.next(config, same_gate).map_err(ReloadError::of)?);
+        let prepared = self.parts.prepare(&old.config, &force.config).map_err(ReloadError::of)?;
+
+        let generation = force.generation;
+        let doubts = force.gate.doubts().into_iter().filter(|_| !same_gate);
+        let warnings = loaded.warnings.into_iter().chain(doubts).collect();
+        self.parts.apply(&force.config, prepared);
+        self.force.send_replace(force);
+        if !self.parts.taken.wait(generation, TAKEN_WITHIN) {
+            tracing::warn!("a worker is busy: it takes over the new settings when it is not");
+        }
+        *written = next;
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        for setting in &mut *settings {
+            let now = loaded.settings.iter().find(|now| now.key == setting.key);
+            if let Some(now) = now.filter(|now| !changes.fixed.contains(&now.key)) {
+                setting.clone_from(now);
+            }
+        }
+        drop(settings);
+        let Changes { live: applied, fixed: needs_restart, unchanged } = changes;
+        Ok(Reloaded { applied, needs_restart, unchanged, warnings, hash: config::hash(written) })
+    }
+
+    /// What would have to be switched on, and was not made ready for it at the start, waits for a restart.
+    fn hold_back(&self, changes: &mut Changes, new: &Config) {
+        let is_on = |key: &str| if key == "enabled" { new.enabled } else { new.features.cache };
+        let held: Vec<_> = changes.live.extract_if(.., |key| self.off.contains(key) && is_on(key)).collect();
+        changes.fixed.extend(held);
+    }
+}
+
+fn concerns_gate(key: &str) -> bool {
+    let fits = |prefix: &&str| key == *prefix || (prefix.ends_with('.') && key.starts_with(*prefix));
+    !NOT_THE_GATE.iter().any(fits)
+}

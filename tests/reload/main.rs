@@ -1,0 +1,6 @@
+//! Settings that are changed while the proxy runs: what applies, to whom, and what does not.
+
+mod clients;
+#[path = "../common/mod.rs"]
+mod common;
+mod scene;
