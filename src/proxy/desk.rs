@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::Reloader;
 use super::figures::Figures;
+use super::handle::leave;
 use super::overview::Lately;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
@@ -23,9 +24,8 @@ use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
 use crate::telemetry::upstream_view::Seen;
-use crate::telemetry::{Stats, section};
+use crate::telemetry::{Phase, Stats, section};
 use crate::upstream::Shared;
-use crate::worker::Phase;
 
 /// Knows whom to ask.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ impl Desk for Clerk {
     fn ready(&self) -> Probe {
         match *self.phase.borrow() {
             Phase::Serving => self.stats.vitals.ready(Instant::now()),
+            Phase::Leaving => Probe::no("leaving: it will soon take no new clients (drain_delay)"),
             Phase::Draining => Probe::no("draining: it finishes what has begun and takes no new clients"),
             Phase::Stopped => Probe::no("stopped"),
         }
@@ -158,13 +159,8 @@ impl Desk for Clerk {
 
     fn drain(&self) {
         self.stats.vitals.leave();
-        let serving = |phase: &mut Phase| {
-            let first = *phase == Phase::Serving;
-            *phase = if first { Phase::Draining } else { *phase };
-            first
-        };
-        if self.phase.send_if_modified(serving) {
-            tracing::info!("draining: told to");
+        if leave(&self.phase, Phase::Leaving) {
+            tracing::info!("told to drain");
         }
     }
 }

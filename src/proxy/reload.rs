@@ -21,6 +21,7 @@ const NOT_THE_GATE: &[&str] = &[
     "timeout",
     "tcp_keepalive",
     "client_output_buffer_limit",
+    "drain_delay",
     "drain_timeout",
     "rates",
     "features.rate_limiting",
