@@ -9,6 +9,7 @@ use super::desk::Clerk;
 use super::holders;
 use crate::cache::Figures;
 use crate::config::Config;
+use crate::telemetry::Phase;
 use crate::telemetry::desk::{
     Cache, Certificate, Configuration, Connected, Connections, Desk, Overview, Slow, SlowCommand, Sums,
     Upstream,
@@ -16,7 +17,6 @@ use crate::telemetry::desk::{
 use crate::telemetry::history::{History, List, Rings, Totals};
 use crate::telemetry::meters::Snapshot;
 use crate::telemetry::slow::Entry;
-use crate::worker::Phase;
 
 /// Hot keys, slow commands and clients shown.
 const ROWS: usize = 10;
@@ -182,7 +182,7 @@ impl Clerk {
     fn redis(&self, config: &Config) -> Upstream {
         let (settings, in_use) = (&config.upstream, self.shared.connections());
         Upstream {
-            address: self.upstream.clone(),
+            address: self.reloader.config().upstream.address(),
             status: "unknown",
             reason: String::new(),
             latency: None,
