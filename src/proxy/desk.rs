@@ -6,6 +6,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::Reloader;
+use super::figures::Figures;
+use super::overview::Lately;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
@@ -13,9 +15,11 @@ use crate::pubsub::Shares;
 use crate::session::explain::{self, Court};
 use crate::session::{Card, Roster, now};
 use crate::telemetry::desk::{
-    Client, Clients, Desk, Explained, Figure, HotKey, Named, Probe, Question, ReloadError, Reloaded, Setting,
-    shown,
+    Client, Clients, Desk, Explained, Figure, HotKey, Named, Overview, Probe, Question, ReloadError,
+    Reloaded, Setting, shown,
 };
+use crate::telemetry::history::Rings;
+use crate::telemetry::metrics::Format;
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
@@ -23,6 +27,8 @@ use crate::worker::Phase;
 /// Knows whom to ask.
 #[derive(Debug)]
 pub(super) struct Clerk {
+    /// What is measured.
+    pub(super) figures: Figures,
     /// Knows the settings in force.
     pub(super) reloader: Reloader,
     pub(super) shared: Arc<Shared>,
@@ -32,6 +38,7 @@ pub(super) struct Clerk {
     pub(super) certificates: Arc<Certificates>,
     pub(super) roster: Arc<Roster>,
     pub(super) phase: watch::Sender<Phase>,
+    pub(super) lately: Lately,
 }
 
 impl Desk for Clerk {
@@ -86,6 +93,18 @@ impl Desk for Clerk {
         explain::explain(Court { force: &self.reloader.force(), near, shared }, question)
     }
 
+    fn overview(&self) -> Overview {
+        self.see()
+    }
+
+    fn history(&self) -> Rings {
+        self.rings()
+    }
+
+    fn look(&self) {
+        self.note();
+    }
+
     fn info(&self) -> String {
         section(
             &self.stats,
@@ -99,6 +118,10 @@ impl Desk for Clerk {
             + &self.certificates.section()
             + &self.reloader.force().rates.as_ref().map_or_else(String::new, |rates| rates.section())
             + &self.stats.reloads.section()
+    }
+
+    fn metrics(&self, format: Format) -> String {
+        self.figures.metrics(format)
     }
 
     fn flush_cache(&self) {

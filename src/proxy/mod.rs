@@ -4,8 +4,11 @@ mod accept;
 mod crew;
 mod desk;
 mod error;
+mod figures;
 mod handle;
+mod holders;
 mod options;
+mod overview;
 mod parts;
 mod probe;
 mod reload;
@@ -22,8 +25,8 @@ use tokio::time::timeout;
 use self::accept::Placing;
 use self::crew::Crew;
 pub use self::error::Error;
-use self::handle::Addresses;
 pub use self::handle::Handle;
+use self::handle::{Addresses, Inside};
 pub use self::options::{Load, Options, Source};
 pub use self::reload::Reloader;
 use crate::admin;
@@ -72,9 +75,7 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok((addresses, reloader))) => {
-                Ok(Handle::new(addresses, phase, placing, near, reloader, thread))
-            }
+            Ok(Ok(inside)) => Ok(Handle::new(phase, placing, near, inside, thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -88,7 +89,7 @@ struct Outside {
     near: Arc<Near>,
 }
 
-type Ready = std_mpsc::SyncSender<Result<(Addresses, Reloader), Error>>;
+type Ready = std_mpsc::SyncSender<Result<Inside, Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -128,16 +129,16 @@ async fn run(
     let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
     let forces = force.subscribe();
     let crew = Crew::new(&config, &certificates, outside, (options.source, force, as_written, settings));
-    let (reloader, desk) = (crew.reloader.clone(), Arc::clone(&crew.desk));
+    let inside = crew.inside(addresses);
     let (workers, threads) = crew.start(inner)?;
     if let Some(admin) = &mut admin {
-        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+        admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));
     }
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
-        looped = serve(&accepting, &config, (&addresses, &reloader), ready, &mut phases) => looped?,
+        looped = serve(&accepting, &config, &inside, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
     let audit = accepting.close(); // the listeners and the workers' queues
@@ -156,15 +157,16 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    (addresses, reloader): (&Addresses, &Reloader),
+    inside: &Inside,
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
+        let addresses = &inside.addresses;
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok((addresses.clone(), reloader.clone())));
+    let _ = ready.send(Ok(inside.clone()));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }

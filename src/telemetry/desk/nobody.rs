@@ -1,6 +1,10 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, Explained, HotKey, Named, Probe, Question, ReloadError, Reloaded, Setting};
+use super::{
+    Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
+    Setting,
+};
+use crate::telemetry::history::Rings;
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -31,7 +35,21 @@ impl Desk for Nobody {
         Err("nobody is here".into())
     }
 
+    fn overview(&self) -> Overview {
+        Overview::default()
+    }
+
+    fn history(&self) -> Rings {
+        Rings::default()
+    }
+
+    fn look(&self) {}
+
     fn info(&self) -> String {
+        String::new()
+    }
+
+    fn metrics(&self, _format: Format) -> String {
         String::new()
     }
 
