@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,8 +21,8 @@ use crate::policy::Origin;
 use crate::policy::limit::Place;
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Roster,
-    Session, Taken, Warden, Worker,
+    self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Pulse,
+    Roster, Session, Taken, Warden, Worker,
 };
 use crate::telemetry::{Desk, Stats, Tally};
 use crate::upstream::{Lanes, Pool, Shared};
@@ -109,12 +109,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let warden = Warden::new(index, &common.shared, &common.stats);
+    let pulse = Pulse::new(Rc::clone(worker));
     let mut force = common.force.clone();
     let taken = Takes(index, &common.taken);
     taken.over(&force.borrow_and_update(), worker, clients);
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
     if index == 0 {
         tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
+        tokio::task::spawn_local(session::figures::watch_upstream(Rc::clone(worker)));
     }
     loop {
         tokio::select! {
@@ -122,6 +124,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             () = worker.monitors.arrived() => worker.monitors.deliver(),
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
+                pulse.look(Instant::now());
                 if index == 0 {
                     worker.audit.tell_left_out(false);
                 }
@@ -213,6 +216,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         denials: Arc::clone(&common.stats.denials),
         audit: Arc::clone(&common.stats.audit),
         notices: Arc::clone(&common.stats.notices),
+        vitals: Arc::clone(&common.stats.vitals),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),

@@ -43,6 +43,7 @@ impl Crew {
         let forces = force.subscribe();
         let (roster, orders) = Roster::new(config.workers);
         let (limiting, taken) = (Limiting::new(config), Arc::new(Taken::new(config.workers)));
+        limiting.stats.vitals.reconfigure(config);
         let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
         let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
         let parts = Parts {

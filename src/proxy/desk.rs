@@ -13,9 +13,12 @@ use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::{Card, Roster, now};
+use crate::telemetry::alerts::Alert;
 use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Overview, Probe, Setting, shown};
+use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
+use crate::telemetry::upstream_view::Seen;
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
@@ -40,12 +43,32 @@ pub(super) struct Clerk {
 }
 
 impl Desk for Clerk {
+    fn health(&self) -> Health {
+        self.stats.vitals.health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        self.stats.vitals.live(Instant::now())
+    }
+
     fn ready(&self) -> Probe {
         match *self.phase.borrow() {
-            Phase::Serving => Probe::yes(),
+            Phase::Serving => self.stats.vitals.ready(Instant::now()),
             Phase::Draining => Probe::no("draining: it finishes what has begun and takes no new clients"),
             Phase::Stopped => Probe::no("stopped"),
         }
+    }
+
+    fn startup(&self) -> Probe {
+        self.stats.vitals.startup(Instant::now())
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        self.stats.vitals.alerts()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        self.stats.vitals.upstream.get()
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -100,6 +123,7 @@ impl Desk for Clerk {
 
     fn info(&self) -> String {
         section(&self.stats, &self.upstream, self.shared.connections(), &self.shared.lending)
+            + &self.stats.vitals.section(Instant::now())
             + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()
@@ -118,6 +142,7 @@ impl Desk for Clerk {
     }
 
     fn drain(&self) {
+        self.stats.vitals.leave();
         let serving = |phase: &mut Phase| {
             let first = *phase == Phase::Serving;
             *phase = if first { Phase::Draining } else { *phase };

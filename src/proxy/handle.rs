@@ -11,7 +11,7 @@ use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
 use crate::telemetry::metrics::Format;
-use crate::telemetry::{Desk, Stats};
+use crate::telemetry::{Desk, Stats, Vitals};
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -67,6 +67,7 @@ impl Handle {
 
     /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
     pub fn drain(&self) {
+        self.stats.vitals.leave();
         let _ = self.phase.send(Phase::Draining);
     }
 
@@ -102,6 +103,11 @@ impl Handle {
     /// What has been counted.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// How it is, and of what it warns.
+    pub fn vitals(&self) -> &Vitals {
+        &self.stats.vitals
     }
 
     /// Waits until the proxy has ended.

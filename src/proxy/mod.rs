@@ -6,6 +6,7 @@ mod desk;
 mod error;
 mod figures;
 mod handle;
+mod health;
 mod holders;
 mod options;
 mod overview;
@@ -127,15 +128,18 @@ async fn run(
     let (relay, inner) = watch::channel(Phase::Serving);
     let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
     let forces = force.subscribe();
+    let near = Arc::clone(&outside.near);
     let crew = Crew::new(&config, &certificates, outside, (options.source, force, as_written, settings));
     let inside = crew.inside(addresses);
     let (workers, threads) = crew.start(inner)?;
     if let Some(admin) = &mut admin {
         admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));
     }
+    let watcher = health::Watcher::new(forces.clone(), &certificates, &workers, near);
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
+        () = watcher.run() => {}
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
         looped = serve(&accepting, &config, &inside, ready, &mut phases) => looped?,
     }

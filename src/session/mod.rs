@@ -7,6 +7,7 @@
 
 mod audit;
 mod client;
+pub mod figures;
 mod force;
 mod hello;
 mod identity;
@@ -22,6 +23,7 @@ mod nearside;
 mod nod;
 mod path;
 mod pinned;
+mod pulse;
 mod refused;
 mod roster;
 mod state;
@@ -47,7 +49,7 @@ use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
 use crate::telemetry::meters::Cause;
-use crate::telemetry::{Audit, Denials, Desk, Notices, Tally};
+use crate::telemetry::{Audit, Denials, Desk, Notices, Tally, Vitals};
 use crate::upstream::{Lanes, Pool, Shared};
 
 use client::Again;
@@ -59,6 +61,7 @@ pub use monitor::{Feed, Monitors};
 pub(crate) use near::now;
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::Path;
+pub use pulse::{Probing, Pulse};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
 pub use taken::Taken;
@@ -90,6 +93,8 @@ pub struct Worker {
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// How the proxy is.
+    pub vitals: Arc<Vitals>,
     /// What happens on the path of requests is counted here.
     pub tally: Rc<Tally>,
     /// The buffer every read goes into; what is not consumed at once is copied out.

@@ -14,6 +14,11 @@ mod nobody;
 mod overview;
 
 use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::alerts::Alert;
+use super::health::Health;
+use super::upstream_view::Seen;
 
 use super::metrics::Format;
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
@@ -29,8 +34,24 @@ use super::history::Rings;
 
 /// See the module.
 pub trait Desk: Debug + Send + Sync {
-    /// Whether new clients may be sent here.
+    /// How it is, with reasons. See [`super::health`] for what this and the next three mean.
+    fn health(&self) -> Health;
+
+    /// Whether its threads turn.
+    fn live(&self) -> Probe;
+
+    /// Whether new clients may be sent here: a command has just gone to the upstream and back on every worker,
+    /// and it is not stopping.
     fn ready(&self) -> Probe;
+
+    /// Whether it has been ready once.
+    fn startup(&self) -> Probe;
+
+    /// Of what it warns, or could: every rule, where it stands and what it has found.
+    fn alerts(&self) -> Vec<Alert>;
+
+    /// What the upstream said of itself last, and when.
+    fn upstream(&self) -> Arc<Seen>;
 
     /// The settings in force, in the order of the reference; secrets are masked.
     fn settings(&self) -> Vec<Setting>;

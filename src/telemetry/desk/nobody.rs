@@ -1,7 +1,15 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::telemetry::Vitals;
+use crate::telemetry::alerts::Alert;
+use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
+use crate::telemetry::upstream_view::Seen;
+
+use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -10,6 +18,26 @@ pub(crate) struct Nobody;
 impl Desk for Nobody {
     fn ready(&self) -> Probe {
         Probe::no("nobody is here")
+    }
+
+    fn health(&self) -> Health {
+        Vitals::new(1).health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        Probe::yes()
+    }
+
+    fn startup(&self) -> Probe {
+        self.ready()
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        Vec::new()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        Arc::default()
     }
 
     fn settings(&self) -> Vec<Setting> {
