@@ -30,6 +30,7 @@ use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
 use crate::session::{Bells, InForce, Limiting, Monitors, Roster, Taken};
+use crate::telemetry::Audit;
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -123,7 +124,7 @@ async fn run(
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
-        () = certificates.watch(config.tls.reload_every, accepting.audit()) => {}
+        () = watch_certificates(&certificates, forces.clone(), accepting.audit()) => {}
         looped = serve(&accepting, &config, (&addresses, &reloader), ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
@@ -171,6 +172,21 @@ fn certificates(config: &Config) -> Result<Certificates, Error> {
     let certificates = Certificates::new(clients, upstream);
     certificates.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(certificates)
+}
+
+/// Looks after the files of certificates, as often as the settings of the moment say. Never ready.
+async fn watch_certificates(
+    certificates: &Certificates,
+    mut forces: watch::Receiver<Arc<InForce>>,
+    audit: &Audit,
+) {
+    loop {
+        let tls = forces.borrow_and_update().config.tls.clone();
+        tokio::select! {
+            () = certificates.watch(tls.reload_every, audit) => {}
+            Ok(_) = forces.wait_for(|force| force.config.tls != tls) => {}
+        }
+    }
 }
 
 /// Starts the server of our own where no other is configured, and makes it the upstream.

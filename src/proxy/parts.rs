@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Error;
 use crate::cache::Near;
 use crate::config::{Config, Endpoint};
-use crate::net::tls::{Certificates, ClientTls};
+use crate::net::tls::{Certificates, ClientTls, ServerSetup};
 use crate::session::{InForce, Limiting, Taken};
 use crate::telemetry::Stats;
 use crate::upstream::Shared;
@@ -38,7 +38,11 @@ pub(super) struct Parts {
 
 /// What was made of new settings and is not in use yet.
 #[derive(Debug)]
-pub(super) struct Prepared;
+pub(super) struct Prepared {
+    tls: Option<ServerSetup>,
+    /// What is odd about it, a line each.
+    pub(super) warnings: Vec<String>,
+}
 
 impl Parts {
     /// Makes of what was written what workers use.
@@ -51,12 +55,17 @@ impl Parts {
     ///
     /// # Errors
     /// With these settings a proxy would not start.
-    pub(super) fn prepare(&self, _old: &Config, _new: &Config) -> Result<Prepared, Error> {
-        Ok(Prepared)
+    pub(super) fn prepare(&self, old: &Config, new: &Config) -> Result<Prepared, Error> {
+        let tls = if old.tls == new.tls { None } else { self.certificates.prepare(&new.tls)? };
+        Ok(Prepared { tls, warnings: Vec::new() })
     }
 
     /// From now on `config` is in force. Cannot fail.
-    pub(super) fn apply(&self, config: &Config, _prepared: Prepared) {
+    pub(super) fn apply(&self, config: &Config, prepared: Prepared) {
+        self.shared.renew(&config.upstream, &config.limits, config.rules.max_reply);
+        self.certificates.renew(&config.tls, prepared.tls);
+        self.near.renew(&config.cache, config.features.cache);
         self.limiting.admission.renew(&config.admission);
+        self.limiting.stats.audit.renew(&config.audit);
     }
 }

@@ -146,11 +146,12 @@ impl Inner {
         let mut config = next.clone();
         self.parts.adapt(&mut config);
         let force = Arc::new(old.next(config, same_gate).map_err(ReloadError::of)?);
-        let prepared = self.parts.prepare(&old.config, &force.config).map_err(ReloadError::of)?;
+        let mut prepared = self.parts.prepare(&old.config, &force.config).map_err(ReloadError::of)?;
 
         let generation = force.generation;
         let doubts = force.gate.doubts().into_iter().filter(|_| !same_gate);
-        let warnings = loaded.warnings.into_iter().chain(doubts).collect();
+        let odd = std::mem::take(&mut prepared.warnings);
+        let warnings = loaded.warnings.into_iter().chain(doubts).chain(odd).collect();
         self.parts.apply(&force.config, prepared);
         self.force.send_replace(force);
         if !self.parts.taken.wait(generation, TAKEN_WITHIN) {
