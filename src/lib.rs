@@ -11,6 +11,7 @@
 //!
 //! Modules import only from lower layers; `tests/layers.rs` holds them to it.
 
+pub mod admin;
 pub mod cache;
 pub mod command;
 pub mod config;
@@ -27,7 +28,8 @@ mod proxy;
 mod worker;
 
 pub use config::Config;
-pub use proxy::{Error, Handle, Load, Options, Proxy, ReloadError, Reloaded, Reloader, Source};
+pub use proxy::{Error, Handle, Load, Options, Proxy, Reloader, Source};
+pub use telemetry::{ReloadError, Reloaded};
 
 /// Keeps the example in the README compiling.
 #[cfg(doctest)]

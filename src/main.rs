@@ -5,19 +5,21 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use nearside::config::cli::{Cli, Command};
+use nearside::config::cli::{Cli, Command, Flags};
 use nearside::config::{self, Loaded, Sources};
-use nearside::{Proxy, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use nearside::{Config, Options, Proxy, Source, telemetry};
 
+mod backup;
+mod signals;
 mod wait;
+mod watched;
 
 /// The conventional exit code for a configuration that cannot be used (`sysexits.h`, EX_CONFIG).
 const BAD_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let loaded = match load(&cli) {
+    let loaded = match load(&cli.flags) {
         Ok(loaded) => loaded,
         Err(problems) => {
             problems.iter().for_each(|problem| eprintln!("nearside: {problem}"));
@@ -31,20 +33,23 @@ fn main() -> ExitCode {
         }
         Command::Check { connect, .. } => check(&loaded, connect),
         Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
-        Command::Run => run(loaded),
+        Command::Backup { file } => aloud(loaded, |config| backup::backup(config, file)),
+        Command::Restore { file } => aloud(loaded, |config| backup::put_back(config, file)),
+        Command::Run => run(loaded, cli.flags),
     }
 }
 
-fn load(cli: &Cli) -> Result<Loaded, Vec<String>> {
+/// Reads everything there is about settings: the file, the environment and the flags.
+fn load(flags: &Flags) -> Result<Loaded, Vec<String>> {
     let env = Sources::variables(std::env::vars_os());
-    let file = match cli.flags.config_file(&env) {
+    let file = match flags.config_file(&env) {
         None => None,
         Some(path) => match std::fs::read_to_string(&path) {
             Ok(text) => Some((path, text)),
             Err(error) => return Err(vec![format!("cannot read {}: {error}", path.display())]),
         },
     };
-    let sources = Sources { flags: cli.flags.values(), env, file, cores: None, memory: None };
+    let sources = Sources { flags: flags.values(), env, file, cores: None, memory: None };
     config::load(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
@@ -73,19 +78,39 @@ fn check(loaded: &Loaded, connect: bool) -> ExitCode {
     }
 }
 
-fn run(loaded: Loaded) -> ExitCode {
-    match telemetry::log::subscriber(&loaded.config.log) {
-        Ok(subscriber) => drop(tracing::subscriber::set_global_default(subscriber)),
+/// Does `what`, and has what goes on below it logged from warnings upwards.
+fn aloud(loaded: Loaded, what: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    let log = config::Log { level: "warn".into(), ..loaded.config.log };
+    if let Ok((subscriber, _)) = telemetry::log::subscriber(&log) {
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    }
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    what(loaded.config)
+}
+
+fn run(loaded: Loaded, flags: Flags) -> ExitCode {
+    let levels = match telemetry::log::subscriber(&loaded.config.log) {
+        Ok((subscriber, levels)) => {
+            let _ = tracing::subscriber::set_global_default(subscriber);
+            levels
+        }
         Err(error) => {
             eprintln!("nearside: {error}");
             return ExitCode::from(BAD_CONFIG);
         }
-    }
+    };
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
-    let handle = match Proxy::start(loaded.config, std::env::var_os("PATH")) {
+    let file = flags.config_file(&Sources::variables(std::env::vars_os()));
+    let options = Options {
+        search_path: std::env::var_os("PATH"),
+        source: Some(Source::new(move || load(&flags))),
+        settings: loaded.settings,
+        log: Some(levels),
+    };
+    let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
         Err(error) if error.is_configuration() => {
             eprintln!("nearside: {error}");
@@ -103,49 +128,19 @@ fn run(loaded: Loaded) -> ExitCode {
         for address in handle.tls_addresses() {
             tracing::info!(%upstream, workers, "listening on {address} with TLS");
         }
+        for address in handle.admin_addresses() {
+            tracing::info!("health, metrics and dashboard on {address}");
+        }
     };
-    if let Err(error) = signals(&handle, announce) {
+    if let Some(file) = file.filter(|_| handle.reloader().config().reload.watch) {
+        watched::start(file, handle.reloader());
+    }
+    if let Err(error) = signals::until_leaving(&handle, announce) {
         tracing::error!(%error, "cannot listen for signals");
     }
     handle.wait();
     tracing::info!("stopped");
     ExitCode::SUCCESS
-}
-
-/// Waits for SIGTERM or SIGINT and drains; a second one ends the program at once. `announce` is called
-/// once a signal is no longer fatal: who reads that it listens may stop it.
-fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let name = runtime.block_on(async {
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        announce();
-        Ok::<_, std::io::Error>(tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
-        })
-    })?;
-    tracing::info!(signal = name, "draining");
-    handle.drain();
-    // From here on the signals' handlers are ours still: a second one must not be swallowed.
-    std::thread::spawn(move || {
-        let again = runtime.block_on(async {
-            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
-            }
-            Ok::<_, std::io::Error>(())
-        });
-        if again.is_ok() {
-            end_now();
-        }
-    });
-    Ok(())
-}
-
-#[allow(clippy::disallowed_methods)] // the one place that may
-fn end_now() -> ! {
-    std::process::exit(130)
 }
 
 /// Clients and upstream connections are open files: use as many as the system lets us have.

@@ -15,16 +15,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cache::Near;
 use crate::config::{Config, OnLoss};
-use crate::net::tls::{Admission, Certificates};
+use crate::net::tls::Admission;
 use crate::net::{Accepted, Stream};
 use crate::policy::Origin;
 use crate::policy::limit::Place;
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
     self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Roster,
-    Section, Session, Taken, Warden, Worker,
+    Session, Taken, Warden, Worker,
 };
-use crate::telemetry::{Stats, section};
+use crate::telemetry::{Desk, Stats};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -57,7 +57,7 @@ pub(crate) struct Common {
     pub(crate) limiting: Limiting,
     pub(crate) shares: Arc<Shares>,
     pub(crate) near: Arc<Near>,
-    pub(crate) certificates: Arc<Certificates>,
+    pub(crate) desk: Arc<dyn Desk>,
     /// How clients are let in where TLS is spoken.
     pub(crate) admission: Option<Arc<Admission>>,
     pub(crate) bells: Arc<Bells>,
@@ -190,14 +190,11 @@ fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let force = Arc::clone(&common.force.borrow());
     let (shared, config) = (&common.shared, &*force.config);
-    let (stats, upstream, says) = (Arc::clone(&common.stats), Arc::clone(shared), config.upstream.address());
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
-    let (shares, near) = (Arc::clone(&common.shares), Arc::clone(&common.near));
-    let (certificates, latest) = (Arc::clone(&common.certificates), common.force.clone());
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
     let settings = feeds(config, keeper.barrier());
-    let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&shares), settings);
+    let feeds = Feeds::new(Arc::clone(shared), Rc::clone(&pool), Arc::clone(&common.shares), settings);
     Worker {
         index,
         feeds,
@@ -216,16 +213,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         draining: Cell::new(false),
         nonce: Arc::clone(&common.nonce),
         monitors: Feed::new(&common.monitors, index, config),
-        info: Section(Rc::new(move || {
-            section(&stats, &says, upstream.connections(), &upstream.lending)
-                + &stats.denials.section()
-                + &stats.notices.section()
-                + &shares.section()
-                + &near.section()
-                + &certificates.section()
-                + &latest.borrow().rates.as_ref().map_or_else(String::new, |rates| rates.section())
-                + &stats.reloads.section()
-        })),
+        desk: Arc::clone(&common.desk),
         shared: Arc::clone(shared),
         latest: Latest::new(force),
     }

@@ -73,6 +73,9 @@ impl Field {
     fn told_apart(self, config: &mut Config, secrets: usize) -> String {
         match self {
             Self::Tables(field) => field.told_apart(config, secrets),
+            Self::Secret(place) => {
+                place(config).as_ref().map(|secret| trace(secret, secrets)).unwrap_or_default()
+            }
             Self::Upstream(Part::Uri) => format!("{:?}", config.upstream.endpoint),
             Self::Upstream(Part::Password) => {
                 let password = config.upstream.password.as_ref();
@@ -94,6 +97,7 @@ impl Field {
             Self::Seconds(place) => *place(to) = *place(from),
             Self::Path(place) => place(from).clone_into(place(to)),
             Self::PathOrNone(place) => place(from).clone_into(place(to)),
+            Self::Secret(place) => place(from).clone_into(place(to)),
             Self::Text(place, _) => place(from).clone_into(place(to)),
             Self::List(place) | Self::Globs(place) | Self::Commands(place) => {
                 place(from).clone_into(place(to))

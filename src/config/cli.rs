@@ -43,6 +43,20 @@ pub enum Command {
         #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
         timeout: Duration,
     },
+    /// Write the data of Nearside's own server to an RDB file, whether or not a Nearside runs on it; FILE is
+    /// replaced by all of it or not at all
+    Backup {
+        /// Where to; `-` is standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Make an RDB file the data of Nearside's own server, while no Nearside runs on it; the old data is set
+    /// aside in the data directory
+    Restore {
+        /// Where from; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// Settings given as flags, as written. `Debug` shows none of them: any may hold a password.
@@ -78,6 +92,9 @@ pub struct Flags {
     /// How long a stop waits for what is in flight [default: 10s]
     #[arg(long, global = true, value_name = "DURATION")]
     drain_timeout: Option<String>,
+    /// Address for health, metrics and the dashboard, or none [default: 127.0.0.1:9180]; repeatable
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    admin_listen: Vec<String>,
     /// Server to start when there is no upstream [default: redis-server or valkey-server]
     #[arg(long, global = true, value_name = "PATH")]
     server: Option<String>,
@@ -134,8 +151,12 @@ impl Flags {
         for (flag, key, text) in own {
             values.extend(text.iter().map(|text| value(flag, key, Value::One(text.clone()))));
         }
-        if !self.listen.is_empty() {
-            values.push(value("--listen", "listen", Value::Many(self.listen.clone())));
+        for (flag, key, texts) in
+            [("--listen", "listen", &self.listen), ("--admin-listen", "admin.listen", &self.admin_listen)]
+        {
+            if !texts.is_empty() {
+                values.push(value(flag, key, Value::Many(texts.clone())));
+            }
         }
         for pair in &self.set {
             // Without a name and a `=` the text may be anything, a secret too: it is not repeated.
@@ -193,6 +214,8 @@ mod tests {
         assert_eq!(listens[0].value, Value::Many(vec!["a:1".into(), "unix:/b".into()]));
         let wait = parse(&["wait", "--timeout", "2s"]).command;
         assert_eq!(wait, Some(Command::Wait { timeout: Duration::from_secs(2) }));
+        let backup = parse(&["backup", "--data-dir", "/d", "-"]);
+        assert_eq!(backup.command, Some(Command::Backup { file: "-".into() }));
     }
 
     #[test]

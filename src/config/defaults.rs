@@ -2,8 +2,9 @@
 
 use super::machine::{available_cores, available_memory};
 use super::{
-    Admission, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Limits, Listen,
-    Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Rules, Tls, Upstream, UpstreamTls,
+    Admin, Admission, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Limits,
+    Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Reload, Rules, Tls, Upstream,
+    UpstreamTls,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +41,8 @@ impl Default for Config {
             embedded: Embedded::default(),
             limits: Limits::default(),
             cache: Cache::default(),
+            admin: Admin::default(),
+            reload: Reload { watch: false, every: Duration::from_secs(5) },
             log: Log { format: LogFormat::Text, level: "info".into() },
             features: Features::default(),
         }

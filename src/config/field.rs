@@ -8,8 +8,8 @@ use super::units::{boolean, duration, show_duration, show_size, size};
 use super::words::{Words, either};
 use super::written::{MISPLACED, Value, is_secret, quoted};
 use super::{CachePattern, CachePolicy};
-use super::{Config, Listen, OutputLimits, Profile};
-use super::{listen, output, pattern};
+use super::{Config, Listen, OutputLimits, Profile, Secret};
+use super::{admin, listen, output, pattern};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) enum Field {
     Path(Place<PathBuf>),
     PathOrNone(Place<Option<PathBuf>>),
     Text(Place<String>, Check),
+    /// What is masked wherever it would be shown.
+    Secret(Place<Option<Secret>>),
     List(Place<Vec<String>>),
     /// Patterns of keys that take no option.
     Globs(Place<Vec<String>>),
@@ -81,6 +83,7 @@ impl Field {
             Self::Tables(field) => field.set(config, value),
             // A password may hold anything, and an address is read with it.
             Self::Upstream(Part::Password | Part::Uri) => Ok(()),
+            Self::Secret(_) => self.set_texts(config, value).map_err(|why| vec![why.into()]),
             _ if value.texts().iter().any(|text| is_secret(text)) => Err(vec![MISPLACED.to_string().into()]),
             _ => self.set_texts(config, value).map_err(|why| vec![why.into()]),
         }
@@ -141,6 +144,7 @@ impl Field {
             Self::Text(place, check) => {
                 *place(config) = check(text).map_err(|why| format!("{why}, got {}", quoted(text)))?;
             }
+            Self::Secret(place) => *place(config) = admin::token(text)?,
             Self::Output(place) => {
                 let base = *place(config);
                 *place(config) =
@@ -189,6 +193,7 @@ impl Field {
                 place(config).as_ref().map(|path| path.display().to_string()).unwrap_or_default()
             }
             Self::Text(place, _) => place(config).clone(),
+            Self::Secret(place) => place(config).as_ref().map(Secret::to_string).unwrap_or_default(),
             Self::List(place) | Self::Globs(place) | Self::Commands(place) => place(config).join(","),
             Self::Patterns(place) => shown(place(config)).join(","),
             Self::Listen(place, _) => shown(place(config)).join(","),
@@ -235,6 +240,7 @@ impl Field {
             Self::Seconds(_) => "seconds or a duration such as \"5m\"; 0 for never".into(),
             Self::Path(_) | Self::PathOrNone(_) => "a path".into(),
             Self::Text(..) => "a text".into(),
+            Self::Secret(_) => "a text without blanks, which is never shown".into(),
             Self::List(_) => "a list of texts".into(),
             Self::Globs(_) => "a list of patterns".into(),
             Self::Patterns(_) => "a list of patterns such as \"api:* max_age=30s\"".into(),

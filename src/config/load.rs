@@ -2,11 +2,10 @@
 
 use super::cli::FlagValue;
 use super::field::Field;
-use super::setting::Setting;
 use super::settle::Settler;
 use super::table::{find, settings};
 use super::written::{Origin, Problem, Value, Written};
-use super::{Config, Profile, Secret, env, file, machine, nearest, upstream};
+use super::{Admin, Config, Profile, Secret, env, file, machine, nearest, upstream};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -66,6 +65,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     let mut loader = Loader::default();
     loader.gather(sources);
     let mut config = Config::default();
+    config.admin.listen = Admin::default_listen();
     config.embedded.data_dir = data_dir(&sources.env).unwrap_or(config.embedded.data_dir);
     loader.apply(&mut config);
     loader.resolve_upstream(&mut config);
@@ -177,18 +177,33 @@ impl Loader {
     }
 
     fn effective(&self, config: &Config) -> Vec<Effective> {
-        let mut config = config.clone();
-        let mut one = |setting: &'static Setting| {
-            let value = match setting.field {
-                Field::Upstream(part) => upstream::shown(&config, part),
-                field => field.show(&mut config),
-            };
-            debug_assert!(!setting.is_secret() || value.is_empty() || value == Secret::MASK);
-            let origin = self.origins.get(setting.key).cloned().unwrap_or_default();
-            Effective { key: setting.key, value, origin }
-        };
-        settings().map(&mut one).collect()
+        let origin = |key| self.origins.get(key).cloned().unwrap_or_default();
+        shown(config).map(|(key, value)| Effective { key, value, origin: origin(key) }).collect()
     }
+}
+
+/// Every setting of a configuration that no source was read for, in the order of the reference, secrets
+/// masked. What differs from the defaults was set by the program.
+pub fn effective(config: &Config) -> Vec<Effective> {
+    let default = Config::default();
+    let one = |((key, value), (_, default)): ((_, String), (_, String))| {
+        let origin = if value == default { Origin::Default } else { Origin::Program };
+        Effective { key, value, origin }
+    };
+    shown(config).zip(shown(&default)).map(one).collect()
+}
+
+/// Every key with its value, secrets masked.
+fn shown(config: &Config) -> impl Iterator<Item = (&'static str, String)> {
+    let mut config = config.clone();
+    settings().map(move |setting| {
+        let value = match setting.field {
+            Field::Upstream(part) => upstream::shown(&config, part),
+            field => field.show(&mut config),
+        };
+        debug_assert!(!setting.is_secret() || value.is_empty() || value == Secret::MASK);
+        (setting.key, value)
+    })
 }
 
 /// Where the embedded server's data goes by default, as the XDG rules have it: a relative

@@ -10,6 +10,7 @@
 //! the memory this process may use, and only where nobody says. Embedders build a [`Config`] with [`Config::default`] and set
 //! its public fields.
 
+mod admin;
 mod cache;
 mod change;
 pub mod cli;
@@ -43,10 +44,11 @@ mod uri;
 mod words;
 mod written;
 
+pub use admin::Admin;
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
 pub use change::{Changes, carry, changes, hash};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
-pub use load::{Effective, Loaded, Sources, load};
+pub use load::{Effective, Loaded, Sources, effective, load};
 pub use reference::reference;
 pub use render::render;
 pub use secret::Secret;
@@ -112,6 +114,10 @@ pub struct Config {
     pub limits: Limits,
     /// The near cache.
     pub cache: Cache,
+    /// Where those who operate it ask it.
+    pub admin: Admin,
+    /// Whether the file is looked at for changes.
+    pub reload: Reload,
     /// How the log is written.
     pub log: Log,
     /// Which families of features are on.
@@ -276,6 +282,15 @@ pub struct Log {
     pub format: LogFormat,
     /// Level or filter directives as `tracing` reads them. Default `info`.
     pub level: String,
+}
+
+/// Whether the configuration file is looked at for changes. It is the program that looks, not the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether it is. Default `false`.
+    pub watch: bool,
+    /// How often. Default 5 s.
+    pub every: Duration,
 }
 
 /// The form of a log line.

@@ -37,7 +37,7 @@ impl Setting {
 
     /// Whether its value is masked wherever it would be shown.
     pub fn is_secret(&self) -> bool {
-        matches!(self.field, Field::Upstream(Part::Password))
+        matches!(self.field, Field::Upstream(Part::Password) | Field::Secret(_))
     }
 
     pub(super) const fn env(self, env: &'static [&'static str]) -> Self {

@@ -18,6 +18,8 @@ pub enum Origin {
     Env(String),
     /// A command-line flag, with its dashes.
     Flag(String),
+    /// The program that embeds the proxy.
+    Program,
 }
 
 impl Origin {
@@ -29,6 +31,7 @@ impl Origin {
             Self::File(..) => 2,
             Self::Env(_) => 3,
             Self::Flag(_) => 4,
+            Self::Program => 5,
         }
     }
 
@@ -49,6 +52,7 @@ impl fmt::Display for Origin {
             Self::File(path, line) => write!(f, "file {}:{line}", path.display()),
             Self::Env(name) => write!(f, "env {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Program => f.write_str("program"),
         }
     }
 }

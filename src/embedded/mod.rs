@@ -11,8 +11,10 @@
 //!
 //! In the data directory: `nearside.conf` (written at every start), `server.log`, `server.out` (standard
 //! output and error of the last run), `server.pid`, `server.sock` (the socket, or a link to it),
-//! `owner.lock`, `nearside.lock`, and the data: `dump.rdb` and `appendonlydir/`.
+//! `owner.lock`, `nearside.lock`, the data: `dump.rdb` and `appendonlydir/`, and in `replaced-<time>/` what a
+//! restore replaced.
 
+mod backup;
 mod child;
 mod conf;
 mod control;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+pub use self::backup::{BackupError, Checked, Receipt, Snapshot, restore};
 pub use self::error::Error;
 pub use self::supervise::Status;
 use crate::config::Embedded as Settings;
@@ -68,7 +71,11 @@ impl Server {
     /// serves, in its own words (a bad setting, a damaged file).
     pub async fn start(settings: &Settings, path: Option<OsString>) -> Result<Self, Error> {
         let server = find::server(settings.server.as_deref(), path.as_deref())?;
-        let hold = Hold::take(&settings.data_dir).await?;
+        Self::start_in(Hold::take(&settings.data_dir).await?, server, settings).await
+    }
+
+    /// The same in a directory that is held already.
+    async fn start_in(hold: Hold, server: PathBuf, settings: &Settings) -> Result<Self, Error> {
         let place = Place::make(&hold.dir)?;
         let plan = Plan { server, settings: settings.clone(), place, hold };
         let mut child = Running::spawn(&plan)?;

@@ -39,15 +39,24 @@ impl Said {
 
     /// The last lines of this run, in one line.
     pub(super) fn last(&self) -> String {
-        let mut lines = Vec::new();
-        for (file, from) in [(&self.log, self.log_from), (&self.out, 0)] {
-            let tail = tail(file, from).unwrap_or_default();
-            let told = tail.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
-            lines.extend(told);
-        }
-        let skip = lines.len().saturating_sub(TAIL_LINES);
-        if lines.is_empty() { String::from("it said nothing") } else { lines[skip..].join(" | ") }
+        last([(&self.log, self.log_from), (&self.out, 0)])
     }
+}
+
+/// The last lines of whichever run is the last in `dir`, in one line.
+pub(super) fn recent(dir: &Path) -> String {
+    last([(&dir.join(conf::LOG), 0)])
+}
+
+fn last<'a>(files: impl IntoIterator<Item = (&'a PathBuf, u64)>) -> String {
+    let mut lines = Vec::new();
+    for (file, from) in files {
+        let tail = tail(file, from).unwrap_or_default();
+        let told = tail.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
+        lines.extend(told);
+    }
+    let skip = lines.len().saturating_sub(TAIL_LINES);
+    if lines.is_empty() { String::from("it said nothing") } else { lines[skip..].join(" | ") }
 }
 
 fn tail(path: &Path, from: u64) -> io::Result<String> {

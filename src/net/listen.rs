@@ -1,7 +1,10 @@
 //! Listening for clients.
 
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
@@ -10,6 +13,9 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Stream;
 use crate::config::Listen;
+
+/// The mode of what only its owner may reach.
+const OWNER: u32 = 0o600;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +77,18 @@ impl Listener {
         Ok(bound.into_iter().map(|socket| Self { socket, door }).collect())
     }
 
+    /// The same for an address that only this process's own user may reach, if it is a Unix socket.
+    pub fn bind_private(listen: &Listen, backlog: u32, door: Door) -> Result<Vec<Self>, BindError> {
+        let failed = |source| BindError { listen: listen.clone(), source };
+        match listen {
+            Listen::Tcp(..) => Self::bind(listen, backlog, door),
+            Listen::Unix(path) => {
+                let socket = bind_unix(path, backlog, Some(OWNER)).map_err(failed)?;
+                Ok(vec![Self { socket, door }])
+            }
+        }
+    }
+
     /// Which of the configured addresses it is.
     pub fn door(&self) -> Door {
         self.door
@@ -107,7 +125,7 @@ impl Bound {
     fn bind(listen: &Listen, backlog: u32) -> Result<Vec<Self>, BindError> {
         let failed = |source| BindError { listen: listen.clone(), source };
         match listen {
-            Listen::Unix(path) => Ok(vec![bind_unix(path, backlog).map_err(failed)?]),
+            Listen::Unix(path) => Ok(vec![bind_unix(path, backlog, None).map_err(failed)?]),
             Listen::Tcp(host, port) => {
                 let addrs = (host.as_str(), *port).to_socket_addrs().map_err(failed)?;
                 // A name such as `localhost` may have an IPv6 address on a machine without IPv6.
@@ -186,7 +204,7 @@ fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Bound> {
     Ok(Bound::Tcp(TcpListener::from_std(socket.into())?))
 }
 
-fn bind_unix(path: &Path, backlog: u32) -> io::Result<Bound> {
+fn bind_unix(path: &Path, backlog: u32, mode: Option<u32>) -> io::Result<Bound> {
     // A socket file nobody answers on is what a killed process left behind.
     if path.exists()
         && std::os::unix::net::UnixStream::connect(path)
@@ -194,9 +212,20 @@ fn bind_unix(path: &Path, backlog: u32) -> io::Result<Bound> {
     {
         std::fs::remove_file(path)?;
     }
-    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let mut socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if let Some(mode) = mode {
+        // Before there is a file: else others could connect until its mode is set.
+        let file = File::from(OwnedFd::from(socket));
+        let _ = file.set_permissions(Permissions::from_mode(mode));
+        socket = OwnedFd::from(file).into();
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&socket2::SockAddr::unix(path)?)?;
+    let file = SocketFile(path.to_owned());
+    if let Some(mode) = mode {
+        // Where the socket's own mode does not become the file's.
+        std::fs::set_permissions(path, Permissions::from_mode(mode))?;
+    }
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Bound::Unix(UnixListener::from_std(socket.into())?, SocketFile(path.to_owned())))
+    Ok(Bound::Unix(UnixListener::from_std(socket.into())?, file))
 }

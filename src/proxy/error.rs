@@ -1,9 +1,11 @@
 //! Why a proxy does not start.
 
+use crate::admin::AdminError;
 use crate::embedded;
 use crate::net::BindError;
 use crate::net::tls::{ClientTlsError, ServerTlsError};
 use crate::session::ForceError;
+use crate::telemetry::log::LevelError;
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +13,9 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Those who operate it could not ask it.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The server Nearside starts itself does not start.
     #[error(transparent)]
     Embedded(#[from] embedded::Error),
@@ -33,9 +38,15 @@ pub enum Error {
         /// Our listener.
         listen: String,
     },
+    /// The upstream does not take who we would be from now on.
+    #[error("the upstream refuses the new upstream.username and upstream.password: {0}")]
+    Refused(String),
     /// Users or rates cannot be.
     #[error(transparent)]
     Force(#[from] ForceError),
+    /// The log cannot show what it is to.
+    #[error(transparent)]
+    Level(#[from] LevelError),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -44,6 +55,13 @@ pub enum Error {
 impl Error {
     /// Whether it is the configuration that has to change.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::OwnUpstream { .. } | Self::Tls(_) | Self::UpstreamTls(_) | Self::Force(_))
+        matches!(
+            self,
+            Self::Admin(AdminError::Exposed(_) | AdminError::Token(_))
+                | Self::OwnUpstream { .. }
+                | Self::Tls(_)
+                | Self::UpstreamTls(_)
+                | Self::Force(_)
+        )
     }
 }

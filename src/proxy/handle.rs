@@ -6,10 +6,11 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::accept::Placing;
-use super::reload::{ReloadError, Reloaded, Reloader};
+use super::reload::Reloader;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::{ReloadError, Reloaded};
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -45,6 +46,11 @@ impl Handle {
         &self.addresses.tls
     }
 
+    /// Where those who operate it ask it, with the ports that were picked.
+    pub fn admin_addresses(&self) -> &[Listen] {
+        &self.addresses.admin
+    }
+
     /// From now on new clients go to worker `worker` (the first is 0) however loaded it is; with `None`,
     /// as at the start, or a number no worker has, to the least loaded one.
     ///
@@ -74,6 +80,11 @@ impl Handle {
         self.reloader.clone()
     }
 
+    /// Ready once it no longer serves, whoever told it to leave.
+    pub async fn until_leaving(&self) {
+        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
@@ -100,17 +111,18 @@ impl Drop for Handle {
     }
 }
 
-/// Where clients connect.
+/// Where clients, and those who operate it, connect.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     pub(super) plain: Vec<Listen>,
     pub(super) tls: Vec<Listen>,
+    pub(super) admin: Vec<Listen>,
 }
 
 impl Addresses {
-    pub(super) fn of(listeners: &[Listener]) -> Self {
+    pub(super) fn of(listeners: &[Listener], admin: &[Listen]) -> Self {
         let of =
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
-        Self { plain: of(false).collect(), tls: of(true).collect() }
+        Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
 }

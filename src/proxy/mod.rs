@@ -1,6 +1,7 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod desk;
 mod error;
 mod handle;
 mod options;
@@ -18,19 +19,23 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use self::accept::Placing;
+use self::desk::Clerk;
 pub use self::error::Error;
 use self::handle::Addresses;
 pub use self::handle::Handle;
 pub use self::options::{Load, Options, Source};
 use self::parts::Parts;
-pub use self::reload::{ReloadError, Reloaded, Reloader};
+pub use self::reload::Reloader;
+use crate::admin;
 use crate::cache::Near;
-use crate::config::{Config, Endpoint, Listen};
+use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
+use crate::pubsub::Shares;
 use crate::session::{Bells, InForce, Limiting, Monitors, Roster, Taken};
-use crate::telemetry::Audit;
+use crate::telemetry::log::Levels;
+use crate::telemetry::{Audit, Desk};
 use crate::worker::{self, Arrival, Common, Phase};
 
 /// How long sessions have to notice that the time for draining is over.
@@ -57,14 +62,14 @@ impl Proxy {
         let (phase, phases) = watch::channel(Phase::Serving);
         let (ready, started) = std_mpsc::sync_channel(1);
         let placing = Arc::<Placing>::default();
-        let places = Arc::clone(&placing);
         let seed = fastrand::Rng::new().u64(..);
         let near = Arc::new(Near::new(config.cache.clone(), config.cache_mode(), config.workers, seed));
-        let kept = Arc::clone(&near);
+        let outside =
+            Outside { phase: phase.clone(), placing: Arc::clone(&placing), near: Arc::clone(&near) };
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
-            let result = result
-                .and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, (places, kept))));
+            let result =
+                result.and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, outside)));
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
@@ -77,6 +82,13 @@ impl Proxy {
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
     }
+}
+
+/// What the proxy shares with its handle.
+struct Outside {
+    phase: watch::Sender<Phase>,
+    placing: Arc<Placing>,
+    near: Arc<Near>,
 }
 
 type Ready = std_mpsc::SyncSender<Result<(Addresses, Reloader), Error>>;
@@ -97,12 +109,14 @@ async fn run(
     options: Options,
     mut phases: watch::Receiver<Phase>,
     ready: &Ready,
-    (placing, near): (Arc<Placing>, Arc<Near>),
+    outside: Outside,
 ) -> Result<(), Error> {
     let as_written = config.clone();
     config.upstream.bound_waits();
     let listeners = bind(&config)?;
-    let addresses = Addresses::of(&listeners);
+    let mut admin = admin::Server::bind(&config.admin)?;
+    let asked_at = admin.as_ref().map(admin::Server::addresses).unwrap_or_default();
+    let addresses = Addresses::of(&listeners, asked_at);
     let written = std::mem::replace(&mut config.listen, addresses.plain.clone());
     if config.enabled
         && let Some(listen) = config.upstream_is_own_listener()
@@ -111,16 +125,16 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let server = embed(&mut config, options.search_path).await?;
+    let Options { search_path, source, settings, log } = options;
+    let settings = if settings.is_empty() { config::effective(&config) } else { settings };
+    let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let (force, forces) = watch::channel(Arc::new(parts::in_force(&config)?));
-    let endpoint = config.upstream.endpoint.clone();
-    let started = start_workers(&forces, &certificates, inner, placing, near)?;
-    let Started { workers, taken, near, threads } = started;
-    let (shared, limiting) = (Arc::clone(&workers.shared), workers.limiting.clone());
-    let certified = Arc::clone(&certificates);
-    let parts = Parts { shared, near, certificates: certified, limiting, taken, endpoint };
-    let reloader = Reloader::new(options.source, parts, force, as_written);
+    let (workers, threads, desk, parts) = start_workers(&forces, &certificates, inner, outside, log)?;
+    let reloader = Reloader::new(source, parts, force, as_written, settings);
+    if let Some(admin) = &mut admin {
+        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+    }
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
@@ -169,7 +183,8 @@ fn own_upstream(config: &Config, listen: &Listen) -> Error {
 fn certificates(config: &Config) -> Result<Certificates, Error> {
     let clients = ServerTls::load(&config.tls)?.map(Arc::new);
     let upstream = if config.enabled { ClientTls::load(&config.upstream)?.map(Arc::new) } else { None };
-    let certificates = Certificates::new(clients, upstream);
+    let admin = ServerTls::load(&parts::admin_tls_of(config))?.map(Arc::new);
+    let certificates = Certificates::new(clients, upstream).with_admin(admin);
     certificates.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(certificates)
 }
@@ -202,38 +217,54 @@ async fn embed(
     Ok(Some(server))
 }
 
-/// The workers, and what is known of them.
-struct Started {
-    workers: accept::Workers,
-    taken: Arc<Taken>,
-    near: Arc<Near>,
-    threads: Vec<JoinHandle<()>>,
-}
+type Workers = (accept::Workers, Vec<JoinHandle<()>>, Arc<dyn Desk>, Parts);
 
 fn start_workers(
     force: &watch::Receiver<Arc<InForce>>,
     certificates: &Arc<Certificates>,
     phase: watch::Receiver<Phase>,
-    placing: Arc<Placing>,
-    near: Arc<Near>,
-) -> Result<Started, Error> {
+    outside: Outside,
+    levels: Option<Levels>,
+) -> Result<Workers, Error> {
     let config = &Arc::clone(&force.borrow().config);
     let (roster, orders) = Roster::new(config.workers);
-    let (limiting, taken) = (Limiting::new(config), Arc::new(Taken::new(config.workers)));
+    let limiting = Limiting::new(config);
+    let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
+    let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
+    let parts = Parts {
+        shared: Arc::clone(&shared),
+        near: Arc::clone(&outside.near),
+        certificates: Arc::clone(certificates),
+        limiting: limiting.clone(),
+        taken: Arc::new(Taken::new(config.workers)),
+        levels,
+        endpoint: config.upstream.endpoint.clone(),
+    };
+    let desk: Arc<dyn Desk> = Arc::new(Clerk {
+        upstream: config.upstream.address(),
+        shared: Arc::clone(&shared),
+        stats: Arc::clone(&limiting.stats),
+        force: force.clone(),
+        shares: Arc::clone(&shares),
+        near: Arc::clone(&outside.near),
+        certificates: Arc::clone(certificates),
+        roster: Arc::clone(&roster),
+        phase: outside.phase,
+    });
     let common = Common {
         force: force.clone(),
-        taken: Arc::clone(&taken),
-        certificates: Arc::clone(certificates),
+        taken: Arc::clone(&parts.taken),
+        desk: Arc::clone(&desk),
         admission: certificates.admission().map(Arc::new),
-        shared: Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats)),
+        shared,
         limiting: limiting.clone(),
         stats: Arc::clone(&limiting.stats),
-        shares: Arc::default(),
+        shares,
         bells: Arc::new(Bells::new(config.workers)),
-        near: Arc::clone(&near),
+        near: outside.near,
         monitors: Arc::new(Monitors::new(config.workers)),
         nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
-        roster: Arc::new(roster),
+        roster,
         phase,
     };
     let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
@@ -249,9 +280,9 @@ fn start_workers(
         stats: common.stats,
         limiting,
         nonce: common.nonce,
-        placing,
+        placing: outside.placing,
     };
-    Ok(Started { workers, taken, near, threads })
+    Ok((workers, threads, desk, parts))
 }
 
 /// Drains the workers unless they are to stop at once, then stops what is left.

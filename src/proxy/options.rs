@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::Loaded;
+use crate::config::{Effective, Loaded};
+use crate::telemetry::log::Levels;
 
 /// What a proxy may be given besides its configuration, by a program that has it. All of it is optional.
 #[derive(Debug, Default)]
@@ -13,6 +14,10 @@ pub struct Options {
     pub search_path: Option<OsString>,
     /// Where settings come from when they are to be read again. Without it they cannot be.
     pub source: Option<Source>,
+    /// Where the settings came from, for those who ask; empty: from the program.
+    pub settings: Vec<Effective>,
+    /// What changes which lines the log shows; without it `log.level` needs a restart.
+    pub log: Option<Levels>,
 }
 
 /// Reads a configuration anew, from wherever the first one came. Errors are a line each, and name the file, the

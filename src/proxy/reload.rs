@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::watch;
 
 use super::options::Source;
 use super::parts::Parts;
-use crate::config::{self, Changes, Config};
+use crate::config::{self, Changes, Config, Effective};
 use crate::session::InForce;
 use crate::telemetry::audit::{Event, Kind};
+use crate::telemetry::{ReloadError, Reloaded};
 
 /// How long workers have to take over what is new; each does between two events.
 const TAKEN_WITHIN: Duration = Duration::from_secs(1);
@@ -31,35 +31,6 @@ const NOT_THE_GATE: &[&str] = &[
     "admission.",
     "audit.",
 ];
-
-/// What a reload has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reloaded {
-    /// Keys of settings that were different, and are in force now.
-    pub applied: Vec<&'static str>,
-    /// Keys of settings that are different and need a restart: what was in force still is.
-    pub needs_restart: Vec<&'static str>,
-    /// How many settings are what they were.
-    pub unchanged: usize,
-    /// What is odd about the new settings, a line each.
-    pub warnings: Vec<String>,
-    /// The hash of what is in force now; see [`config::hash`].
-    pub hash: String,
-}
-
-/// Why nothing was reloaded: everything that is wrong, a line each. What was in force still is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
-#[error("settings were not reloaded, and stay as they were: {}", problems.join("; "))]
-pub struct ReloadError {
-    /// What is wrong, with file, line and setting where it is about one.
-    pub problems: Vec<String>,
-}
-
-impl ReloadError {
-    fn of(problem: impl ToString) -> Self {
-        Self { problems: vec![problem.to_string()] }
-    }
-}
 
 /// Reloads one proxy's settings, from any thread. A clone is the same one; one that is left over when the proxy
 /// has ended does nothing of use.
@@ -84,10 +55,11 @@ impl Reloader {
         parts: Parts,
         force: watch::Sender<Arc<InForce>>,
         written: Config,
+        effective: Vec<Effective>,
     ) -> Self {
         let switches = [("enabled", written.enabled), ("features.cache", written.features.cache)];
         let off = switches.into_iter().filter(|(_, is_on)| !is_on).map(|(key, _)| key).collect();
-        parts.limiting.stats.reloads.starts(config::hash(&written));
+        parts.limiting.stats.reloads.starts(config::hash(&written), effective);
         Self(Arc::new(Inner { source, parts, force, written: Mutex::new(written), off }))
     }
 
@@ -113,10 +85,10 @@ impl Reloader {
         let mut written = inner.written.lock().unwrap_or_else(PoisonError::into_inner);
         let done = inner.reload(&mut written);
         let stats = &inner.parts.limiting.stats;
-        match &done {
-            Ok(reloaded) => stats.reloads.succeeded(reloaded.hash.clone(), reloaded.needs_restart.clone()),
-            Err(_) => stats.reloads.failed(),
+        if done.is_err() {
+            stats.reloads.failed();
         }
+        tell(&done);
         let (reason, keys) = match &done {
             Ok(reloaded) => (None, reloaded.applied.join(" ")),
             Err(_) => (Some("refused"), String::new()),
@@ -159,14 +131,40 @@ impl Inner {
         }
         *written = next;
         let Changes { live: applied, fixed: needs_restart, unchanged } = changes;
-        Ok(Reloaded { applied, needs_restart, unchanged, warnings, hash: config::hash(written) })
+        let (hash, reloads) = (config::hash(written), &self.parts.limiting.stats.reloads);
+        reloads.succeeded(hash.clone(), needs_restart.clone(), loaded.settings);
+        Ok(Reloaded { applied, needs_restart, unchanged, warnings, hash })
     }
 
-    /// What would have to be switched on, and was not made ready for it at the start, waits for a restart.
+    /// What would have to be switched on, and was not made ready for it at the start, waits for a restart; and
+    /// so does the level of a log that is not ours.
     fn hold_back(&self, changes: &mut Changes, new: &Config) {
-        let is_on = |key: &str| if key == "enabled" { new.enabled } else { new.features.cache };
-        let held: Vec<_> = changes.live.extract_if(.., |key| self.off.contains(key) && is_on(key)).collect();
+        let waits = |key: &mut &str| match *key {
+            "enabled" => self.off.contains(key) && new.enabled,
+            "features.cache" => self.off.contains(key) && new.features.cache,
+            "log.level" => self.parts.levels.is_none(),
+            _ => false,
+        };
+        let held: Vec<_> = changes.live.extract_if(.., waits).collect();
         changes.fixed.extend(held);
+    }
+}
+
+/// Has the log say what has become of it.
+fn tell(done: &Result<Reloaded, ReloadError>) {
+    match done {
+        Ok(Reloaded { applied, needs_restart, warnings, .. }) => {
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            let or_nothing = |keys: &[&str]| if keys.is_empty() { "nothing".into() } else { keys.join(" ") };
+            tracing::info!("settings were read again: applied {}", or_nothing(applied));
+            if !needs_restart.is_empty() {
+                tracing::warn!("changed, but in force only after a restart: {}", needs_restart.join(" "));
+            }
+        }
+        Err(error) => {
+            let problems = &error.problems;
+            problems.iter().for_each(|problem| tracing::error!("settings stay as they were: {problem}"));
+        }
     }
 }
 

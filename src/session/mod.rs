@@ -44,7 +44,7 @@ use crate::net::Stream;
 use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::{Audit, Denials, Notices};
+use crate::telemetry::{Audit, Denials, Desk, Notices};
 use crate::upstream::{Lanes, Pool, Shared};
 
 pub use client::Client;
@@ -52,6 +52,7 @@ pub use force::{ForceError, InForce, Latest};
 use intake::{Intake, Read};
 pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
+pub(crate) use near::now;
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::{Path, Verdict};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
@@ -96,18 +97,8 @@ pub struct Worker {
     pub limiting: Limiting,
     /// Who monitors, here and on the other workers.
     pub monitors: Feed,
-    /// The `# Nearside` section of `INFO`, composed where the figures are.
-    pub info: Section,
-}
-
-/// Composes the `# Nearside` section of `INFO`.
-#[derive(Clone)]
-pub struct Section(pub Rc<dyn Fn() -> String>);
-
-impl std::fmt::Debug for Section {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Section")
-    }
+    /// What those who operate the proxy ask.
+    pub desk: Arc<dyn Desk>,
 }
 
 /// What ends a session's stay on the shared path.

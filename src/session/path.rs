@@ -260,7 +260,7 @@ impl Path {
             Route::Lane | Route::Container => self.on_lane(command, args, After::Nothing),
             Route::Blocking(_) if !command.blocks(args) => self.on_lane(command, args, After::Nothing),
             Route::Info if local::is_ours_alone(args) && !self.must_authenticate() => {
-                let section = (self.worker.info.0)();
+                let section = self.worker.desk.info();
                 self.here(|path, out| reply::text(path.proto, &section, out))
             }
             Route::Info if local::includes_ours(args) => self.on_lane(command, args, After::Info),

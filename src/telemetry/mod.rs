@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod denials;
+pub mod desk;
 pub mod log;
 mod notices;
 mod reloads;
@@ -9,6 +10,7 @@ mod stats;
 
 pub use audit::Audit;
 pub use denials::Denials;
+pub use desk::Desk;
 pub use notices::Notices;
-pub use reloads::{Reloads, Settings};
+pub use reloads::{ReloadError, Reloaded, Reloads, Settings};
 pub use stats::{Connections, Handshakes, Lending, Stats, section};

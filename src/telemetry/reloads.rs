@@ -4,6 +4,40 @@ use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
+
+use crate::config::Effective;
+
+/// What a reload has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// Keys of settings that were different, and are in force now.
+    pub applied: Vec<&'static str>,
+    /// Keys of settings that are different and need a restart: what was in force still is.
+    pub needs_restart: Vec<&'static str>,
+    /// How many settings are what they were.
+    pub unchanged: usize,
+    /// What is odd about the new settings, a line each.
+    pub warnings: Vec<String>,
+    /// The hash of what is in force now; see [`crate::config::hash`].
+    pub hash: String,
+}
+
+/// Why nothing was reloaded: everything that is wrong, a line each. What was in force still is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[error("settings were not reloaded, and stay as they were: {}", problems.join("; "))]
+pub struct ReloadError {
+    /// What is wrong, with file, line and setting where it is about one.
+    pub problems: Vec<String>,
+}
+
+impl ReloadError {
+    /// One that says this.
+    pub fn of(problem: impl ToString) -> Self {
+        Self { problems: vec![problem.to_string()] }
+    }
+}
+
 /// What one proxy has to say of its settings. Written by whoever reloads, read by `INFO` and metrics.
 #[derive(Debug, Default)]
 pub struct Reloads(Mutex<Settings>);
@@ -19,19 +53,29 @@ pub struct Settings {
     pub succeeded: u64,
     /// See `succeeded`.
     pub failed: u64,
+    /// Each setting in force, in the order of the reference, secrets masked.
+    pub effective: Vec<Effective>,
     /// When the last of either was, and whether it succeeded.
     pub last: Option<(SystemTime, bool)>,
 }
 
 impl Reloads {
     /// A proxy starts with settings of this hash.
-    pub fn starts(&self, hash: String) {
-        self.locked().hash = hash;
+    pub fn starts(&self, hash: String, effective: Vec<Effective>) {
+        let mut settings = self.locked();
+        (settings.hash, settings.effective) = (hash, effective);
     }
 
-    /// Settings of this hash are in force from now on, and these keys wait for a restart.
-    pub fn succeeded(&self, hash: String, needs_restart: Vec<&'static str>) {
+    /// Settings of this hash are in force from now on, and these keys wait for a restart: all of `effective` but
+    /// those.
+    pub fn succeeded(&self, hash: String, needs_restart: Vec<&'static str>, effective: Vec<Effective>) {
         let mut settings = self.locked();
+        let before = std::mem::replace(&mut settings.effective, effective);
+        for old in before.into_iter().filter(|old| needs_restart.contains(&old.key)) {
+            if let Some(new) = settings.effective.iter_mut().find(|new| new.key == old.key) {
+                *new = old;
+            }
+        }
         (settings.hash, settings.needs_restart) = (hash, needs_restart);
         settings.succeeded += 1;
         settings.last = Some((SystemTime::now(), true));
@@ -47,6 +91,11 @@ impl Reloads {
     /// What there is to say now.
     pub fn now(&self) -> Settings {
         self.locked().clone()
+    }
+
+    /// Each setting in force, in the order of the reference, secrets masked.
+    pub fn effective(&self) -> Vec<Effective> {
+        self.locked().effective.clone()
     }
 
     /// The lines of `INFO`.
@@ -79,9 +128,9 @@ mod tests {
     #[test]
     fn a_failed_reload_changes_nothing_but_what_is_said_of_it() {
         let reloads = Reloads::default();
-        reloads.starts("a".into());
+        reloads.starts("a".into(), Vec::new());
         assert!(reloads.section().contains("last_reload_time:0\r\nnearside_last_reload_status:none\r\n"));
-        reloads.succeeded("b".into(), vec!["listen", "workers"]);
+        reloads.succeeded("b".into(), vec!["listen", "workers"], Vec::new());
         reloads.failed();
         let now = reloads.now();
         assert_eq!((now.hash.as_str(), now.succeeded, now.failed), ("b", 1, 1));

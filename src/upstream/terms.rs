@@ -100,6 +100,9 @@ impl Shared {
     pub fn renewed(&self, credential: &Credential) -> Credential {
         let latest = if credential.password.is_none() { self.terms.open.load(Ordering::Acquire) } else { 0 };
         let current = self.current(credential);
+        if current.password.is_some() {
+            return current;
+        }
         Credential { terms: current.terms.max(latest), ..current }
     }
 

@@ -6,10 +6,12 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::{PATIENCE, eventually};
 
-/// The program with nothing of this process's environment but `PATH`.
+/// The program with nothing of this process's environment but `PATH`. It listens for no operator unless a
+/// flag (`--admin-listen`) says so: several run at once.
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nearside"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("NEARSIDE_ADMIN_LISTEN", "none");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -35,6 +35,7 @@ pub fn transparent(upstream: &Place) -> Config {
     sources.env.insert("NEARSIDE_UPSTREAM".into(), format!("unix://{}", path.display()));
     let mut config = config::load(&sources).expect("settings that fit").config;
     config.workers = 2;
+    config.admin = config::Admin::default();
     config
 }
 

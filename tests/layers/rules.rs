@@ -23,9 +23,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("worker", &["*"]),
     ("proxy", &["*"]),
     ("lib", &["*"]),
-    // The program knows the crate's public names only, and its own second file.
-    ("main", &["wait"]),
+    // The program knows the crate's public names only, and its own other files.
+    ("main", &["wait", "backup", "signals", "watched"]),
+    ("signals", &[]),
     ("wait", &[]),
+    ("watched", &[]),
+    ("backup", &[]),
 ];
 
 /// The rooms a request passes.

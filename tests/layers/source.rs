@@ -7,8 +7,11 @@ pub(crate) fn room_of(path: &str) -> &str {
 
 /// The rooms of the library.
 pub(crate) fn rooms<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut rooms: Vec<String> =
-        paths.map(room_of).filter(|room| !["lib", "main", "wait"].contains(room)).map(String::from).collect();
+    let mut rooms: Vec<String> = paths
+        .map(room_of)
+        .filter(|room| !["lib", "main", "wait", "backup"].contains(room))
+        .map(String::from)
+        .collect();
     rooms.dedup();
     rooms
 }

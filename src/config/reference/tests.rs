@@ -1,8 +1,8 @@
 use super::*;
 use crate::config::{
-    Admission, Audit, AuthClients, Cache, CacheMode, CachePattern, CachePolicy, CertificateUser, DenyRule,
-    Endpoint, Listen, LogFormat, OutputLimit, Per, Profile, Rate, RateUnit, Rules, Sources, Tls, TlsVersion,
-    load,
+    Admin, Admission, Audit, AuthClients, Cache, CacheMode, CachePattern, CachePolicy, CertificateUser,
+    DenyRule, Endpoint, Listen, LogFormat, OutputLimit, Per, Profile, Rate, RateUnit, Rules, Sources, Tls,
+    TlsVersion, load,
 };
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ fn as_file(config: &Config) -> String {
     let mut config = config.clone();
     let mut out = String::new();
     // Paths that none is set by default: examples are all the reference has of them.
-    let files = ["tls.cert_file", "tls.key_file", "tls.ca_cert_file"];
-    for setting in settings().filter(|setting| setting.unset.is_none() || files.contains(&setting.key)) {
+    let shown = ["tls.cert_file", "tls.key_file", "tls.ca_cert_file", "admin.listen"];
+    for setting in settings().filter(|setting| setting.unset.is_none() || shown.contains(&setting.key)) {
         // Dotted keys name the section without a header.
         let value = toml_value(setting.field, &mut config);
         out.push_str(&format!("{} = {value}\n", setting.key));
@@ -47,7 +47,8 @@ fn the_reference_with_every_default_uncommented_is_the_defaults() {
         _ => line,
     });
     let text: String = lines.flat_map(|line| [line, "\n"]).collect();
-    assert_eq!(read(&text), Config { embedded: read("").embedded, ..Config::default() });
+    let none = read("");
+    assert_eq!(read(&text), Config { embedded: none.embedded, admin: none.admin, ..Config::default() });
     assert_eq!(sets, settings().count());
 }
 
@@ -180,4 +181,10 @@ fn gate(config: &mut Config) {
         auth_failures: 4,
     };
     config.audit = Audit { enabled: false, redact_keys: true };
+    config.admin = Admin {
+        listen: vec![Listen::Unix("/a".into()), Listen::Tcp("0.0.0.0".into(), 0)],
+        open: true,
+        tls: true,
+        ..Admin::default()
+    };
 }

@@ -1,11 +1,15 @@
 //! The rows of the table, section by section. Only data.
 
+mod admin;
 mod cache;
 mod gate;
+mod reload;
 mod upstream;
 
+pub(super) use admin::ADMIN;
 pub(super) use cache::CACHE;
 pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
+pub(super) use reload::RELOAD;
 pub(super) use upstream::UPSTREAM;
 
 use super::field::{Bare, Field};

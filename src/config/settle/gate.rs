@@ -26,7 +26,8 @@ impl Settler<'_> {
             if !tls.listen.is_empty() && file.is_none() && self.is_good(key) {
                 self.problem("tls.listen", format!("tls.listen needs {key}: the path of a file (PEM)"));
             }
-            if tls.listen.is_empty() && file.is_some() && self.is_good("tls.listen") {
+            let unused = tls.listen.is_empty() && !config.admin.tls;
+            if unused && file.is_some() && self.is_good("tls.listen") {
                 let by = self.origin(key);
                 self.warnings.push(format!("{by}: {key} is not used: there is no tls.listen"));
             }
@@ -115,7 +116,7 @@ impl Settler<'_> {
         }
     }
 
-    fn problem(&mut self, key: &str, message: String) {
+    pub(super) fn problem(&mut self, key: &str, message: String) {
         let by = self.origin(key);
         self.problems.push(Problem::new(&by, key, message));
     }

@@ -1,6 +1,7 @@
 //! What only several settings together can say: numbers that bound each other, an upstream that is
 //! ourselves.
 
+mod admin;
 mod gate;
 
 use super::defaults::{default_cache_memory, default_stamps, default_workers, most_workers};
@@ -33,6 +34,7 @@ impl Settler<'_> {
         self.order(config);
         self.own_listener(config);
         self.gate(config);
+        self.admin(config);
         let policy = &config.embedded.maxmemory_policy;
         if config.upstream.endpoint == Endpoint::Embedded && policy.starts_with("allkeys") {
             self.warnings

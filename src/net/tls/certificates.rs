@@ -16,6 +16,8 @@ use crate::telemetry::{Audit, Handshakes};
 #[derive(Debug, Default)]
 pub struct Certificates {
     clients: Option<Arc<ServerTls>>,
+    /// For those who operate the proxy.
+    admin: Option<Arc<ServerTls>>,
     upstream: Option<Arc<ClientTls>>,
     handshakes: Arc<Handshakes>,
     renewals: Renewals,
@@ -25,6 +27,32 @@ impl Certificates {
     /// How TLS is spoken with clients and with the upstream, if it is.
     pub fn new(clients: Option<Arc<ServerTls>>, upstream: Option<Arc<ClientTls>>) -> Self {
         Self { clients, upstream, ..Self::default() }
+    }
+
+    /// The same, and how TLS is spoken with those who operate the proxy, if it is.
+    pub fn with_admin(self, admin: Option<Arc<ServerTls>>) -> Self {
+        Self { admin, ..self }
+    }
+
+    /// The same as [`Self::prepare`] for those who operate the proxy.
+    ///
+    /// # Errors
+    /// A file cannot be used, or is not named.
+    pub fn prepare_admin(&self, settings: &Tls) -> Result<Option<ServerSetup>, ServerTlsError> {
+        self.admin.as_ref().map(|tls| tls.prepare(settings)).transpose()
+    }
+
+    /// The same as [`Self::renew`] for those who operate the proxy.
+    pub fn renew_admin(&self, settings: &Tls, setup: Option<ServerSetup>) {
+        if let (Some(tls), Some(setup)) = (&self.admin, setup) {
+            tls.renew(settings, setup);
+        }
+    }
+
+    /// How those who operate the proxy are let in, if TLS is spoken with them.
+    pub fn admin_admission(&self) -> Option<Admission> {
+        // They are no clients, and are not counted with them.
+        Some(Admission::new(self.admin.clone()?, Arc::default()))
     }
 
     /// How clients are let in on listeners that speak TLS, if any does.
@@ -57,15 +85,17 @@ impl Certificates {
     /// What is not as it should be, though it works: a line each.
     pub fn warnings(&self) -> Vec<String> {
         let now = SystemTime::now();
-        let clients = self.clients.iter().flat_map(|tls| tls.warnings(now));
+        // Both show the same certificate.
+        let clients = self.clients.iter().chain(&self.admin).take(1).flat_map(|tls| tls.warnings(now));
         clients.chain(self.upstream.iter().flat_map(|tls| tls.warnings(now))).collect()
     }
 
     /// Looks at every file so often and has what changed used for new connections, until dropped. Never
     /// ready.
     pub async fn watch(&self, every: Duration, audit: &Audit) {
-        let (clients, upstream) = (self.clients.as_ref(), self.upstream.as_ref());
-        tokio::join!(self.look(clients, every, audit), self.look(upstream, every, audit));
+        let (clients, admin, upstream) = (self.clients.as_ref(), self.admin.as_ref(), self.upstream.as_ref());
+        let (clients, admin) = (self.look(clients, every, audit), self.look(admin, every, audit));
+        tokio::join!(clients, admin, self.look(upstream, every, audit));
     }
 
     async fn look<R: Renewable>(&self, tls: Option<&Arc<R>>, every: Duration, audit: &Audit) {
@@ -82,10 +112,10 @@ impl Certificates {
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             let _ = write!(out, "nearside_{name}:{value}\r\n");
         };
-        if self.clients.is_none() && self.upstream.is_none() {
+        if self.clients.is_none() && self.admin.is_none() && self.upstream.is_none() {
             return out;
         }
-        if let Some(days) = self.clients.as_ref().and_then(|tls| tls.days_left(now)) {
+        if let Some(days) = self.clients.as_ref().or(self.admin.as_ref()).and_then(|tls| tls.days_left(now)) {
             line("tls_cert_days_left", &days);
         }
         if let Some(upstream) = &self.upstream {

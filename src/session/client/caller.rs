@@ -29,7 +29,7 @@ impl Client {
     fn changed(&self, after: After, frame: &[u8]) -> Vec<u8> {
         match after {
             After::Nothing | After::Transaction | After::Nod | After::Unknown => frame.to_vec(),
-            After::Info => reply::with_section(frame, &(self.section.0)()),
+            After::Info => reply::with_section(frame, &self.desk.info()),
             After::Receivers(extra) => correct::add(frame, extra.into()),
             After::Subscribers(kind) => correct::subscribers(frame, &self.shares, kind),
         }

@@ -18,17 +18,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::Worker;
 use super::near::{Signal, Signals};
 use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
-use super::{Section, Worker};
 use crate::cache::Sent;
 use crate::command::{Channels, Command};
 use crate::config::{Config, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
 use crate::resp::convert::Conversion;
+use crate::telemetry::Desk;
 use crate::upstream::{Credential, Shared};
 use most::Most;
 use owed::STEP;
@@ -134,7 +135,7 @@ pub struct Client {
     write: WriteHalf,
     out: RefCell<Out>,
     spares: Spares,
-    section: Section,
+    desk: Arc<dyn Desk>,
     most: Most,
     pub(super) shared: Arc<Shared>,
     shares: Arc<Shares>,
@@ -189,7 +190,7 @@ impl Client {
             write,
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
-            section: worker.info.clone(),
+            desk: Arc::clone(&worker.desk),
             most: Most::new(&config.limits),
             shared: Arc::clone(&worker.shared),
             shares: Arc::clone(worker.feeds.shares()),

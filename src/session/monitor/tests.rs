@@ -11,7 +11,7 @@ use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::request::encode;
 use crate::resp::scan::request::{Limits, RequestScanner};
-use crate::session::{InForce, Latest, Section, Session, Worker};
+use crate::session::{InForce, Latest, Session, Worker};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// A worker, of several that share `all`.
@@ -44,7 +44,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         draining: Cell::new(false),
         nonce: "n".into(),
         monitors: Feed::new(all, index, &config),
-        info: Section(Rc::new(String::new)),
+        desk: Arc::new(crate::telemetry::desk::Nobody),
         shared,
     })
 }

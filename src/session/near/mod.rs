@@ -27,7 +27,7 @@ use super::{Client, Worker};
 use crate::cache::{Near, PerWorker};
 use crate::pubsub::Barrier;
 use crate::upstream::Lanes;
-pub(super) use clock::now;
+pub(crate) use clock::now;
 pub use mark::Mark;
 pub(super) use queued::Queued;
 pub(super) use read::Seen;

@@ -66,7 +66,7 @@ pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
         }
         // Somebody else's question is passed on: the loop may be longer than one.
         Ok(Ask::Probe) => return None,
-        Ok(Ask::Info) => reply::text(path.proto, &(path.worker.info.0)(), &mut out),
+        Ok(Ask::Info) => reply::text(path.proto, &path.worker.desk.info(), &mut out),
         Ok(Ask::Help) => help(&mut out),
         Ok(Ask::Stats) => out = stats(path),
         Ok(Ask::Flush) => {

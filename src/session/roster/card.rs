@@ -290,25 +290,28 @@ impl Card {
         if letters.is_empty() { "N".into() } else { letters }
     }
 
-    pub(super) fn net_in(&self) -> u64 {
+    /// Bytes it has sent.
+    pub fn net_in(&self) -> u64 {
         self.net_in.load(Relaxed)
     }
 
-    pub(super) fn net_out(&self) -> u64 {
+    /// Bytes it was sent.
+    pub fn net_out(&self) -> u64 {
         self.net_out.load(Relaxed)
     }
 
-    pub(super) fn unread(&self) -> u64 {
+    /// Bytes it was sent and has not read.
+    pub fn unread(&self) -> u64 {
         self.unread.load(Relaxed)
     }
 
-    /// Channels, patterns, shard channels.
     /// Whether it is subscribed to anything.
     pub fn is_subscribed(&self) -> bool {
         self.subscriptions().iter().any(|count| *count > 0)
     }
 
-    pub(super) fn subscriptions(&self) -> [u32; 3] {
+    /// Channels, patterns, shard channels.
+    pub fn subscriptions(&self) -> [u32; 3] {
         [0, 1, 2].map(|kind: usize| self.sub[kind].load(Relaxed))
     }
 

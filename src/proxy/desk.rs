@@ -1,0 +1,131 @@
+//! What stands behind the desk: every answer from where the figures are.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::cache::{Near, Value};
+use crate::config::{self, Effective};
+use crate::net::tls::Certificates;
+use crate::pubsub::Shares;
+use crate::session::{Card, InForce, Roster, now};
+use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
+use crate::telemetry::{Stats, section};
+use crate::upstream::Shared;
+use crate::worker::Phase;
+
+/// Knows whom to ask.
+#[derive(Debug)]
+pub(super) struct Clerk {
+    /// Where the upstream is, as settings say it.
+    pub(super) upstream: String,
+    pub(super) shared: Arc<Shared>,
+    pub(super) stats: Arc<Stats>,
+    /// What is in force.
+    pub(super) force: watch::Receiver<Arc<InForce>>,
+    pub(super) shares: Arc<Shares>,
+    pub(super) near: Arc<Near>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) phase: watch::Sender<Phase>,
+}
+
+impl Desk for Clerk {
+    fn ready(&self) -> Probe {
+        match *self.phase.borrow() {
+            Phase::Serving => Probe::yes(),
+            Phase::Draining => Probe::no("draining: it finishes what has begun and takes no new clients"),
+            Phase::Stopped => Probe::no("stopped"),
+        }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let restart = |key| {
+            config::settings().find(|setting| setting.key == key).is_some_and(|setting| setting.restart)
+        };
+        let one = |setting: &Effective| Setting {
+            key: setting.key,
+            value: setting.value.clone(),
+            origin: setting.origin.to_string(),
+            restart: restart(setting.key),
+        };
+        self.stats.reloads.effective().iter().map(one).collect()
+    }
+
+    fn clients(&self, most: usize) -> Clients {
+        let (cards, now) = (self.roster.cards(), Instant::now());
+        let clients = cards.iter().take(most).map(|card| client(card, now)).collect();
+        Clients { connected: cards.len(), clients }
+    }
+
+    fn hot_keys(&self, most: usize) -> Vec<HotKey> {
+        let one = |key: crate::cache::HotKey| HotKey {
+            key: shown(&key.name),
+            reads_per_second: key.rate,
+            hit_share: key.hits,
+            traffic_share: key.share,
+        };
+        self.near.hot_keys(now(), most).into_iter().map(one).collect()
+    }
+
+    fn cache(&self) -> Named {
+        let figure = |value| match value {
+            Value::Text(text) => Figure::Text(text),
+            Value::Count(count) => Figure::Count(count),
+            Value::Share(share) => Figure::Share(share),
+        };
+        Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
+    }
+
+    fn info(&self) -> String {
+        section(&self.stats, &self.upstream, self.shared.connections(), &self.shared.lending)
+            + &self.stats.denials.section()
+            + &self.stats.notices.section()
+            + &self.shares.section()
+            + &self.near.section()
+            + &self.certificates.section()
+            + &self.force.borrow().rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.stats.reloads.section()
+    }
+
+    fn flush_cache(&self) {
+        self.near.flush();
+    }
+
+    fn drain(&self) {
+        let serving = |phase: &mut Phase| {
+            let first = *phase == Phase::Serving;
+            *phase = if first { Phase::Draining } else { *phase };
+            first
+        };
+        if self.phase.send_if_modified(serving) {
+            tracing::info!("draining: told to");
+        }
+    }
+}
+
+fn client(card: &Card, now: Instant) -> Client {
+    let names = card.names().clone();
+    let library = [shown(&names.lib_name), shown(&names.lib_ver)].join(" ");
+    let unix = || format!("unix:{}", card.place.path);
+    Client {
+        id: card.id,
+        address: card.place.tcp.map_or_else(unix, |(peer, _)| peer.to_string()),
+        name: shown(&names.name),
+        user: names.user,
+        library: library.trim().into(),
+        worker: card.worker,
+        db: card.db(),
+        resp: card.proto().number(),
+        flags: card.flags(),
+        command: card.command().map_or_else(String::new, |command| command.name.to_lowercase()),
+        requests: card.requests(),
+        age_seconds: card.age(now),
+        idle_seconds: card.idle(now),
+        bytes_in: card.net_in(),
+        bytes_out: card.net_out(),
+        bytes_unread: card.unread(),
+        subscriptions: card.subscriptions().iter().map(|count| u64::from(*count)).sum(),
+    }
+}
