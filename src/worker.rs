@@ -24,7 +24,7 @@ use crate::session::{
     self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Roster,
     Session, Taken, Warden, Worker,
 };
-use crate::telemetry::{Desk, Stats};
+use crate::telemetry::{Desk, Stats, Tally};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -190,7 +190,8 @@ fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let force = Arc::clone(&common.force.borrow());
     let (shared, config) = (&common.shared, &*force.config);
-    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
+    let tally = Rc::new(Tally::new(Arc::clone(&common.stats.workers[index]), common.stats.since));
+    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config), Rc::clone(&tally)));
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
     let settings = feeds(config, keeper.barrier());
@@ -199,9 +200,13 @@ fn worker(index: usize, common: &Common) -> Worker {
         index,
         feeds,
         roster: Arc::clone(&common.roster),
-        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
-            Rc::new(LaneWatch::new(&kept, db, credential, &base.credential()))
-        }),
+        lanes: Lanes::new(
+            Arc::clone(shared),
+            Rc::clone(&scratch),
+            Rc::clone(&tally),
+            move |db, credential| Rc::new(LaneWatch::new(&kept, db, credential, &base.credential())),
+        ),
+        tally,
         keeper,
         pool,
         limiting: common.limiting.clone(),

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::routing::{get, post};
 
-use super::answer::{Answer, found, json, wrong};
-use super::dashboard;
+use super::answer::{Answer, found, json, plain, wrong};
+use super::dashboard::Dashboard;
 use crate::telemetry::Desk;
 use crate::telemetry::desk::Probe;
+use crate::telemetry::metrics::Format;
 
 /// Clients and keys that are shown unless it is asked for more, and the most that are.
 const CLIENTS: (usize, usize) = (1_000, 100_000);
@@ -19,8 +21,8 @@ const KEYS: (usize, usize) = (10, 1_000);
 /// The desk, as handlers get it.
 pub(super) type Asks = State<Arc<dyn Desk>>;
 
-/// Everything that can be asked of `desk`.
-pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
+/// Everything that can be asked of `desk`, and the page that shows it.
+pub(super) fn all(desk: Arc<dyn Desk>, dashboard: &Dashboard) -> Router {
     Router::new()
         .route("/live", get(async || probe(&Probe::yes())))
         .route("/ready", get(async |State(desk): Asks| probe(&desk.ready())))
@@ -28,9 +30,10 @@ pub(super) fn all(desk: Arc<dyn Desk>) -> Router {
         .route("/clients", get(clients))
         .route("/hotkeys", get(hot_keys))
         .route("/cache", get(async |State(desk): Asks| found(&desk.cache())))
+        .route("/metrics", get(metrics))
         .route("/cache/flush", post(async |State(desk): Asks| done(|| desk.flush_cache(), "flushed")))
         .route("/drain", post(async |State(desk): Asks| done(|| desk.drain(), "draining")))
-        .merge(dashboard::routes())
+        .merge(dashboard.routes())
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
         .with_state(desk)
@@ -42,6 +45,13 @@ async fn clients(State(desk): Asks, uri: Uri) -> Answer {
 
 async fn hot_keys(State(desk): Asks, uri: Uri) -> Answer {
     counted(&uri, "count", KEYS).map_or_else(|answer| *answer, |most| found(&desk.hot_keys(most)))
+}
+
+/// In the format that is asked for.
+async fn metrics(State(desk): Asks, headers: HeaderMap) -> Answer {
+    let accepts: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::for_accept(&accepts.join(","));
+    plain(StatusCode::OK, format.content_type(), desk.metrics(format))
 }
 
 fn probe(probe: &Probe) -> Answer {

@@ -233,6 +233,11 @@ impl Near {
         )
     }
 
+    /// How many lanes could have entries.
+    pub fn lane_count(&self) -> usize {
+        self.lanes().len()
+    }
+
     /// Whether there is a cache, and why (not).
     pub fn standing(&self) -> Standing {
         if self.is_on() && !self.gives() {

@@ -4,7 +4,7 @@ use std::cell::{Cell, Ref, RefCell};
 use std::sync::Arc;
 
 use super::sample::Sample;
-use super::{Entry, Figures, Front, Lane, Near, Patterns, Sketch, Store, Time, nanos};
+use super::{Entry, Figures, Front, Lane, Miss, Near, Patterns, Sketch, Store, Time, nanos};
 
 /// Looks after which it is judged whether they pay: one hit in so many is enough.
 const JUDGED: u32 = 1024;
@@ -34,6 +34,8 @@ pub struct PerWorker {
     unverified: Cell<f64>,
     patterns: RefCell<Arc<Patterns>>,
     patience: Cell<Time>,
+    /// Why the last read that was looked for was not found.
+    missed: Cell<Option<Miss>>,
 }
 
 impl PerWorker {
@@ -55,6 +57,7 @@ impl PerWorker {
             patterns: RefCell::new(near.patterns()),
             patience: Cell::new(near.patience()),
             near,
+            missed: Cell::new(None),
         }
     }
 
@@ -82,6 +85,18 @@ impl PerWorker {
             // what others have kept meanwhile.
             self.near.word.bump();
         }
+    }
+
+    /// Why the last read that was looked for was not found; asking again answers `None`, as before any was.
+    #[inline]
+    pub fn missed(&self) -> Option<Miss> {
+        self.missed.take()
+    }
+
+    /// The read that is looked for is not found, for this reason; the first one counts.
+    #[inline]
+    pub(super) fn misses_for(&self, why: Miss) {
+        self.missed.set(self.missed.get().or(Some(why)));
     }
 
     /// Keeps `entry`, in place of one with the same key.

@@ -96,8 +96,8 @@ impl Field {
             Self::Wait(place, _) | Self::Span(place, _) | Self::Interval(place) => *place(to) = *place(from),
             Self::Seconds(place) => *place(to) = *place(from),
             Self::Path(place) => place(from).clone_into(place(to)),
-            Self::PathOrNone(place) => place(from).clone_into(place(to)),
             Self::Secret(place) => place(from).clone_into(place(to)),
+            Self::PathOrNone(place) => place(from).clone_into(place(to)),
             Self::Text(place, _) => place(from).clone_into(place(to)),
             Self::List(place) | Self::Globs(place) | Self::Commands(place) => {
                 place(from).clone_into(place(to))

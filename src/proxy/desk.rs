@@ -5,12 +5,17 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::Reloader;
+use super::figures::Figures;
+use super::overview::Lately;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
-use crate::session::{Card, InForce, Roster, now};
-use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Probe, Setting, shown};
+use crate::session::{Card, Roster, now};
+use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Overview, Probe, Setting, shown};
+use crate::telemetry::history::Rings;
+use crate::telemetry::metrics::Format;
 use crate::telemetry::{Stats, section};
 use crate::upstream::Shared;
 use crate::worker::Phase;
@@ -18,17 +23,20 @@ use crate::worker::Phase;
 /// Knows whom to ask.
 #[derive(Debug)]
 pub(super) struct Clerk {
+    /// What is measured.
+    pub(super) figures: Figures,
+    /// Knows the settings in force.
+    pub(super) reloader: Reloader,
     /// Where the upstream is, as settings say it.
     pub(super) upstream: String,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
-    /// What is in force.
-    pub(super) force: watch::Receiver<Arc<InForce>>,
     pub(super) shares: Arc<Shares>,
     pub(super) near: Arc<Near>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) roster: Arc<Roster>,
     pub(super) phase: watch::Sender<Phase>,
+    pub(super) lately: Lately,
 }
 
 impl Desk for Clerk {
@@ -50,7 +58,7 @@ impl Desk for Clerk {
             origin: setting.origin.to_string(),
             restart: restart(setting.key),
         };
-        self.stats.reloads.effective().iter().map(one).collect()
+        self.reloader.settings().iter().map(one).collect()
     }
 
     fn clients(&self, most: usize) -> Clients {
@@ -78,6 +86,18 @@ impl Desk for Clerk {
         Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
     }
 
+    fn overview(&self) -> Overview {
+        self.see()
+    }
+
+    fn history(&self) -> Rings {
+        self.rings()
+    }
+
+    fn look(&self) {
+        self.note();
+    }
+
     fn info(&self) -> String {
         section(&self.stats, &self.upstream, self.shared.connections(), &self.shared.lending)
             + &self.stats.denials.section()
@@ -85,8 +105,12 @@ impl Desk for Clerk {
             + &self.shares.section()
             + &self.near.section()
             + &self.certificates.section()
-            + &self.force.borrow().rates.as_ref().map_or_else(String::new, |rates| rates.section())
+            + &self.reloader.force().rates.as_ref().map_or_else(String::new, |rates| rates.section())
             + &self.stats.reloads.section()
+    }
+
+    fn metrics(&self, format: Format) -> String {
+        self.figures.metrics(format)
     }
 
     fn flush_cache(&self) {

@@ -10,7 +10,8 @@ use super::reload::Reloader;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
-use crate::telemetry::{ReloadError, Reloaded};
+use crate::telemetry::metrics::Format;
+use crate::telemetry::{Desk, ReloadError, Reloaded, Stats};
 use crate::worker::Phase;
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
@@ -21,19 +22,21 @@ pub struct Handle {
     placing: Arc<Placing>,
     near: Arc<Near>,
     reloader: Reloader,
+    desk: Arc<dyn Desk>,
+    stats: Arc<Stats>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Handle {
     pub(super) fn new(
-        addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
         near: Arc<Near>,
-        reloader: Reloader,
+        inside: Inside,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, reloader, thread: Some(thread) }
+        let Inside { addresses, reloader, desk, stats } = inside;
+        Self { addresses, phase, placing, near, reloader, desk, stats, thread: Some(thread) }
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -67,6 +70,11 @@ impl Handle {
         let _ = self.phase.send(Phase::Draining);
     }
 
+    /// Ready once it no longer serves, whoever told it to leave.
+    pub async fn until_leaving(&self) {
+        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
     /// Reads the settings again and applies what has changed; see [`Reloader::reload`].
     ///
     /// # Errors
@@ -80,14 +88,20 @@ impl Handle {
         self.reloader.clone()
     }
 
-    /// Ready once it no longer serves, whoever told it to leave.
-    pub async fn until_leaving(&self) {
-        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
-    }
-
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
+    }
+
+    /// Everything that is measured, as `GET /metrics` answers it. Takes a millisecond or so, of the caller's
+    /// thread.
+    pub fn metrics(&self, format: Format) -> String {
+        self.desk.metrics(format)
+    }
+
+    /// What has been counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     /// Waits until the proxy has ended.
@@ -125,4 +139,13 @@ impl Addresses {
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
         Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
+}
+
+/// What is there once a proxy serves.
+#[derive(Clone, Debug)]
+pub(super) struct Inside {
+    pub(super) addresses: Addresses,
+    pub(super) reloader: Reloader,
+    pub(super) desk: Arc<dyn Desk>,
+    pub(super) stats: Arc<Stats>,
 }

@@ -1,10 +1,14 @@
 //! The composition root: bind first, start the workers, accept; drain with a deadline at the end.
 
 mod accept;
+mod crew;
 mod desk;
 mod error;
+mod figures;
 mod handle;
+mod holders;
 mod options;
+mod overview;
 mod parts;
 mod probe;
 mod reload;
@@ -15,16 +19,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::accept::Placing;
-use self::desk::Clerk;
+use self::crew::Crew;
 pub use self::error::Error;
-use self::handle::Addresses;
 pub use self::handle::Handle;
+use self::handle::{Addresses, Inside};
 pub use self::options::{Load, Options, Source};
-use self::parts::Parts;
 pub use self::reload::Reloader;
 use crate::admin;
 use crate::cache::Near;
@@ -32,11 +35,9 @@ use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Listener};
-use crate::pubsub::Shares;
-use crate::session::{Bells, InForce, Limiting, Monitors, Roster, Taken};
-use crate::telemetry::log::Levels;
-use crate::telemetry::{Audit, Desk};
-use crate::worker::{self, Arrival, Common, Phase};
+use crate::session::InForce;
+use crate::telemetry::Audit;
+use crate::worker::Phase;
 
 /// How long sessions have to notice that the time for draining is over.
 const STOP: Duration = Duration::from_secs(1);
@@ -75,9 +76,7 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok((addresses, reloader))) => {
-                Ok(Handle::new(addresses, phase, placing, near, reloader, thread))
-            }
+            Ok(Ok(inside)) => Ok(Handle::new(phase, placing, near, inside, thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -91,7 +90,7 @@ struct Outside {
     near: Arc<Near>,
 }
 
-type Ready = std_mpsc::SyncSender<Result<(Addresses, Reloader), Error>>;
+type Ready = std_mpsc::SyncSender<Result<Inside, Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
@@ -125,21 +124,28 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let Options { search_path, source, settings, log } = options;
-    let settings = if settings.is_empty() { config::effective(&config) } else { settings };
-    let server = embed(&mut config, search_path).await?;
+    let settings = if options.settings.is_empty() { config::effective(&config) } else { options.settings };
+    let server = embed(&mut config, options.search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
-    let (force, forces) = watch::channel(Arc::new(parts::in_force(&config)?));
-    let (workers, threads, desk, parts) = start_workers(&forces, &certificates, inner, outside, log)?;
-    let reloader = Reloader::new(source, parts, force, as_written, settings);
+    let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
+    let forces = force.subscribe();
+    let crew = Crew::new(
+        &config,
+        &certificates,
+        outside,
+        (options.source, force, as_written, settings),
+        options.log,
+    );
+    let inside = crew.inside(addresses);
+    let (workers, threads) = crew.start(inner)?;
     if let Some(admin) = &mut admin {
-        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+        admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));
     }
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     tokio::select! {
         () = accepting.run() => {}
         () = watch_certificates(&certificates, forces.clone(), accepting.audit()) => {}
-        looped = serve(&accepting, &config, (&addresses, &reloader), ready, &mut phases) => looped?,
+        looped = serve(&accepting, &config, &inside, ready, &mut phases) => looped?,
     }
     let last = *phases.borrow();
     let audit = accepting.close(); // the listeners and the workers' queues
@@ -158,15 +164,16 @@ async fn run(
 async fn serve(
     accepting: &accept::Accepting,
     config: &Config,
-    (addresses, reloader): (&Addresses, &Reloader),
+    inside: &Inside,
     ready: &Ready,
     phases: &mut watch::Receiver<Phase>,
 ) -> Result<(), Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
+        let addresses = &inside.addresses;
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok((addresses.clone(), reloader.clone())));
+    let _ = ready.send(Ok(inside.clone()));
     let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
     Ok(())
 }
@@ -215,74 +222,6 @@ async fn embed(
     let server = Server::start(&config.embedded, search_path).await?;
     config.upstream.endpoint = Endpoint::Unix(server.socket().to_owned());
     Ok(Some(server))
-}
-
-type Workers = (accept::Workers, Vec<JoinHandle<()>>, Arc<dyn Desk>, Parts);
-
-fn start_workers(
-    force: &watch::Receiver<Arc<InForce>>,
-    certificates: &Arc<Certificates>,
-    phase: watch::Receiver<Phase>,
-    outside: Outside,
-    levels: Option<Levels>,
-) -> Result<Workers, Error> {
-    let config = &Arc::clone(&force.borrow().config);
-    let (roster, orders) = Roster::new(config.workers);
-    let limiting = Limiting::new(config);
-    let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
-    let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
-    let parts = Parts {
-        shared: Arc::clone(&shared),
-        near: Arc::clone(&outside.near),
-        certificates: Arc::clone(certificates),
-        limiting: limiting.clone(),
-        taken: Arc::new(Taken::new(config.workers)),
-        levels,
-        endpoint: config.upstream.endpoint.clone(),
-    };
-    let desk: Arc<dyn Desk> = Arc::new(Clerk {
-        upstream: config.upstream.address(),
-        shared: Arc::clone(&shared),
-        stats: Arc::clone(&limiting.stats),
-        force: force.clone(),
-        shares: Arc::clone(&shares),
-        near: Arc::clone(&outside.near),
-        certificates: Arc::clone(certificates),
-        roster: Arc::clone(&roster),
-        phase: outside.phase,
-    });
-    let common = Common {
-        force: force.clone(),
-        taken: Arc::clone(&parts.taken),
-        desk: Arc::clone(&desk),
-        admission: certificates.admission().map(Arc::new),
-        shared,
-        limiting: limiting.clone(),
-        stats: Arc::clone(&limiting.stats),
-        shares,
-        bells: Arc::new(Bells::new(config.workers)),
-        near: outside.near,
-        monitors: Arc::new(Monitors::new(config.workers)),
-        nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
-        roster,
-        phase,
-    };
-    let mut queues: Vec<mpsc::Sender<Arrival>> = Vec::new();
-    let mut threads = Vec::new();
-    for (index, orders) in orders.into_iter().enumerate() {
-        let (queue, thread) = worker::start(index, common.clone(), orders)?;
-        queues.push(queue);
-        threads.push(thread);
-    }
-    let workers = accept::Workers {
-        queues,
-        shared: common.shared,
-        stats: common.stats,
-        limiting,
-        nonce: common.nonce,
-        placing: outside.placing,
-    };
-    Ok((workers, threads, desk, parts))
 }
 
 /// Drains the workers unless they are to stop at once, then stops what is left.

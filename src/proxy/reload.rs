@@ -44,28 +44,41 @@ struct Inner {
     force: watch::Sender<Arc<InForce>>,
     /// The settings in force as they were written; locked for as long as a reload takes.
     written: Mutex<Config>,
+    /// The same, and where each came from, for those who ask.
+    settings: Mutex<Vec<Effective>>,
     /// What could not be switched on while the proxy runs, as it was switched off when it started.
     off: Vec<&'static str>,
 }
 
 impl Reloader {
-    /// For a proxy that was started with `written`, of which `force` tells everybody who has to know.
+    /// For a proxy that was started with these settings, as they were written, of which `force` tells everybody
+    /// who has to know.
     pub(super) fn new(
         source: Option<Source>,
         parts: Parts,
         force: watch::Sender<Arc<InForce>>,
-        written: Config,
-        effective: Vec<Effective>,
+        (written, settings): (Config, Vec<Effective>),
     ) -> Self {
         let switches = [("enabled", written.enabled), ("features.cache", written.features.cache)];
         let off = switches.into_iter().filter(|(_, is_on)| !is_on).map(|(key, _)| key).collect();
-        parts.limiting.stats.reloads.starts(config::hash(&written), effective);
-        Self(Arc::new(Inner { source, parts, force, written: Mutex::new(written), off }))
+        parts.limiting.stats.reloads.starts(config::hash(&written));
+        let (written, settings) = (Mutex::new(written), Mutex::new(settings));
+        Self(Arc::new(Inner { source, parts, force, written, settings, off }))
     }
 
     /// The configuration in force.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.0.force.borrow().config)
+    }
+
+    /// What is in force.
+    pub(super) fn force(&self) -> Arc<InForce> {
+        Arc::clone(&self.0.force.borrow())
+    }
+
+    /// Every setting in force and where it came from, secrets masked.
+    pub fn settings(&self) -> Vec<Effective> {
+        self.0.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells of every change of what is in force.
@@ -85,8 +98,9 @@ impl Reloader {
         let mut written = inner.written.lock().unwrap_or_else(PoisonError::into_inner);
         let done = inner.reload(&mut written);
         let stats = &inner.parts.limiting.stats;
-        if done.is_err() {
-            stats.reloads.failed();
+        match &done {
+            Ok(reloaded) => stats.reloads.succeeded(reloaded.hash.clone(), reloaded.needs_restart.clone()),
+            Err(_) => stats.reloads.failed(),
         }
         tell(&done);
         let (reason, keys) = match &done {
@@ -130,10 +144,16 @@ impl Inner {
             tracing::warn!("a worker is busy: it takes over the new settings when it is not");
         }
         *written = next;
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        for setting in &mut *settings {
+            let now = loaded.settings.iter().find(|now| now.key == setting.key);
+            if let Some(now) = now.filter(|now| !changes.fixed.contains(&now.key)) {
+                setting.clone_from(now);
+            }
+        }
+        drop(settings);
         let Changes { live: applied, fixed: needs_restart, unchanged } = changes;
-        let (hash, reloads) = (config::hash(written), &self.parts.limiting.stats.reloads);
-        reloads.succeeded(hash.clone(), needs_restart.clone(), loaded.settings);
-        Ok(Reloaded { applied, needs_restart, unchanged, warnings, hash })
+        Ok(Reloaded { applied, needs_restart, unchanged, warnings, hash: config::hash(written) })
     }
 
     /// What would have to be switched on, and was not made ready for it at the start, waits for a restart; and

@@ -6,8 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::config::Effective;
-
 /// What a reload has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reloaded {
@@ -53,29 +51,19 @@ pub struct Settings {
     pub succeeded: u64,
     /// See `succeeded`.
     pub failed: u64,
-    /// Each setting in force, in the order of the reference, secrets masked.
-    pub effective: Vec<Effective>,
     /// When the last of either was, and whether it succeeded.
     pub last: Option<(SystemTime, bool)>,
 }
 
 impl Reloads {
     /// A proxy starts with settings of this hash.
-    pub fn starts(&self, hash: String, effective: Vec<Effective>) {
-        let mut settings = self.locked();
-        (settings.hash, settings.effective) = (hash, effective);
+    pub fn starts(&self, hash: String) {
+        self.locked().hash = hash;
     }
 
-    /// Settings of this hash are in force from now on, and these keys wait for a restart: all of `effective` but
-    /// those.
-    pub fn succeeded(&self, hash: String, needs_restart: Vec<&'static str>, effective: Vec<Effective>) {
+    /// Settings of this hash are in force from now on, and these keys wait for a restart.
+    pub fn succeeded(&self, hash: String, needs_restart: Vec<&'static str>) {
         let mut settings = self.locked();
-        let before = std::mem::replace(&mut settings.effective, effective);
-        for old in before.into_iter().filter(|old| needs_restart.contains(&old.key)) {
-            if let Some(new) = settings.effective.iter_mut().find(|new| new.key == old.key) {
-                *new = old;
-            }
-        }
         (settings.hash, settings.needs_restart) = (hash, needs_restart);
         settings.succeeded += 1;
         settings.last = Some((SystemTime::now(), true));
@@ -91,11 +79,6 @@ impl Reloads {
     /// What there is to say now.
     pub fn now(&self) -> Settings {
         self.locked().clone()
-    }
-
-    /// Each setting in force, in the order of the reference, secrets masked.
-    pub fn effective(&self) -> Vec<Effective> {
-        self.locked().effective.clone()
     }
 
     /// The lines of `INFO`.
@@ -128,9 +111,9 @@ mod tests {
     #[test]
     fn a_failed_reload_changes_nothing_but_what_is_said_of_it() {
         let reloads = Reloads::default();
-        reloads.starts("a".into(), Vec::new());
+        reloads.starts("a".into());
         assert!(reloads.section().contains("last_reload_time:0\r\nnearside_last_reload_status:none\r\n"));
-        reloads.succeeded("b".into(), vec!["listen", "workers"], Vec::new());
+        reloads.succeeded("b".into(), vec!["listen", "workers"]);
         reloads.failed();
         let now = reloads.now();
         assert_eq!((now.hash.as_str(), now.succeeded, now.failed), ("b", 1, 1));

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Audit, Denials, Notices, Reloads};
+use super::meters::Snapshot;
+use super::{Audit, Denials, Meters, Notices, Reloads};
 use crate::config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
@@ -60,6 +61,8 @@ pub struct Stats {
     pub shed: AtomicU64,
     /// Clients connected now, per worker.
     pub clients: Vec<AtomicUsize>,
+    /// What each worker counts on the path of requests.
+    pub workers: Vec<Arc<Meters>>,
     /// Requests that were refused.
     pub denials: Arc<Denials>,
     /// Where those who look after security hear of it.
@@ -84,6 +87,7 @@ impl Stats {
             stalled: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            workers: (0..workers).map(|_| Arc::default()).collect(),
             denials: Arc::default(),
             audit: Arc::new(Audit::new(audit)),
             notices: Arc::default(),
@@ -94,6 +98,11 @@ impl Stats {
     /// Clients connected now.
     pub fn connected(&self) -> usize {
         self.clients.iter().map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+
+    /// What all workers have counted so far. From any thread; costs a few thousand loads.
+    pub fn meters(&self) -> Snapshot {
+        Snapshot::of(self.workers.iter().map(|meters| &**meters))
     }
 
     /// The worker with the fewest clients.
@@ -149,6 +158,18 @@ pub struct Lending {
     pub popped_elements_lost: AtomicU64,
 }
 
+/// What has become of connections that are shared, since the start.
+#[derive(Debug, Default)]
+pub struct LaneEvents {
+    /// Opened, for the first time or again.
+    pub opened: AtomicU64,
+    /// Lost, or closed because the upstream was not to be trusted any more; not those closed because
+    /// nobody used them.
+    pub lost: AtomicU64,
+    /// Attempts to open one that failed.
+    pub failed: AtomicU64,
+}
+
 /// The `# Nearside` section of `INFO`.
 pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending: &Lending) -> String {
     let mut out = String::from("\r\n# Nearside\r\n");
@@ -169,6 +190,19 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     line("auth_failures", &count(&stats.auth_failures));
     line("auth_locked_out", &count(&stats.auth_locked_out));
     line("auth_timeouts", &count(&stats.auth_timeouts));
+    let meters = stats.meters();
+    let (all, upstream) = (meters.latency(), meters.upstream_latency());
+    let micros = |time: Option<Duration>| time.unwrap_or_default().as_micros();
+    line("commands_total", &meters.commands_total());
+    line("errors_total", &meters.errors_total());
+    line("latency_avg_us", &micros(all.mean()));
+    line("latency_p99_us", &micros(all.quantile(0.99)));
+    line("upstream_latency_avg_us", &micros(upstream.mean()));
+    line("own_share_avg_us", &(meters.own_share_ns().unwrap_or_default() / 1000));
+    line("client_bytes_in", &meters.client_in);
+    line("client_bytes_out", &meters.client_out);
+    line("upstream_bytes_in", &meters.upstream_in);
+    line("upstream_bytes_out", &meters.upstream_out);
     line("upstream_connections", &connections.budgeted());
     line("pinned_upstream_connections", &connections.pinned());
     line("lanes_open", &connections.lanes);

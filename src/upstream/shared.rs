@@ -20,7 +20,7 @@ use crate::net::Address;
 use crate::net::tls::ClientTls;
 use crate::resp::Proto;
 use crate::resp::request::Args;
-use crate::telemetry::{Connections, Lending};
+use crate::telemetry::{Connections, LaneEvents, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
 const LARGE_STARTS: usize = 2;
@@ -47,6 +47,8 @@ pub struct Shared {
     pub(super) memory: Memory,
     /// What has become of the connections that are lent.
     pub lending: Lending,
+    /// What has become of lanes.
+    pub lane_events: LaneEvents,
     /// What the upstream has said of itself.
     habits: Mutex<Option<Arc<Habits>>>,
 }
@@ -69,6 +71,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             terms: Terms::default(),
             lending: Lending::default(),
+            lane_events: LaneEvents::default(),
             habits: Mutex::default(),
         }
     }

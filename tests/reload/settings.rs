@@ -45,7 +45,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("tls.cert_file", "\"/etc/nearside/cert\""),
     ("tls.key_file", "\"/etc/nearside/key\""),
     ("tls.ca_cert_file", "\"/etc/nearside/ca\""),
-    ("tls.auth_clients", "\"optional\""),
+    ("tls.auth_clients", "\"optional\"\ntls.ca_cert_file = \"/etc/nearside/ca\""),
     ("tls.min_version", "\"1.3\""),
     ("tls.handshake_timeout", "\"7s\""),
     ("tls.users", "[{cert = \"x\", user = \"default\"}]"),
@@ -90,13 +90,15 @@ fn every_live_setting_applies_and_every_other_waits_for_a_restart() {
         let text = format!("{key} = {value}\n");
         let wanted = load("unix:///s", &text).unwrap_or_else(|why| panic!("{key}: {why:?}")).config;
         let done = scene.reload(&text).unwrap_or_else(|why| panic!("{key}: {why}"));
-        assert_eq!((done.applied, done.needs_restart), (vec![key], vec![]), "{key}");
+        // One of them comes with another that it needs.
+        assert!(done.applied.contains(&key) && done.applied.len() <= 2, "{key}: {done:?}");
+        assert!(done.needs_restart.is_empty(), "{key}: {done:?}");
         // What is in force is what was asked for, and but for that what there was.
         let mut expected = (*base).clone();
-        carry(&[key], &wanted, &mut expected);
+        carry(&done.applied, &wanted, &mut expected);
         let left = changes(&scene.config(), &expected);
         assert!(left.live.is_empty() && left.fixed.is_empty(), "{key}: {left:?}");
-        assert_eq!(scene.apply("").applied, [key], "{key}: and back");
+        assert_eq!(scene.apply("").applied, done.applied, "{key}: and back");
         live += 1;
     }
     assert!(live > 50, "{live}");

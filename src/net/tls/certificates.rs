@@ -105,6 +105,24 @@ impl Certificates {
         }
     }
 
+    /// When what each file holds that was named ends, seconds since 1970; by the setting that names it.
+    pub fn ends(&self) -> Vec<(&'static str, i64)> {
+        let clients = self.clients.iter().flat_map(|tls| tls.ends());
+        let all = clients.chain(self.upstream.iter().flat_map(|tls| tls.ends()));
+        all.map(|(setting, end)| (setting.split(' ').next().unwrap_or(setting), end)).collect()
+    }
+
+    /// Handshakes with clients.
+    pub fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
+    }
+
+    /// How often changed files were put to use, and how often they could not be.
+    pub fn renewals(&self) -> (u64, u64) {
+        let Renewals { used, refused } = &self.renewals;
+        (used.load(Ordering::Relaxed), refused.load(Ordering::Relaxed))
+    }
+
     /// The lines of `INFO`; none without TLS.
     pub fn section(&self) -> String {
         let mut out = String::new();

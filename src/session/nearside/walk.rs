@@ -11,6 +11,7 @@ use crate::cache::{Entry, Survey};
 use crate::command::lookup;
 use crate::session::intake::Front;
 use crate::session::{Client, Session};
+use crate::telemetry::meters::{By, Class};
 
 /// How long a walk goes on before others get their turn.
 pub(super) const TURN: Duration = Duration::from_millis(1);
@@ -72,8 +73,11 @@ pub(in crate::session) async fn run(session: &mut Session) {
     };
     let (path, command) = (&session.path, lookup(&args));
     path.worker.monitors.show(path, command, &args, true);
-    client.count(command, args.bytes().len());
+    client.count(command, Class::Nearside, args.bytes().len());
     client.say(&answer);
+    let tally = &path.worker.tally;
+    tally.answered(Class::Nearside, By::Here, path.asked, 0, tally.now());
+    tally.settle();
     session.intake.pop();
     session.path.limited.settle(1);
 }

@@ -11,13 +11,21 @@ mod answers;
 mod named;
 #[cfg(test)]
 mod nobody;
+mod overview;
 
 use std::fmt::Debug;
 
+use super::metrics::Format;
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
 pub use named::{Figure, Named};
 #[cfg(test)]
 pub(crate) use nobody::Nobody;
+pub use overview::{
+    Cache, Certificate, Configuration, Connected, Connections, Holder, InState, Memory, Overview, Slow,
+    SlowCommand, Sums, Upstream, Warning,
+};
+
+use super::history::Rings;
 
 /// See the module.
 pub trait Desk: Debug + Send + Sync {
@@ -36,8 +44,20 @@ pub trait Desk: Debug + Send + Sync {
     /// The near cache: its mode and why, its size, and what it has counted.
     fn cache(&self) -> Named;
 
+    /// What the dashboard shows, but for what happened before.
+    fn overview(&self) -> Overview;
+
+    /// What happened lately.
+    fn history(&self) -> Rings;
+
+    /// Notes what has been counted so far, for the history. To be called once a second by whoever serves it.
+    fn look(&self);
+
     /// The `# Nearside` section of `INFO`.
     fn info(&self) -> String;
+
+    /// Everything that is measured, in this format.
+    fn metrics(&self, format: Format) -> String;
 
     /// Makes every entry of the near cache void. Once it has returned no older value is given out.
     fn flush_cache(&self);

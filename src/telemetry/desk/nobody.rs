@@ -1,6 +1,7 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, HotKey, Named, Probe, Setting};
+use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
+use crate::telemetry::history::Rings;
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -27,7 +28,21 @@ impl Desk for Nobody {
         Named::default()
     }
 
+    fn overview(&self) -> Overview {
+        Overview::default()
+    }
+
+    fn history(&self) -> Rings {
+        Rings::default()
+    }
+
+    fn look(&self) {}
+
     fn info(&self) -> String {
+        String::new()
+    }
+
+    fn metrics(&self, _format: Format) -> String {
         String::new()
     }
 
