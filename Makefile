@@ -20,6 +20,8 @@ help:
 	@echo 'make bench            Nearside beside Redis and other proxies; see benches/README.md'
 	@echo 'make bench-neighbours what one heavy client does to small requests of others'
 	@echo 'make bench-cache      what hits cost, how many there are, how stale they get'
+	@echo 'make static           a binary that needs no shared library; make image: a container image of it'
+	@echo 'make test-static      that binary in an empty root; builds it first, which takes minutes'
 	@echo 'make build            only build: $(TARGET)/release/nearside'
 	@echo 'make fmt, make lint   format the code; check format and lints'
 	@echo 'make clean            remove what was built, .venv and the Node packages'
@@ -115,9 +117,22 @@ define install_debian
 	if ! command -v apt-get >/dev/null; then echo "Please install:$$missing (no apt-get here)"; exit 1; fi; \
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	echo "Installing Debian packages$${sudo:+ with sudo}:$$missing"; \
+	$(3) \
 	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -q -y --no-install-recommends $$missing \
-		|| { echo "FAILED to install:$$missing"; exit 1; }
+		apt-get install -q -y --no-install-recommends $$missing; done=$$?; \
+	[ -z "$$policy" ] || $$sudo rm -f "$$policy"; \
+	[ "$$done" = 0 ] || { echo "FAILED to install:$$missing"; exit 1; }
+endef
+
+# Tests start what they need themselves. A package's service is not started when it is installed, and the one
+# of Prometheus, which nobody here has asked for, never.
+define no_services
+	policy=/usr/sbin/policy-rc.d; \
+	if [ -e "$$policy" ]; then policy=; else \
+		printf '#!/bin/sh\nexit 101\n' | $$sudo tee "$$policy" >/dev/null && $$sudo chmod 755 "$$policy"; fi; \
+	case "$$missing" in *prometheus*) $$sudo mkdir -p /etc/systemd/system \
+		&& { [ -e /etc/systemd/system/prometheus.service ] \
+			|| $$sudo ln -s /dev/null /etc/systemd/system/prometheus.service; };; esac;
 endef
 
 # A linker; and the server to start where no upstream is configured (a Valkey does as well).
@@ -127,8 +142,9 @@ debian-run:
 
 debian-test:
 	$(call install_debian,cc:gcc cc:libc6-dev redis-server:redis-server redis-cli:redis-tools \
-		redis-benchmark:redis-tools openssl:openssl python3:python3 node:nodejs npm:npm,\
-		python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv";)
+		redis-benchmark:redis-tools openssl:openssl python3:python3 node:nodejs npm:npm \
+		prometheus:prometheus promtool:prometheus chromium-headless-shell:chromium-headless-shell,\
+		python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv";,$(no_services))
 
 # Both are done again only when their list of versions changed since they were done.
 python-clients: debian-test
@@ -159,4 +175,4 @@ clean: rust
 	cargo clean
 	rm -rf $(VENV) $(CLIENTS)/node_modules
 
-include benches/bench.mk
+include benches/bench.mk docker/image.mk

@@ -31,6 +31,10 @@ fn main() -> ExitCode {
             print!("{}", config::reference());
             ExitCode::SUCCESS
         }
+        Command::Check { metrics: true, .. } => {
+            print!("{}", telemetry::metrics::reference());
+            ExitCode::SUCCESS
+        }
         Command::Check { connect, .. } => check(&loaded, connect),
         Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
         Command::Backup { file } => aloud(loaded, |config| backup::backup(config, file)),

@@ -45,20 +45,30 @@ fn ping(listen: &Listen) -> std::io::Result<String> {
             ask(stream)
         }
         Listen::Tcp(host, port) => {
-            let unspecified = matches!(host.as_str(), "0.0.0.0" | "::" | "");
-            let host = if unspecified { "localhost" } else { host };
             let mut failed = std::io::Error::other("the name has no address");
-            for addr in (host, *port).to_socket_addrs()? {
-                match TcpStream::connect_timeout(&addr, ATTEMPT) {
-                    Ok(stream) => {
-                        stream.set_read_timeout(Some(ATTEMPT))?;
-                        return ask(stream);
+            for host in near(&host.as_str()) {
+                for addr in (*host, *port).to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&addr, ATTEMPT) {
+                        Ok(stream) => {
+                            stream.set_read_timeout(Some(ATTEMPT))?;
+                            return ask(stream);
+                        }
+                        Err(error) => failed = error,
                     }
-                    Err(error) => failed = error,
                 }
             }
             Err(failed)
         }
+    }
+}
+
+/// Where on this machine a listener on `host` is reached. Not by the name localhost: in a container there may
+/// be nothing that resolves it.
+fn near<'a>(host: &'a &'a str) -> &'a [&'a str] {
+    match *host {
+        "0.0.0.0" => &["127.0.0.1"],
+        "::" | "" => &["::1", "127.0.0.1"],
+        _ => std::slice::from_ref(host),
     }
 }
 

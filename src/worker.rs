@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,10 +21,10 @@ use crate::policy::Origin;
 use crate::policy::limit::Place;
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Roster,
-    Session, Taken, Warden, Worker,
+    self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Pulse,
+    Roster, Session, Taken, Warden, Worker,
 };
-use crate::telemetry::{Desk, Phase, Stats};
+use crate::telemetry::{Desk, Phase, Stats, Tally};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -99,12 +99,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let warden = Warden::new(index, &common.shared, &common.stats);
+    let pulse = Pulse::new(Rc::clone(worker));
     let mut force = common.force.clone();
     let taken = Takes(index, &common.taken);
     taken.over(&force.borrow_and_update(), worker, clients);
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
     if index == 0 {
         tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
+        tokio::task::spawn_local(session::figures::watch_upstream(Rc::clone(worker)));
     }
     loop {
         tokio::select! {
@@ -112,7 +114,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             () = worker.monitors.arrived() => worker.monitors.deliver(),
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
-                common.stats.turn(index);
+                pulse.look(Instant::now());
                 if index == 0 {
                     worker.audit.tell_left_out(false);
                 }
@@ -186,7 +188,8 @@ fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let force = Arc::clone(&common.force.borrow());
     let (shared, config) = (&common.shared, &*force.config);
-    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config)));
+    let tally = Rc::new(Tally::new(Arc::clone(&common.stats.workers[index]), common.stats.since));
+    let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config), Rc::clone(&tally)));
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
     let settings = feeds(config, keeper.barrier());
@@ -195,15 +198,20 @@ fn worker(index: usize, common: &Common) -> Worker {
         index,
         feeds,
         roster: Arc::clone(&common.roster),
-        lanes: Lanes::new(Arc::clone(shared), Rc::clone(&scratch), move |db, credential| {
-            Rc::new(LaneWatch::new(&kept, db, credential, &base.credential()))
-        }),
+        lanes: Lanes::new(
+            Arc::clone(shared),
+            Rc::clone(&scratch),
+            Rc::clone(&tally),
+            move |db, credential| Rc::new(LaneWatch::new(&kept, db, credential, &base.credential())),
+        ),
+        tally,
         keeper,
         pool,
         limiting: common.limiting.clone(),
         denials: Arc::clone(&common.stats.denials),
         audit: Arc::clone(&common.stats.audit),
         notices: Arc::clone(&common.stats.notices),
+        vitals: Arc::clone(&common.stats.vitals),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),

@@ -23,8 +23,8 @@ use crate::net::tls::Admission;
 use crate::net::{BindError, Door, Inherited, Listener, Offer};
 use crate::telemetry::Desk;
 
-/// Clients that may wait to be accepted.
-const BACKLOG: u32 = 64;
+/// Clients that may wait to be accepted: one for whom there is no room tries again after a second.
+const BACKLOG: u32 = 1024;
 
 /// Why those who operate a proxy cannot ask it.
 #[derive(Debug, thiserror::Error)]

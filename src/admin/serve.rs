@@ -20,6 +20,7 @@ use tokio::time::{interval, sleep, timeout};
 
 use super::answer::{Answer, dressed, refused};
 use super::crowd::{Crowd, Seat};
+use super::dashboard::Dashboard;
 use super::gate::{Asked, Came, Gate};
 use super::{Setup, routes};
 use crate::net::tls::Admission;
@@ -57,9 +58,10 @@ pub(super) async fn run(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let (close, closing) = watch::channel(false);
+    let dashboard = Dashboard::new(Arc::clone(&setup.desk));
     let hall = Hall {
         gate: Rc::new(gate),
-        routes: routes::all(setup.desk),
+        routes: routes::all(setup.desk, &dashboard),
         tls: setup.tls,
         turn: Rc::new(Semaphore::new(1)),
         crowd: Rc::default(),
@@ -80,7 +82,10 @@ pub(super) async fn run(
                 }
             },
             Some(_) = guests.join_next() => {}
-            _ = tick.tick() => hall.crowd.tidy(),
+            _ = tick.tick() => {
+                hall.crowd.tidy();
+                dashboard.tick();
+            }
         }
     }
     drop(listeners);

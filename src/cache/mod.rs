@@ -34,7 +34,7 @@ use std::time::Duration;
 
 pub use entry::{Entry, Origin};
 pub use fence::{Fence, LaneState, Sent};
-pub use figures::{Counter, Figures};
+pub use figures::{Figures, Miss};
 pub use fill::{Fill, Heard, values_row};
 pub use flaws::{Flaw, Flaws};
 pub use hash::Hasher;

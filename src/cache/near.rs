@@ -243,6 +243,11 @@ impl Near {
         )
     }
 
+    /// How many lanes could have entries.
+    pub fn lane_count(&self) -> usize {
+        self.lanes().len()
+    }
+
     /// Whether there is a cache, and why (not).
     pub fn standing(&self) -> Standing {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()

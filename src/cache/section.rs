@@ -51,7 +51,7 @@ impl Near {
             ("memory_budget", Value::Count(self.settings.memory)),
             ("memory_used", Value::Count(bytes)),
             ("entries", Value::Count(entries)),
-            ("lanes", Value::Count(self.lanes().len() as u64)),
+            ("lanes", Value::Count(self.lane_count() as u64)),
             ("hit_ratio", Value::Share(self.hit_ratio())),
         ];
         let figures = Figures::NAMES.iter().zip(self.totals());

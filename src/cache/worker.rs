@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::sample::Sample;
-use super::{Entry, Figures, Front, Near, Sketch, Store, Time, nanos};
+use super::{Entry, Figures, Front, Miss, Near, Sketch, Store, Time, nanos};
 
 /// Looks after which it is judged whether they pay: one hit in so many is enough.
 const JUDGED: u32 = 1024;
@@ -32,6 +32,8 @@ pub struct PerWorker {
     gaps: RefCell<fastrand::Rng>,
     /// Hits since the last one that was compared, times the share that is.
     unverified: Cell<f64>,
+    /// Why the last read that was looked for was not found.
+    missed: Cell<Option<Miss>>,
 }
 
 impl PerWorker {
@@ -51,6 +53,7 @@ impl PerWorker {
             passed_by: Cell::new(None),
             gaps: RefCell::new(fastrand::Rng::with_seed(index as u64)),
             unverified: Cell::new(0.0),
+            missed: Cell::new(None),
         }
     }
 
@@ -58,6 +61,18 @@ impl PerWorker {
     #[inline]
     pub fn figures(&self) -> &Figures {
         self.near.figures(self.index)
+    }
+
+    /// Why the last read that was looked for was not found; asking again answers `None`, as before any was.
+    #[inline]
+    pub fn missed(&self) -> Option<Miss> {
+        self.missed.take()
+    }
+
+    /// The read that is looked for is not found, for this reason; the first one counts.
+    #[inline]
+    pub(super) fn misses_for(&self, why: Miss) {
+        self.missed.set(self.missed.get().or(Some(why)));
     }
 
     /// Keeps `entry`, in place of one with the same key.

@@ -36,6 +36,9 @@ pub enum Command {
         /// Also connect to the upstream, and say whom that meets or why it fails
         #[arg(long, conflicts_with = "reference")]
         connect: bool,
+        /// Print a table of all metrics instead
+        #[arg(long, conflicts_with_all = ["reference", "connect"])]
+        metrics: bool,
     },
     /// Wait until a proxy answers at the first --listen address
     Wait {
@@ -214,7 +217,10 @@ mod tests {
     fn flags_stand_before_or_after_the_subcommand() {
         for args in [["--listen", "a:1", "check"], ["check", "--listen", "a:1"]] {
             let cli = parse(&args);
-            assert_eq!(cli.command, Some(Command::Check { reference: false, connect: false }));
+            assert_eq!(
+                cli.command,
+                Some(Command::Check { reference: false, connect: false, metrics: false })
+            );
             assert_eq!(cli.flags.values()[0].value, Value::Many(vec!["a:1".into()]));
         }
         assert_eq!(parse(&[]).command, None);

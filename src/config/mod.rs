@@ -20,6 +20,7 @@ pub mod env;
 mod field;
 mod file;
 mod gate;
+mod health;
 mod listen;
 mod load;
 mod machine;
@@ -48,6 +49,7 @@ pub use admin::Admin;
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
 pub use change::{Changes, carry, changes, hash};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
+pub use health::{Alerts, Health};
 pub use load::{Effective, Loaded, Sources, effective, load};
 pub use reference::reference;
 pub use render::render;
@@ -122,6 +124,10 @@ pub struct Config {
     pub cache: Cache,
     /// Where those who operate it ask it.
     pub admin: Admin,
+    /// How it sees to it that commands get through.
+    pub health: Health,
+    /// Of what it warns.
+    pub alerts: Alerts,
     /// How the log is written.
     pub log: Log,
     /// Which families of features are on.

@@ -98,7 +98,7 @@ impl Accepting {
     }
 
     pub(super) fn phase(&self) -> &Shown {
-        &self.workers.stats.phase
+        &self.workers.stats.vitals.phase
     }
 
     pub(super) fn stats(&self) -> Arc<Stats> {

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
 
 use super::desk::Clerk;
+use super::figures::Figures;
+use super::handle::{Addresses, Inside};
 use super::options::Source;
+use super::overview::Lately;
 use super::parts::{self, Parts};
 use super::{Error, Outside, Reloader, accept};
 use crate::config::{Config, Effective};
@@ -18,8 +22,8 @@ use crate::worker::{self, Arrival, Common};
 
 /// Everything that is there before the first worker runs.
 pub(super) struct Crew {
-    pub(super) desk: Arc<dyn Desk>,
-    pub(super) reloader: Reloader,
+    desk: Arc<dyn Desk>,
+    reloader: Reloader,
     common: Common,
     orders: Vec<Orders>,
     placing: Arc<accept::Placing>,
@@ -39,6 +43,7 @@ impl Crew {
         let forces = force.subscribe();
         let (roster, orders) = Roster::new(config.workers);
         let (limiting, taken) = (Limiting::new(config), Arc::new(Taken::new(config.workers)));
+        limiting.stats.vitals.reconfigure(config);
         let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
         let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
         let parts = Parts {
@@ -50,9 +55,20 @@ impl Crew {
             endpoint: config.upstream.endpoint.clone(),
         };
         let reloader = Reloader::new(source, parts, force, (written, settings));
+        let monitors = Arc::new(Monitors::new(config.workers));
+        let figures = Figures {
+            force: forces.clone(),
+            stats: Arc::clone(&limiting.stats),
+            shared: Arc::clone(&shared),
+            shares: Arc::clone(&shares),
+            near: Arc::clone(&outside.near),
+            certificates: Arc::clone(certificates),
+            monitors: Arc::clone(&monitors),
+            started: SystemTime::now(),
+        };
         let desk: Arc<dyn Desk> = Arc::new(Clerk {
+            figures,
             reloader: reloader.clone(),
-            upstream: config.upstream.address(),
             shared: Arc::clone(&shared),
             stats: Arc::clone(&limiting.stats),
             shares: Arc::clone(&shares),
@@ -60,6 +76,7 @@ impl Crew {
             certificates: Arc::clone(certificates),
             roster: Arc::clone(&roster),
             phase: outside.phase,
+            lately: Lately::default(),
         });
         let common = Common {
             force: forces.clone(),
@@ -72,13 +89,19 @@ impl Crew {
             shares,
             bells: Arc::new(Bells::new(config.workers)),
             near: outside.near,
-            monitors: Arc::new(Monitors::new(config.workers)),
+            monitors,
             nonce: format!("{:016x}", fastrand::Rng::new().u64(..)).into(),
             roster,
             // Replaced by the one that workers are told to end by.
             phase: watch::channel(Phase::Serving).1,
         };
         Self { desk, reloader, common, orders, placing: outside.placing }
+    }
+
+    /// What its handle knows.
+    pub(super) fn inside(&self, addresses: Addresses) -> Inside {
+        let (reloader, desk) = (self.reloader.clone(), Arc::clone(&self.desk));
+        Inside { addresses, reloader, desk, stats: Arc::clone(&self.common.stats) }
     }
 
     /// Starts the workers, who listen to `phase`.

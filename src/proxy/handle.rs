@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::accept::Placing;
-use super::reload::{ReloadError, Reloaded, Reloader};
+use super::reload::Reloader;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
-use crate::telemetry::{Phase, Stats};
+use crate::telemetry::desk::{ReloadError, Reloaded};
+use crate::telemetry::metrics::Format;
+use crate::telemetry::{Desk, Phase, Stats, Vitals};
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
 #[derive(Debug)]
@@ -20,32 +22,33 @@ pub struct Handle {
     phase: watch::Sender<Phase>,
     placing: Arc<Placing>,
     near: Arc<Near>,
-    stats: Arc<Stats>,
     reloader: Reloader,
+    desk: Arc<dyn Desk>,
+    stats: Arc<Stats>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Handle {
     pub(super) fn new(
-        addresses: Addresses,
         phase: watch::Sender<Phase>,
         placing: Arc<Placing>,
-        (near, stats): (Arc<Near>, Arc<Stats>),
-        reloader: Reloader,
+        near: Arc<Near>,
+        inside: Inside,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { addresses, phase, placing, near, stats, reloader, thread: Some(thread) }
+        let Inside { addresses, reloader, desk, stats } = inside;
+        Self { addresses, phase, placing, near, reloader, desk, stats, thread: Some(thread) }
     }
 
     /// What it is doing.
     pub fn phase(&self) -> Phase {
-        self.stats.phase.get()
+        self.stats.vitals.phase.get()
     }
 
     /// Whether every worker has had a turn within `limit`, as it has several times a second. One that is
     /// draining may have workers that have ended already.
     pub fn lives(&self, limit: Duration) -> bool {
-        self.phase() >= Phase::Draining || self.stats.longest_turn() < limit
+        self.phase() >= Phase::Draining || self.stats.vitals.turn_within(limit, Instant::now())
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -77,6 +80,7 @@ impl Handle {
     /// Stops accepting, after `drain_delay`, and lets sessions finish what is in flight, within
     /// `drain_timeout`. Does not wait.
     pub fn drain(&self) {
+        self.stats.vitals.leave();
         leave(&self.phase, Phase::Leaving);
     }
 
@@ -102,6 +106,22 @@ impl Handle {
     /// The near cache: its figures, and what it holds.
     pub fn near(&self) -> &Near {
         &self.near
+    }
+
+    /// Everything that is measured, as `GET /metrics` answers it. Takes a millisecond or so, of the caller's
+    /// thread.
+    pub fn metrics(&self, format: Format) -> String {
+        self.desk.metrics(format)
+    }
+
+    /// What has been counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How it is, and of what it warns.
+    pub fn vitals(&self) -> &Vitals {
+        &self.stats.vitals
     }
 
     /// Waits until the proxy has ended.
@@ -144,4 +164,13 @@ impl Addresses {
             |tls| listeners.iter().filter(move |listener| listener.door().tls == tls).map(Listener::address);
         Self { plain: of(false).collect(), tls: of(true).collect(), admin: admin.to_vec() }
     }
+}
+
+/// What is there once a proxy serves.
+#[derive(Clone, Debug)]
+pub(super) struct Inside {
+    pub(super) addresses: Addresses,
+    pub(super) reloader: Reloader,
+    pub(super) desk: Arc<dyn Desk>,
+    pub(super) stats: Arc<Stats>,
 }

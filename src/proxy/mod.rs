@@ -4,9 +4,13 @@ mod accept;
 mod crew;
 mod desk;
 mod error;
+mod figures;
 mod handle;
+mod health;
+mod holders;
 mod leave;
 mod options;
+mod overview;
 mod parts;
 mod probe;
 mod reload;
@@ -22,17 +26,18 @@ use tokio::sync::watch;
 use self::accept::Placing;
 use self::crew::Crew;
 pub use self::error::Error;
-use self::handle::Addresses;
 pub use self::handle::Handle;
+use self::handle::{Addresses, Inside};
 pub use self::options::{Load, Options, Source};
-pub use self::reload::{ReloadError, Reloaded, Reloader};
+pub use self::reload::Reloader;
 use crate::admin;
 use crate::cache::Near;
 use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Inherited, Listener};
-use crate::telemetry::{Phase, Stats};
+use crate::telemetry::Phase;
+pub use crate::telemetry::desk::{ReloadError, Reloaded};
 
 /// How long the embedded server has to save and leave.
 const EMBEDDED_STOP: Duration = Duration::from_secs(30);
@@ -70,9 +75,7 @@ impl Proxy {
             }
         })?;
         match started.recv() {
-            Ok(Ok((addresses, reloader, stats))) => {
-                Ok(Handle::new(addresses, phase, placing, (near, stats), reloader, thread))
-            }
+            Ok(Ok(inside)) => Ok(Handle::new(phase, placing, near, inside, thread)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(std::io::Error::other("the accepting thread ended early").into()),
         }
@@ -86,7 +89,7 @@ struct Outside {
     near: Arc<Near>,
 }
 
-type Ready = std_mpsc::SyncSender<Result<(Addresses, Reloader, Arc<Stats>), Error>>;
+type Ready = std_mpsc::SyncSender<Result<Inside, Error>>;
 
 /// Binds every address, those without TLS first.
 fn bind(config: &Config, inherited: &mut Inherited) -> Result<Vec<Listener>, BindError> {
@@ -128,7 +131,7 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
     let forces = force.subscribe();
     let crew = Crew::new(&config, &certificates, outside, (source, force, as_written, settings));
-    let (reloader, desk) = (crew.reloader.clone(), Arc::clone(&crew.desk));
+    let inside = crew.inside(addresses);
     let (workers, threads) = crew.start(inner)?;
     let leaving = leave::Leaving { threads, relay, roster: Arc::clone(&workers.roster) };
     let alone = watch::Sender::new(predecessor.is_none());
@@ -137,14 +140,16 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
         let _ = leaving.relay.send(Phase::Stopped);
     })?;
     if let Some(admin) = &mut admin {
-        admin.serve(desk, certificates.admin_admission().map(Arc::new));
+        admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));
     }
+    let watcher = health::Watcher::new(forces.clone(), &certificates, &workers, Arc::clone(&near));
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
     let estate = takeover::Estate { near: &near, offers: &offers, alone: alone.subscribe() };
     let left = tokio::select! {
         () = accepting.run() => None,
+        () = watcher.run() => None,
         () = certificates.watch(config.tls.reload_every, accepting.audit()) => None,
-        left = serve(&accepting, &config, (&addresses, &reloader), ready, async {
+        left = serve(&accepting, &config, &inside, ready, async {
             tokio::select! {
                 successor = estate.successor(post.as_ref()) => Some(successor),
                 () = leave::told(&mut phases, accepting.phase(), &forces) => None,
@@ -160,12 +165,12 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     drop(offers);
     tracing::info!(clients = accepting.connected(), handed_over = left.is_some(), "draining");
     let stats = accepting.stats();
-    stats.phase.reach(Phase::Draining);
+    stats.vitals.phase.reach(Phase::Draining);
     drop(post); // nobody can take over from here on
     accepting.close(&given, *phases.borrow() != Phase::Stopped).await; // the listeners and the workers' queues
     let deadline = forces.borrow().config.drain_timeout;
     leaving.finish(&mut phases, deadline, left).await;
-    stats.phase.reach(Phase::Stopped);
+    stats.vitals.phase.reach(Phase::Stopped);
     stats.audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
@@ -179,15 +184,16 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
 async fn serve<T>(
     accepting: &accept::Accepting,
     config: &Config,
-    (addresses, reloader): (&Addresses, &Reloader),
+    inside: &Inside,
     ready: &Ready,
     leaves: impl Future<Output = T>,
 ) -> Result<T, Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
+        let addresses = &inside.addresses;
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
-    let _ = ready.send(Ok((addresses.clone(), reloader.clone(), accepting.stats())));
+    let _ = ready.send(Ok(inside.clone()));
     Ok(leaves.await)
 }
 

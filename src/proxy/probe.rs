@@ -1,5 +1,6 @@
 //! A look at the upstream without serving anybody: what `check --connect` does.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
@@ -63,6 +64,6 @@ impl Proxy {
 /// What is to be said of scripts, if they can run what is blocked.
 async fn scripts(config: &Config, shared: Arc<Shared>) -> Option<String> {
     let inside = Gate::new(config).ok()?.inside(shared.credential().user())?;
-    let hold = inside::ask(&Pool::new(shared, 0), &inside).await.ok()?;
+    let hold = inside::ask(&Pool::new(shared, 0, Rc::default()), &inside).await.ok()?;
     inside::explain(&hold)
 }

@@ -77,11 +77,17 @@ impl Shares {
         self.losses.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Upstream connections that carry subscriptions now, and how many were lost while somebody listened.
+    pub fn feeds(&self) -> (usize, u64) {
+        (self.feeds.load(Ordering::Relaxed), self.losses.load(Ordering::Relaxed))
+    }
+
     /// Lines for the `# Nearside` section of `INFO`.
     pub fn section(&self) -> String {
+        let (feeds, losses) = self.feeds();
         let mut out = String::new();
-        let _ = write!(out, "nearside_pubsub_shared_connections:{}\r\n", self.feeds.load(Ordering::Relaxed));
-        let _ = write!(out, "nearside_pubsub_shared_losses:{}\r\n", self.losses.load(Ordering::Relaxed));
+        let _ = write!(out, "nearside_pubsub_shared_connections:{feeds}\r\n");
+        let _ = write!(out, "nearside_pubsub_shared_losses:{losses}\r\n");
         out
     }
 }

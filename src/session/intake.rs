@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 
-use super::path::Verdict;
+use super::verdict::Verdict;
 use crate::net::ReadHalf;
 use crate::resp::rename::Names;
 use crate::resp::request::Args;

@@ -6,12 +6,14 @@ use super::client::{After, Ticket};
 use super::local;
 use super::near::Mark;
 use super::nod::Asked;
-use super::path::{Path, Verdict};
+use super::path::Path;
+use super::verdict::Verdict;
 use crate::command::{Command, Family};
 use crate::policy::Permit;
 use crate::resp::Proto;
 use crate::resp::convert::Conversion;
 use crate::resp::request::Args;
+use crate::telemetry::meters::By;
 
 impl Path {
     /// Answers a read that may be kept from memory, or sends it to the lane, so that its reply can be.
@@ -108,7 +110,7 @@ impl Path {
     pub(super) fn ticket(&self, request: &[u8], conversion: Option<Conversion>, after: After) -> Ticket {
         let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);
         self.client.sent(weight);
-        Ticket { conversion, after, weight }
+        Ticket { conversion, after, weight, class: self.class, by: By::Upstream, asked: self.asked }
     }
 
     /// Queues a request on the lane. [`Self::before_post`] has said that it may be.

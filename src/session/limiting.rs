@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-use super::path::{Path, Verdict};
+use super::path::Path;
+use super::verdict::Verdict;
 use crate::command::Command;
 use crate::config::Config;
 use crate::policy::limit::{Admission, Meter, Pass, Rates, Refusal, Seat, TurnedAway, locked_out_text};
@@ -16,6 +17,7 @@ use crate::policy::{Origin, Permit, Rights};
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::telemetry::Stats;
+use crate::telemetry::meters::Cause;
 
 /// What a request may be early by: the timer's own step, so that small waits do not add up.
 const EARLY: u64 = 1_000_000;
@@ -103,7 +105,9 @@ impl Path {
     ) -> Verdict {
         match self.pays(0, command, args) {
             Err(refusal) => {
-                let verdict = self.here(|_, out| reply::error(refusal.to_string(), out));
+                let verdict = self.here_for(Some(Cause::RateLimited), |_, out| {
+                    reply::error(refusal.to_string(), out);
+                });
                 if verdict.consumed() {
                     self.was_refused(&refusal);
                 }

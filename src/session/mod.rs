@@ -7,6 +7,8 @@
 
 mod audit;
 mod client;
+pub mod explain;
+pub mod figures;
 mod force;
 mod hello;
 mod identity;
@@ -16,12 +18,14 @@ mod laned;
 mod leave;
 mod limiting;
 mod local;
+mod metered;
 mod monitor;
 mod near;
 mod nearside;
 mod nod;
 mod path;
 mod pinned;
+mod pulse;
 mod refused;
 mod roster;
 mod state;
@@ -30,6 +34,7 @@ mod strangers;
 mod subscribed;
 mod taken;
 mod users;
+mod verdict;
 mod warden;
 mod whole;
 
@@ -39,15 +44,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::net::Stream;
 use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
-use crate::telemetry::{Audit, Denials, Desk, Notices};
+use crate::telemetry::meters::Cause;
+use crate::telemetry::{Audit, Denials, Desk, Notices, Tally, Vitals};
 use crate::upstream::{Lanes, Pool, Shared};
 
+use client::Again;
 pub use client::Client;
 pub use force::{ForceError, InForce, Latest};
 use intake::{Intake, Read};
@@ -55,10 +62,12 @@ pub use limiting::Limiting;
 pub use monitor::{Feed, Monitors};
 pub(crate) use near::now;
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
-use path::{Path, Verdict};
+use path::Path;
+pub use pulse::{Probing, Pulse};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
 pub use taken::Taken;
+use verdict::Verdict;
 pub use warden::Warden;
 
 /// What the sessions of one worker share.
@@ -86,6 +95,10 @@ pub struct Worker {
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// How the proxy is.
+    pub vitals: Arc<Vitals>,
+    /// What happens on the path of requests is counted here.
+    pub tally: Rc<Tally>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.
@@ -112,7 +125,7 @@ enum Next {
     /// Another client names this one to the upstream.
     Hold,
     /// This read must be asked again on a connection of its own.
-    Again(Bytes),
+    Again(Again),
     /// The session is over.
     Close,
 }
@@ -184,15 +197,26 @@ impl Session {
         &self.path.client
     }
 
-    /// The shared path: read, route, and leave it only for what cannot be done on it.
+    /// One turn on the shared path.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let client = Rc::clone(self.client());
-        client.listen(cx.waker());
         if self.renew(false).is_err() {
             return Poll::Ready(Next::Close);
         }
         self.path.arrived = Instant::now();
         self.path.now = None;
+        if self.exhausted {
+            // What was left from the last turn has waited since then.
+            self.path.asked = self.path.worker.tally.at(self.path.arrived);
+        }
+        let next = self.serve(cx);
+        self.path.settle_turn();
+        next
+    }
+
+    /// The shared path: read, route, and leave it only for what cannot be done on it.
+    fn serve(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let client = Rc::clone(self.client());
+        client.listen(cx.waker());
         client.card.see(self.path.arrived);
         loop {
             if let Some(again) = client.next_again() {
@@ -204,6 +228,7 @@ impl Session {
             if client.poll_flush(cx).is_err() || client.is_cut() {
                 return Poll::Ready(Next::Close);
             }
+            self.path.settle_turn();
             if client.is_ending() {
                 return if client.is_flushed() { Poll::Ready(Next::Close) } else { Poll::Pending };
             }
@@ -290,6 +315,7 @@ impl Session {
         let client = Rc::clone(self.client());
         client.wake_when_drained();
         client.say_last(&format!("-ERR {error}\r\n"));
+        self.path.worker.tally.error(Cause::Protocol);
         tracing::debug!(client = client.id, %error, "protocol error");
         self.ended = true;
     }

@@ -8,9 +8,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{After, Client};
 use super::limiting::Limited;
+use super::metered;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
+use super::verdict::Verdict;
 use super::{InForce, Worker, local, monitor, nearside, users};
 use crate::cache::Time;
 use crate::command::{Cached, Command, Family, Local, Pin, Route, lookup};
@@ -20,37 +22,8 @@ use crate::resp::Proto;
 use crate::resp::reply;
 use crate::resp::request::Args;
 use crate::resp::scan::request::Limits;
+use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::{Credential, Lane, ServerInfo, Wanted};
-
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is on its way, or answered.
-    Done,
-    /// Not taken: its turn has not come, by a rate.
-    Paced,
-    /// Not taken: too much is in flight.
-    Room,
-    /// Not taken: it must wait until every earlier one is answered.
-    Drained,
-    /// Not taken: it needs a connection of its own, and nothing is in flight.
-    Pin,
-    /// Not taken: its answer takes a walk over the cache, and nothing is in flight.
-    Walk,
-    /// Not taken: it opens a transaction, which may have arrived whole.
-    Transaction,
-    /// Not taken, and not whole: it is large, and passed on in pieces on a connection of its own.
-    Large,
-    /// Answered; it was the last.
-    Close,
-}
-
-impl Verdict {
-    /// Whether the request is dealt with.
-    pub(super) fn consumed(self) -> bool {
-        matches!(self, Self::Done | Self::Close)
-    }
-}
 
 /// What a session is, as far as its commands depend on it.
 #[derive(Debug)]
@@ -82,6 +55,10 @@ pub(super) struct Path {
     pub(super) now: Option<Time>,
     /// When the requests being routed arrived: one look at the clock serves a whole pipeline.
     pub(super) arrived: Instant,
+    /// When they were read, as it is counted: what waits for its turn has been there since then.
+    pub(super) asked: u64,
+    /// What the request being routed is counted as.
+    pub(super) class: Class,
 }
 
 impl Path {
@@ -91,6 +68,8 @@ impl Path {
         let arrived = Instant::now();
         client.must_authenticate(rights.must_authenticate(), arrived);
         Self {
+            asked: worker.tally.at(arrived),
+            class: Class::Unknown,
             limited: Limited::new(force.rates.as_ref(), rights.user(), &origin),
             proto: Proto::Resp2,
             db: force.config.upstream.database,
@@ -182,6 +161,7 @@ impl Path {
     #[inline]
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
+        self.class = metered::class(command);
         let verdict = match self.rights.check(command, args) {
             Err(denied) => self.refuse(&denied, command, args),
             Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
@@ -189,7 +169,7 @@ impl Path {
             Ok(permit) => self.route_any(command, args, permit),
         };
         if verdict.consumed() {
-            self.client.count(command, args.bytes().len());
+            self.client.count(command, self.class, args.bytes().len());
         }
         verdict
     }
@@ -287,12 +267,25 @@ impl Path {
 
     /// Answers here, once nothing is in flight.
     pub(super) fn here(&mut self, answer: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Verdict {
+        self.here_for(None, answer)
+    }
+
+    /// The same; if the answer is an error, it is one for this `cause`, else for the one it states.
+    pub(super) fn here_for(
+        &mut self,
+        cause: Option<Cause>,
+        answer: impl FnOnce(&mut Self, &mut Vec<u8>),
+    ) -> Verdict {
         if self.client.outstanding() > 0 || self.client.has_later() {
             return Verdict::Drained;
         }
         let mut out = Vec::new();
         answer(self, &mut out);
+        if out.starts_with(b"-") {
+            self.worker.tally.error(cause.unwrap_or_else(|| Cause::of_reply(&out)));
+        }
         self.client.say(&out);
+        self.answered_here(By::Here);
         Verdict::Done
     }
 
@@ -302,7 +295,7 @@ impl Path {
         }
         let walks = which == Local::Nearside
             && (nearside::takes_a_walk(args) || (nearside::is_private(args) && self.is_somebody_else()));
-        if walks && !self.must_authenticate() && self.is_let_in() {
+        if walks && !self.must_authenticate() && (self.is_let_in() || nearside::waits_for_others(args)) {
             return Verdict::Walk;
         }
         match local::answer(self, which, args) {

@@ -1,16 +1,19 @@
 //! What is refused here: said to the client.
 
-use super::path::{Path, Verdict};
+use super::path::Path;
+use super::verdict::Verdict;
 use crate::command::{Command, Pin, Route};
 use crate::policy::Denied;
 use crate::resp::reply;
 use crate::resp::request::Args;
+use crate::telemetry::meters::Cause;
 
 impl Path {
     /// Refuses a request, once nothing is in flight.
     #[cold]
     pub(super) fn refuse(&mut self, denied: &Denied, command: Option<&Command>, args: &Args<'_>) -> Verdict {
-        let verdict = self.here(|path, out| reply::error(path.words_for(command, denied), out));
+        let verdict = self
+            .here_for(Some(Cause::Denied), |path, out| reply::error(path.words_for(command, denied), out));
         if verdict.consumed() {
             self.note_denied(denied, command, args);
         }

@@ -10,15 +10,18 @@ use super::audit;
 use super::client::{After, Client, Ticket};
 use super::intake::Look;
 use super::local;
+use super::metered::class;
 use super::near::Queued;
-use super::path::{Path, Verdict};
+use super::path::Path;
 use super::users;
+use super::verdict::Verdict;
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::Proto;
 use crate::resp::convert::{Conversion, convert};
 use crate::resp::request::Args;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
-use crate::upstream::Failure;
+use crate::telemetry::meters::{Cause, Class};
+use crate::upstream::{Failure, Heard};
 
 /// Bytes a transaction may have on a lane, where others wait behind it.
 const MOST_BYTES: usize = 64 * 1024;
@@ -37,7 +40,7 @@ enum Part {
 #[derive(Default)]
 struct Seen {
     /// How each of its commands' replies is put for a RESP2 client.
-    commands: Vec<Conversion>,
+    commands: Vec<(Conversion, Class)>,
     /// What they do.
     does: Queued,
 }
@@ -46,7 +49,7 @@ struct Seen {
 /// replies have come: one to `MULTI`, one to each command, one to `EXEC`.
 #[derive(Debug)]
 pub(super) struct Transaction {
-    commands: Vec<Conversion>,
+    commands: Vec<(Conversion, Class)>,
     seen: usize,
     /// Nobody knows what it does: its results wait until every lane has heard of it.
     unknown: bool,
@@ -74,7 +77,7 @@ impl Session {
             match part.filter(|_| path.pays(requests.len() - 1, Some(command), &args).is_ok()) {
                 Some(Part::Opens) if requests.len() == 1 => Look::On,
                 Some(Part::Runs(how)) if bytes <= MOST_BYTES && seen.commands.len() < MOST_COMMANDS => {
-                    seen.commands.push(how);
+                    seen.commands.push((how, class(Some(command))));
                     seen.does.add(&keeper.keeper.worker, Some(command), &args);
                     Look::On
                 }
@@ -90,7 +93,9 @@ impl Session {
         let verdict = path.send_whole(request, seen);
         if verdict.consumed() {
             path.limited.settle(requests.len());
-            requests.into_iter().for_each(|(command, bytes)| path.client.count(Some(command), bytes));
+            requests.into_iter().for_each(|(command, bytes)| {
+                path.client.count(Some(command), class(Some(command)), bytes);
+            });
             self.intake.drop_front(len);
         }
         verdict
@@ -124,6 +129,7 @@ impl Path {
             return wait;
         }
         let replies = commands.len() + 2;
+        self.class = Class::Transaction;
         let mark = does.writes(&self.worker.keeper.worker);
         self.post(request, None, After::Transaction, mark, false, replies);
         self.client.await_transaction(Transaction { commands, seen: 0, unknown: does.unknown });
@@ -136,9 +142,13 @@ impl Path {
 
 impl Client {
     /// A reply to part of a transaction has come.
-    pub(super) fn part_answered(&self, ticket: Ticket, frame: &[u8]) {
+    pub(super) fn part_answered(&self, ticket: Ticket, frame: &[u8], heard: &Heard) {
         let mut transactions = self.transactions.borrow_mut();
         let Some(transaction) = transactions.front_mut() else { return };
+        self.timed(&ticket, transaction.class(), heard);
+        if frame.starts_with(b"-") {
+            self.tally.error(Cause::of_reply(frame));
+        }
         transaction.seen += 1;
         let is_last = transaction.seen == transaction.commands.len() + 2;
         if is_last && transaction.unknown {
@@ -158,19 +168,29 @@ impl Client {
 
     /// What has not been answered of a transaction will not be.
     pub(super) fn parts_failed(&self, ticket: Ticket, failure: &Failure) {
-        let Some(transaction) = self.transactions.borrow_mut().pop_front() else { return };
+        let Some(mut transaction) = self.transactions.borrow_mut().pop_front() else { return };
         if transaction.unknown {
             self.next_unknown();
         }
         self.done(ticket, 0);
-        if !self.is_cut() && !self.is_ending() {
-            let left = transaction.commands.len() + 2 - transaction.seen;
-            (0..left).for_each(|_| self.deliver(|out| local::failure(failure, out)));
+        let is_heard = !self.is_cut() && !self.is_ending();
+        while transaction.seen < transaction.commands.len() + 2 {
+            self.timed_out(&ticket, transaction.class(), failure);
+            if is_heard {
+                self.deliver(|out| local::failure(failure, out));
+            }
+            transaction.seen += 1;
         }
     }
 }
 
 impl Transaction {
+    /// What the command is counted as that is answered next.
+    fn class(&self) -> Class {
+        let command = self.seen.checked_sub(1).and_then(|at| self.commands.get(at));
+        command.map_or(Class::Transaction, |(_, class)| *class)
+    }
+
     /// Appends the reply that has come last as the client reads it.
     fn put(&self, proto: Proto, frame: &[u8], out: &mut Vec<u8>) {
         let as_it_is = proto == Proto::Resp3 || matches!(frame.first(), Some(b'+' | b'-'));
@@ -180,7 +200,7 @@ impl Transaction {
             // `MULTI` was refused: what should have been queued has been run.
             seen => {
                 let how = seen.checked_sub(2).and_then(|at| self.commands.get(at));
-                convert(how.copied().unwrap_or(Conversion::Generic), frame, out);
+                convert(how.map_or(Conversion::Generic, |(how, _)| *how), frame, out);
             }
         }
     }
@@ -194,7 +214,7 @@ impl Transaction {
         };
         out.extend_from_slice(&frame[..at]);
         let mut scanner = ReplyScanner::default();
-        for how in &self.commands {
+        for (how, _) in &self.commands {
             let Ok(Fed::Whole(len)) = scanner.feed(&frame[at..]) else { break };
             convert(*how, &frame[at..at + len], out);
             at += len;

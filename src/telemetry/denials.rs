@@ -20,6 +20,11 @@ impl Denials {
         }
     }
 
+    /// Each rule that has refused anything, and how often.
+    pub fn by_rule(&self) -> BTreeMap<String, u64> {
+        self.by_rule.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Its lines of the `# Nearside` section of `INFO`.
     pub fn section(&self) -> String {
         let by_rule = self.by_rule.lock().unwrap_or_else(PoisonError::into_inner);

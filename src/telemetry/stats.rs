@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Audit, Denials, Notices, Reloads, Shown};
+use super::meters::Snapshot;
+use super::{Audit, Denials, Meters, Notices, Reloads, Vitals};
 use crate::config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
@@ -42,8 +43,6 @@ impl Handshakes {
 pub struct Stats {
     /// When the proxy started.
     pub since: Instant,
-    /// What it is doing now.
-    pub phase: Shown,
     /// Clients accepted since.
     pub accepted: AtomicU64,
     /// Clients turned away because there were `maxclients`.
@@ -62,14 +61,16 @@ pub struct Stats {
     pub shed: AtomicU64,
     /// Clients connected now, per worker.
     pub clients: Vec<AtomicUsize>,
-    /// When each worker had its last turn, in milliseconds after [`Self::since`].
-    turns: Vec<AtomicU64>,
+    /// What each worker counts on the path of requests.
+    pub workers: Vec<Arc<Meters>>,
     /// Requests that were refused.
     pub denials: Arc<Denials>,
     /// Where those who look after security hear of it.
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// How the proxy is, and of what it warns.
+    pub vitals: Arc<Vitals>,
     /// Which settings are in force.
     pub reloads: Reloads,
 }
@@ -79,7 +80,6 @@ impl Stats {
     pub fn new(workers: usize, audit: &config::Audit) -> Self {
         Self {
             since: Instant::now(),
-            phase: Shown::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
@@ -89,30 +89,23 @@ impl Stats {
             stalled: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
-            turns: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            workers: (0..workers).map(|_| Arc::default()).collect(),
             denials: Arc::default(),
             audit: Arc::new(Audit::new(audit)),
             notices: Arc::default(),
+            vitals: Arc::new(Vitals::new(workers)),
             reloads: Reloads::default(),
         }
-    }
-
-    /// Worker `index` has its turn: several times a second, if all is well.
-    pub fn turn(&self, index: usize) {
-        if let Some(turn) = self.turns.get(index) {
-            turn.store(self.since.elapsed().as_millis() as u64, Ordering::Relaxed);
-        }
-    }
-
-    /// How long the worker that had its turn longest ago has had none.
-    pub fn longest_turn(&self) -> Duration {
-        let last = self.turns.iter().map(|turn| turn.load(Ordering::Relaxed)).min();
-        last.map_or(Duration::ZERO, |last| self.since.elapsed().saturating_sub(Duration::from_millis(last)))
     }
 
     /// Clients connected now.
     pub fn connected(&self) -> usize {
         self.clients.iter().map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+
+    /// What all workers have counted so far. From any thread; costs a few thousand loads.
+    pub fn meters(&self) -> Snapshot {
+        Snapshot::of(self.workers.iter().map(|meters| &**meters))
     }
 
     /// The worker with the fewest clients.
@@ -168,6 +161,18 @@ pub struct Lending {
     pub popped_elements_lost: AtomicU64,
 }
 
+/// What has become of connections that are shared, since the start.
+#[derive(Debug, Default)]
+pub struct LaneEvents {
+    /// Opened, for the first time or again.
+    pub opened: AtomicU64,
+    /// Lost, or closed because the upstream was not to be trusted any more; not those closed because
+    /// nobody used them.
+    pub lost: AtomicU64,
+    /// Attempts to open one that failed.
+    pub failed: AtomicU64,
+}
+
 /// The `# Nearside` section of `INFO`.
 pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending: &Lending) -> String {
     let mut out = String::from("\r\n# Nearside\r\n");
@@ -177,7 +182,7 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     line("version", &env!("CARGO_PKG_VERSION"));
     line("uptime_in_seconds", &stats.since.elapsed().as_secs());
-    line("phase", &stats.phase.get().name());
+    line("phase", &stats.vitals.phase.get().name());
     line("workers", &stats.clients.len());
     line("upstream", &upstream);
     line("connected_clients", &stats.connected());
@@ -189,6 +194,19 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     line("auth_failures", &count(&stats.auth_failures));
     line("auth_locked_out", &count(&stats.auth_locked_out));
     line("auth_timeouts", &count(&stats.auth_timeouts));
+    let meters = stats.meters();
+    let (all, upstream) = (meters.latency(), meters.upstream_latency());
+    let micros = |time: Option<Duration>| time.unwrap_or_default().as_micros();
+    line("commands_total", &meters.commands_total());
+    line("errors_total", &meters.errors_total());
+    line("latency_avg_us", &micros(all.mean()));
+    line("latency_p99_us", &micros(all.quantile(0.99)));
+    line("upstream_latency_avg_us", &micros(upstream.mean()));
+    line("own_share_avg_us", &(meters.own_share_ns().unwrap_or_default() / 1000));
+    line("client_bytes_in", &meters.client_in);
+    line("client_bytes_out", &meters.client_out);
+    line("upstream_bytes_in", &meters.upstream_in);
+    line("upstream_bytes_out", &meters.upstream_out);
     line("upstream_connections", &connections.budgeted());
     line("pinned_upstream_connections", &connections.pinned());
     line("lanes_open", &connections.lanes);

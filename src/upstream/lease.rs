@@ -19,6 +19,7 @@ use super::{Class, Credential, Failure, Permit, Shared};
 use crate::net::ReadHalf;
 use crate::resp::Proto;
 use crate::resp::request::encode;
+use crate::telemetry::Tally;
 
 /// The state a session wants its connection in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub struct Lease {
     read: ReadHalf,
     write: Outgoing,
     permit: Permit,
+    tally: Rc<Tally>,
     fate: Fate,
     pub(super) generation: u64,
     pub(super) opened: Instant,
@@ -57,12 +59,19 @@ pub struct Lease {
 pub struct Clean(pub(super) Lease);
 
 impl Lease {
-    pub(super) fn new(link: Link, state: Wanted, permit: Permit, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        link: Link,
+        state: Wanted,
+        permit: Permit,
+        shared: Arc<Shared>,
+        tally: Rc<Tally>,
+    ) -> Self {
         Self {
             read: link.read,
             write: link.write,
             fate: Fate::opened(shared, permit.class()),
             permit,
+            tally,
             generation: link.generation,
             opened: Instant::now(),
             returned: Instant::now(),
@@ -94,8 +103,10 @@ impl Lease {
     /// One read into `buf`; 0 bytes is the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         let read = self.read.poll_into(cx, buf);
-        if matches!(read, Poll::Ready(Ok(0) | Err(_))) {
-            self.fate.lose();
+        match read {
+            Poll::Ready(Ok(0) | Err(_)) => self.fate.lose(),
+            Poll::Ready(Ok(n)) => self.tally.meters().upstream_in.plus(n as u64),
+            Poll::Pending => {}
         }
         read
     }
@@ -112,7 +123,11 @@ impl Lease {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     std::task::ready!(self.write.poll_ready(cx))?;
                 }
-                done => return Poll::Ready(done),
+                done => {
+                    let n = done.as_ref().map_or(0, |n| *n);
+                    self.tally.meters().upstream_out.plus(n as u64);
+                    return Poll::Ready(done);
+                }
             }
         }
     }

@@ -74,8 +74,8 @@ pub trait Caller: std::fmt::Debug + Sized + 'static {
     /// Who hears what else a lane brings.
     type Watch: Watch;
 
-    /// The reply, whole. Must not wait, nor send on a lane.
-    fn answered(&self, ticket: Self::Ticket, reply: &[u8]);
+    /// The reply, whole, and when it was heard. Must not wait, nor send on a lane.
+    fn answered(&self, ticket: Self::Ticket, reply: &[u8], heard: &Heard);
 
     /// There will be no reply to `request`. Must not wait, nor send on a lane.
     fn failed(&self, ticket: Self::Ticket, failure: &Failure, request: &[u8]);
@@ -89,6 +89,15 @@ pub trait Caller: std::fmt::Debug + Sized + 'static {
 
     /// Whether this is the first call since [`Self::flush`], so that it must be flushed again.
     fn touched(&self) -> bool;
+}
+
+/// When a reply was heard, and when what it answers was said, as a [`crate::telemetry::Tally`] counts time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// When the last byte of the request was written; 0: nobody knows.
+    pub written: u64,
+    /// When the reply was read.
+    pub read: u64,
 }
 
 /// What rides with a request on a lane, whether or not anybody waits for its reply. Told of the reply, or

@@ -12,6 +12,7 @@ use super::warm::Warm;
 use super::{Backoff, Class, Clean, Failure, Lease, Permit, Shared, Wanted};
 use crate::resp::Proto;
 use crate::resp::request::encode;
+use crate::telemetry::Tally;
 
 /// A pooled connection unused for longer is closed.
 const IDLE_CLOSE: Duration = Duration::from_secs(60);
@@ -27,18 +28,19 @@ pub struct Pool {
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
+    tally: Rc<Tally>,
     idle: RefCell<Vec<Lease>>,
     warm: Warm,
     handover: Handover,
 }
 
 impl Pool {
-    /// An empty pool. `keep`: how many of its leases [`Self::keep_warm`] keeps open and idle.
-    pub fn new(shared: Arc<Shared>, keep: usize) -> Self {
+    /// An empty pool. `keep`: how many of its leases [`Self::keep_warm`] keeps open and idle; `tally`: where
+    /// their bytes are counted.
+    pub fn new(shared: Arc<Shared>, keep: usize, tally: Rc<Tally>) -> Self {
         let warm = Warm::new(keep, shared.settings.reconnect_min, shared.settings.reconnect_max);
-        Self {
-            inner: Rc::new(Inner { shared, idle: RefCell::default(), warm, handover: Handover::default() }),
-        }
+        let (idle, handover) = (RefCell::default(), Handover::default());
+        Self { inner: Rc::new(Inner { shared, tally, idle, warm, handover }) }
     }
 
     /// A connection in the wanted state: an idle one if there is one, else a new one. Waits at most
@@ -190,7 +192,7 @@ impl Inner {
 
     async fn open(&self, wanted: Wanted, permit: Permit) -> Result<Lease, Failure> {
         let link = self.shared.connect(wanted.proto, wanted.db, &wanted.credential, false).await?;
-        Ok(Lease::new(link, wanted, permit, Arc::clone(&self.shared)))
+        Ok(Lease::new(link, wanted, permit, Arc::clone(&self.shared), Rc::clone(&self.tally)))
     }
 
     fn keep(&self, Clean(mut lease): Clean) {

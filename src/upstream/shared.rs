@@ -20,7 +20,7 @@ use crate::net::tls::ClientTls;
 use crate::resp::Proto;
 use crate::resp::rename::Names;
 use crate::resp::request::Args;
-use crate::telemetry::{Connections, Lending};
+use crate::telemetry::{Connections, LaneEvents, Lending};
 
 /// Large replies that may be starting at once, on all workers: one is copied while one is sent.
 const LARGE_STARTS: usize = 2;
@@ -50,6 +50,8 @@ pub struct Shared {
     memory: Memory,
     /// What has become of the connections that are lent.
     pub lending: Lending,
+    /// What has become of lanes.
+    pub lane_events: LaneEvents,
     /// What the upstream has said of itself.
     habits: Mutex<Option<Arc<Habits>>>,
 }
@@ -74,6 +76,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             terms: Terms::default(),
             lending: Lending::default(),
+            lane_events: LaneEvents::default(),
             habits: Mutex::default(),
         }
     }
@@ -81,6 +84,11 @@ impl Shared {
     /// Rises when another server becomes the current one; connections of an older one must go.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Upstream {
+        &self.settings
     }
 
     /// Connections there are, by what they do.

@@ -3,11 +3,13 @@
 mod admin;
 mod cache;
 mod gate;
+mod health;
 mod upstream;
 
 pub(super) use admin::ADMIN;
 pub(super) use cache::CACHE;
 pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
+pub(super) use health::{ALERTS, HEALTH};
 pub(super) use upstream::UPSTREAM;
 
 use std::time::Duration;

@@ -73,6 +73,36 @@ impl Certificates {
         }
     }
 
+    /// Whose certificate of those in use expires first, and in how many whole days; negative when it has.
+    pub fn soonest(&self, now: SystemTime) -> Option<(&'static str, i64)> {
+        // Where both are there it is the same file.
+        let clients = self.clients.as_ref().or(self.admin.as_ref()).and_then(|tls| tls.days_left(now));
+        let upstream = self.upstream.as_ref().and_then(|tls| tls.days_left(now));
+        let all = [
+            ("shown to clients (tls.cert_file)", clients),
+            ("shown to the upstream (upstream.ssl_certfile)", upstream),
+        ];
+        all.into_iter().filter_map(|(whose, days)| Some((whose, days?))).min_by_key(|(_, days)| *days)
+    }
+
+    /// When what each file holds that was named ends, seconds since 1970; by the setting that names it.
+    pub fn ends(&self) -> Vec<(&'static str, i64)> {
+        let clients = self.clients.iter().flat_map(|tls| tls.ends());
+        let all = clients.chain(self.upstream.iter().flat_map(|tls| tls.ends()));
+        all.map(|(setting, end)| (setting.split(' ').next().unwrap_or(setting), end)).collect()
+    }
+
+    /// Handshakes with clients.
+    pub fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
+    }
+
+    /// How often changed files were put to use, and how often they could not be.
+    pub fn renewals(&self) -> (u64, u64) {
+        let Renewals { used, refused } = &self.renewals;
+        (used.load(Ordering::Relaxed), refused.load(Ordering::Relaxed))
+    }
+
     /// The lines of `INFO`; none without TLS.
     pub fn section(&self) -> String {
         let mut out = String::new();

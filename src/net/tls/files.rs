@@ -256,6 +256,13 @@ pub struct Authorities {
     pub skipped: usize,
 }
 
+impl Authorities {
+    /// When the last of them ends, seconds since 1970: from then on nobody is trusted for their sake.
+    pub fn end(&self) -> Option<i64> {
+        self.all.iter().filter_map(Validity::of).map(|validity| validity.to).max()
+    }
+}
+
 /// A certificate with its chain and its key, which belong together.
 #[derive(Clone, Debug)]
 pub struct Identity {

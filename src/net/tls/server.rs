@@ -57,6 +57,8 @@ pub struct ServerSetup {
     validity: Validity,
     /// Certificates of the authorities that cannot be one.
     skipped: usize,
+    /// When the last of them ends.
+    authorities_end: Option<i64>,
 }
 
 /// TLS to clients, on every listener that speaks it. New connections use the setup of the moment; those
@@ -96,6 +98,13 @@ impl ServerTls {
     /// How many handshakes may go on at once.
     pub(super) fn max_handshakes(&self) -> usize {
         self.settings.max_handshakes
+    }
+
+    /// When what each file holds ends, seconds since 1970; by the setting that names it.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let setup = self.setup();
+        let authorities = setup.authorities_end.map(|end| (CA_CERT_FILE, end));
+        std::iter::once((CERT_FILE, setup.validity.to)).chain(authorities)
     }
 
     fn setup(&self) -> ServerSetup {
@@ -179,17 +188,18 @@ fn make(settings: &Tls, files: &ServerFiles) -> Result<ServerSetup, ServerTlsErr
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(settings.min_version))
         .map_err(|error| other(&error))?;
-    let (builder, skipped) = match &files.authorities {
-        None => (builder.with_no_client_auth(), 0),
+    let (builder, skipped, authorities_end) = match &files.authorities {
+        None => (builder.with_no_client_auth(), 0, None),
         Some(file) => {
             let authorities = file.authorities()?;
+            let end = authorities.end();
             let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities.roots), provider);
             let clients = match settings.auth_clients {
                 AuthClients::Yes => clients,
                 AuthClients::No | AuthClients::Optional => clients.allow_unauthenticated(),
             };
             let clients = clients.build().map_err(|error| other(&error))?;
-            (builder.with_client_cert_verifier(clients), authorities.skipped)
+            (builder.with_client_cert_verifier(clients), authorities.skipped, end)
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key)));
@@ -197,7 +207,7 @@ fn make(settings: &Tls, files: &ServerFiles) -> Result<ServerSetup, ServerTlsErr
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     // With every setup new keys of tickets: no session outlives the authorities it was made under.
     config.ticketer = ring::Ticketer::new().map_err(|error| other(&error))?;
-    Ok(ServerSetup { config: Arc::new(config), validity: identity.validity, skipped })
+    Ok(ServerSetup { config: Arc::new(config), validity: identity.validity, skipped, authorities_end })
 }
 
 fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

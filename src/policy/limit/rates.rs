@@ -45,17 +45,22 @@ impl Rates {
         Ok(Some(Arc::new(Self { rates, listeners: plain.chain(tls).collect() })))
     }
 
-    /// What each has done, as lines of `INFO`.
+    /// What each has done: its name, and how many requests it has refused, held back, and let pass although
+    /// they were over.
+    pub fn decisions(&self) -> impl Iterator<Item = (&str, [u64; 3])> {
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        self.rates.iter().map(move |rate| {
+            (&*rate.settings.name, [&rate.refused, &rate.delayed, &rate.observed].map(count))
+        })
+    }
+
+    /// The same as lines of `INFO`.
     pub fn section(&self) -> String {
         let mut out = String::new();
-        for rate in &self.rates {
-            let count = |counter: &AtomicU64| counter.load(Relaxed);
-            let (refused, delayed) = (count(&rate.refused), count(&rate.delayed));
+        for (name, [refused, delayed, observed]) in self.decisions() {
             let _ = write!(
                 out,
-                "nearside_rate_{}:refused={refused},delayed={delayed},observed={}\r\n",
-                rate.settings.name,
-                count(&rate.observed)
+                "nearside_rate_{name}:refused={refused},delayed={delayed},observed={observed}\r\n"
             );
         }
         out

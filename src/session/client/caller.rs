@@ -6,13 +6,15 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::owed::STEP;
-use super::{After, Client, Later, Ticket, Waiting};
+use super::{After, Again, Client, Later, Ticket, Waiting};
 use crate::resp::convert::convert;
 use crate::resp::reply;
+use crate::session::metered::cause;
 use crate::session::near::{LaneWatch, Mark};
 use crate::session::nod::{Nod, Settled};
 use crate::session::subscribed::correct;
-use crate::upstream::{Caller, Failure};
+use crate::telemetry::meters::{By, Cause, Class};
+use crate::upstream::{Caller, Failure, Heard};
 
 impl Client {
     /// A request has been answered, with or without a reply.
@@ -40,6 +42,24 @@ impl Client {
         self.outstanding.set(self.outstanding.get().saturating_sub(1));
     }
 
+    /// A request of the class has had its reply.
+    #[inline]
+    pub(in crate::session) fn timed(&self, ticket: &Ticket, class: Class, heard: &Heard) {
+        // Who joined may have come after the request was written.
+        let written = heard.written.max(if ticket.by == By::Joined { ticket.asked } else { 0 });
+        self.tally.answered(class, ticket.by, ticket.asked, written, heard.read);
+    }
+
+    /// A request of the class has failed.
+    #[cold]
+    pub(in crate::session) fn timed_out(&self, ticket: &Ticket, class: Class, failure: &Failure) {
+        let Some(cause) = cause(failure) else { return };
+        // It is the upstream that was waited for, unless it was never its turn.
+        let written = if cause == Cause::UpstreamBusy { 0 } else { ticket.asked };
+        self.tally.answered(class, ticket.by, ticket.asked, written, self.tally.now());
+        self.tally.error(cause);
+    }
+
     /// The upstream has answered, or not, what is waited for longest.
     fn nodded(&self, settle: impl FnOnce(Nod, &mut Vec<u8>) -> Settled) {
         let Some(nod) = self.nods.borrow_mut().pop_front() else { return };
@@ -61,16 +81,26 @@ impl Caller for Client {
     type Watch = LaneWatch;
 
     #[inline]
-    fn answered(&self, ticket: Ticket, frame: &[u8]) {
+    fn answered(&self, ticket: Ticket, frame: &[u8], heard: &Heard) {
         if ticket.after == After::Transaction {
-            return self.part_answered(ticket, frame);
+            return self.part_answered(ticket, frame, heard);
         }
+        self.timed(&ticket, ticket.class, heard);
         self.done(ticket, frame.len());
         if ticket.after == After::Nod {
-            return self.nodded(|nod, out| nod.finish(self, frame, out));
+            return self.nodded(|nod, out| {
+                let settled = nod.finish(self, frame, out);
+                if out.starts_with(b"-") {
+                    self.tally.error(Cause::of_reply(out));
+                }
+                settled
+            });
         }
         if self.cut.get() || self.ending.get() {
             return;
+        }
+        if frame.first() == Some(&b'-') {
+            self.tally.error(Cause::of_reply(frame));
         }
         if ticket.after == After::Unknown {
             let sent = self.next_unknown();
@@ -95,6 +125,7 @@ impl Caller for Client {
         if ticket.after == After::Transaction {
             return self.parts_failed(ticket, failure);
         }
+        self.timed_out(&ticket, ticket.class, failure);
         self.done(ticket, 0);
         if ticket.after == After::Unknown {
             self.next_unknown();
@@ -114,7 +145,8 @@ impl Caller for Client {
         }
         match failure {
             Failure::TooLarge => {
-                self.out.borrow_mut().later.push_back(Later::Again(Bytes::copy_from_slice(request)));
+                let (request, Ticket { class, asked, .. }) = (Bytes::copy_from_slice(request), ticket);
+                self.out.borrow_mut().later.push_back(Later::Again(Again { request, class, asked }));
                 self.again.set(true);
             }
             other => self.deliver(|out| crate::session::local::failure(other, out)),
@@ -136,6 +168,7 @@ impl Caller for Client {
         self.untold.borrow_mut().drain(..).for_each(|signal| signal.tell(self));
         self.speak_last();
         self.flush_now();
+        self.tally.settle();
         let ready = match self.waiting.get() {
             // Nothing but what must be asked again.
             Waiting::Nothing => self.again.get() && self.outstanding.get() == 0 && !self.waits_for_lanes(),

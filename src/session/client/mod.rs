@@ -7,6 +7,7 @@ mod caller;
 mod held;
 mod most;
 mod owed;
+mod ticket;
 mod watched;
 
 use std::cell::{Cell, RefCell};
@@ -24,15 +25,16 @@ use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
 use crate::cache::Sent;
-use crate::command::{Channels, Command};
+use crate::command::Command;
 use crate::config::{Config, OutputLimit};
 use crate::net::{Peer, WriteHalf};
 use crate::pubsub::Shares;
-use crate::resp::convert::Conversion;
-use crate::telemetry::Desk;
+use crate::telemetry::meters::Class;
+use crate::telemetry::{Desk, Tally};
 use crate::upstream::{Credential, Shared};
 use most::Most;
 use owed::STEP;
+pub(super) use ticket::{After, Ticket};
 use watched::Watched;
 
 /// What a reply is taken to be before one has been seen, bytes. Guards the first burst.
@@ -40,37 +42,6 @@ const FIRST_GUESS: usize = 8 * 1024;
 
 /// A worker's emptied reply buffers.
 pub(super) type Spares = Rc<RefCell<Vec<Vec<u8>>>>;
-
-/// What the session wants to know again when a lane's reply comes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ticket {
-    /// How the reply is put for a RESP2 client; `None`: as it is.
-    pub(super) conversion: Option<Conversion>,
-    /// What becomes of the reply.
-    pub(super) after: After,
-    /// Bytes of the request.
-    pub(super) weight: u32,
-}
-
-/// What becomes of a reply on its way to the client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum After {
-    /// It is passed on.
-    #[default]
-    Nothing,
-    /// It is an `INFO` to which our section is added.
-    Info,
-    /// It is the nod that is waited for longest.
-    Nod,
-    /// It is part of the transaction that is waited for longest.
-    Transaction,
-    /// It counts receivers of a message; so many more are added.
-    Receivers(i32),
-    /// It counts subscribers of channels of this kind; those that share a connection are added.
-    Subscribers(Channels),
-    /// It tells of what nobody knows: it waits until every lane has heard of it.
-    Unknown,
-}
 
 /// What the session's task waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,11 +58,19 @@ enum Waiting {
 #[derive(Debug)]
 enum Later {
     /// The request whose reply did not fit the lane.
-    Again(Bytes),
+    Again(Again),
     /// Replies that came after it.
     Replies(Vec<u8>),
     /// What follows waits for this.
     Held(Signal),
+}
+
+/// A read to be asked again, and when it was first.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) request: Bytes,
+    pub(super) class: Class,
+    pub(super) asked: u64,
 }
 
 /// Bytes on their way to the client.
@@ -135,6 +114,7 @@ pub struct Client {
     write: WriteHalf,
     out: RefCell<Out>,
     spares: Spares,
+    pub(super) tally: Rc<Tally>,
     desk: Arc<dyn Desk>,
     most: Most,
     pub(super) shared: Arc<Shared>,
@@ -190,6 +170,7 @@ impl Client {
             write,
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
+            tally: Rc::clone(&worker.tally),
             desk: Arc::clone(&worker.desk),
             most: Most::new(&config.limits),
             shared: Arc::clone(&worker.shared),
@@ -256,8 +237,9 @@ impl Client {
 
     /// A request has been taken; `None`: its name is not known here.
     #[inline]
-    pub(super) fn count(&self, command: Option<&'static Command>, bytes: usize) {
+    pub(super) fn count(&self, command: Option<&'static Command>, class: Class, bytes: usize) {
         self.requests.set(self.requests.get() + 1);
+        self.tally.command(class);
         self.card.count(command, bytes);
     }
 

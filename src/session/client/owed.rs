@@ -4,9 +4,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
-use super::{Client, Later, Out};
+use super::{Again, Client, Later, Out};
 use crate::config::OutputLimit;
 
 /// A reply buffer larger than this is given back once it is empty.
@@ -52,6 +50,7 @@ impl Client {
     pub(in crate::session) fn pass(&self, piece: &[u8]) {
         let sent = if self.is_flushed() { self.write.try_write(piece).unwrap_or(0) } else { 0 };
         self.card.wrote(sent, piece.len() - sent);
+        self.tally.meters().client_out.plus(sent as u64);
         if sent < piece.len() {
             self.append(|out| out.extend_from_slice(&piece[sent..]));
         }
@@ -159,7 +158,7 @@ impl Client {
     }
 
     /// The next read to ask again, once everything before it is answered.
-    pub(in crate::session) fn next_again(&self) -> Option<Bytes> {
+    pub(in crate::session) fn next_again(&self) -> Option<Again> {
         if self.outstanding.get() > 0 {
             return None;
         }
@@ -171,7 +170,7 @@ impl Client {
         };
         self.again.set(!out.later.is_empty());
         match again? {
-            Later::Again(request) => Some(request),
+            Later::Again(again) => Some(again),
             Later::Replies(_) | Later::Held(_) => None,
         }
     }
@@ -214,6 +213,7 @@ impl Client {
         }
         let (unread, pending) = (out.buf.len() - out.sent, self.write.pending());
         self.card.wrote(out.sent - before, unread + pending + out.behind);
+        self.tally.meters().client_out.plus((out.sent - before) as u64);
         if self.reserved.get() > 0 || self.starved.get() {
             self.release(self.owed(&out));
         }

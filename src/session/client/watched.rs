@@ -80,7 +80,10 @@ impl Client {
     /// What has been read from it, and whether it is its turn to go on with a request it has begun.
     #[inline]
     pub(in crate::session) fn took(&self, taken: Taken, begun: bool) {
-        self.watched.received.set(taken.received);
+        let before = self.watched.received.replace(taken.received);
+        if taken.received != before {
+            self.tally.meters().client_in.plus(taken.received - before);
+        }
         self.watched.begun.set(begun);
         if taken.memory != self.watched.kept.replace(taken.memory) {
             self.keeps();

@@ -28,6 +28,11 @@ impl Monitors {
         self.count.load(Ordering::Relaxed) > 0
     }
 
+    /// How many clients monitor.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// Worker `index`'s post; one nobody sends to if there is no such worker.
     pub(super) fn post(&self, index: usize) -> Arc<Post> {
         self.posts.get(index).map_or_else(Arc::default, Arc::clone)

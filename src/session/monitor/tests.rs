@@ -19,7 +19,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
     let shared =
         Arc::new(Shared::new(config.upstream.clone(), None, config.limits.clone(), config.pubsub_dedicated));
     let scratch = Rc::default();
-    let pool = Rc::new(Pool::new(Arc::clone(&shared), 0));
+    let pool = Rc::new(Pool::new(Arc::clone(&shared), 0, Rc::default()));
     let second = std::time::Duration::from_secs(1);
     let settings = crate::pubsub::Settings {
         resubscribe: false,
@@ -36,7 +36,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
     Rc::new(Worker {
         index,
         roster: Arc::new(crate::session::Roster::new(1).0),
-        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch), move |db, credential| {
+        lanes: Lanes::new(Arc::clone(&shared), Rc::clone(&scratch), Rc::default(), move |db, credential| {
             Rc::new(crate::session::LaneWatch::new(&kept, db, credential, credential))
         }),
         keeper,
@@ -44,9 +44,11 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         feeds,
         latest: Latest::new(Arc::new(InForce::new(&config).unwrap())),
         limiting: crate::session::Limiting::new(&config),
+        tally: Rc::default(),
         denials: Arc::default(),
         audit: Arc::default(),
         notices: Arc::default(),
+        vitals: Arc::new(crate::telemetry::Vitals::new(1)),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),

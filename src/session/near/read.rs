@@ -7,7 +7,7 @@ use super::clock;
 use super::doing::{Doing, doing};
 use super::mark::{Filling, Global, Mark, Part, Written};
 use super::verify::Verify;
-use crate::cache::{self, Entry, Fill, Flaw, Query, Time, Trust};
+use crate::cache::{self, Entry, Fill, Flaw, Miss, Query, Time, Trust};
 use crate::command::{Cached, Command, number};
 use crate::policy::Permit;
 use crate::resp::Proto;
@@ -15,7 +15,9 @@ use crate::resp::convert::{Conversion, convert};
 use crate::resp::request::Args;
 use crate::session::Client;
 use crate::session::client::{After, Ticket};
-use crate::session::path::{Path, Verdict};
+use crate::session::path::Path;
+use crate::session::verdict::Verdict;
+use crate::telemetry::meters::By;
 use crate::upstream::Lane;
 
 /// What a session has seen that its lane may not have.
@@ -55,6 +57,7 @@ impl Path {
         if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
             return None;
         }
+        self.worker.keeper.worker.missed();
         // Whatever is unanswered may be answered with something older, or newer, than what is kept.
         let flaws = |path: &Self, flaw| path.worker.keeper.worker.near.flaws.has(flaw);
         if (self.client.outstanding() > 0 && !flaws(self, Flaw::Order)) || self.client.has_later() {
@@ -80,11 +83,13 @@ impl Path {
             kept.worker.figures().hits.add();
             kept.worker.reads(query.name, true, now);
             self.verify(permit, &lane, &query, args, now);
+            self.answered_here(By::Memory);
             return Some(Verdict::Done);
         }
         if lane.is_down() && self.give(how, |give| kept.look_stale(permit, &query, now, give)) {
             kept.worker.figures().stale_served.add();
             kept.worker.reads(query.name, true, now);
+            self.answered_here(By::Memory);
             return Some(Verdict::Done);
         }
         self.join(&lane, &kept, &query, args, how, now)
@@ -158,6 +163,7 @@ impl Path {
         });
         kept.worker.figures().hits.add();
         (1..args.len()).for_each(|at| kept.worker.reads(args.get(at), true, now));
+        self.answered_here(By::Memory);
         Some(Verdict::Done)
     }
 
@@ -173,7 +179,8 @@ impl Path {
     ) -> Option<Verdict> {
         let place = kept.joinable(query, now)?;
         let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
-        let ticket = Ticket { conversion: how, after: After::Nothing, weight };
+        let (class, asked) = (self.class, self.asked);
+        let ticket = Ticket { conversion: how, after: After::Nothing, weight, class, by: By::Joined, asked };
         if !lane.join(place, &self.client, ticket, self.arrived) {
             return None;
         }
@@ -213,38 +220,16 @@ impl Path {
         let lane = Rc::clone(self.lane());
         let kept = &lane.watch().lane;
         let now = self.time();
-        kept.worker.figures().misses.add();
         command.keys(args).for_each(|name| kept.worker.reads(name, false, now));
-        if !tries {
-            return None;
-        }
-        if !kept.is_fresh(now) {
-            lane.watch().beat(&lane, now);
-        }
-        if kept.trust() == Trust::None || !lane.is_current() {
-            return None;
-        }
-        let hasher = &kept.near().hasher;
-        match command.cached {
-            Cached::Values => {
-                let row = cache::values_row()?;
-                let part = |at| Query::part(hasher, kept.number, row, args, at);
-                // All are counted; all are hot, or none of them is kept.
-                let cold = (1..args.len()).filter(|at| !kept.worker.admits(part(*at).hash, now)).count();
-                if cold > 0 || (in_turn && (1..args.len()).all(|at| kept.has(&part(at), now))) {
-                    return None;
-                }
-                Fill::values(kept, args, now)
-            }
-            Cached::Count if args.len() != 2 => None,
-            _ => {
-                let query = Query::whole(hasher, kept.number, command, args)?;
-                if !kept.worker.admits(query.hash, now) || (in_turn && kept.has(&query, now)) {
-                    return None;
-                }
-                Fill::one(kept, &query, command, args, now)
-            }
-        }
+        let looked_for = kept.worker.missed();
+        let fill = if tries { begin(&lane, command, args, in_turn, now) } else { Err(Miss::PassedBy) };
+        kept.worker.figures().missed(match (looked_for, &fill) {
+            (_, Err(why @ (Miss::PassedBy | Miss::Untracked))) => *why,
+            (None, _) => Miss::Order,
+            (Some(Miss::Cold), Err(why)) => *why,
+            (Some(why), _) => why,
+        });
+        fill.ok()
     }
 
     /// Sends a read with what its fill needs.
@@ -306,4 +291,49 @@ impl Path {
         }
         self.client.await_unknown(sent);
     }
+}
+
+/// Begins to fetch a read's reply so that it can be kept; or says why not.
+fn begin(
+    lane: &Lane<Client>,
+    command: &'static Command,
+    args: &Args<'_>,
+    in_turn: bool,
+    now: Time,
+) -> Result<Rc<Fill>, Miss> {
+    let kept = &lane.watch().lane;
+    if !kept.is_fresh(now) {
+        lane.watch().beat(lane, now);
+    }
+    if kept.trust() == Trust::None || !lane.is_current() {
+        return Err(Miss::Untracked);
+    }
+    let hasher = &kept.near().hasher;
+    let fill = match command.cached {
+        Cached::Values => {
+            let row = cache::values_row().ok_or(Miss::NotCacheable)?;
+            let part = |at| Query::part(hasher, kept.number, row, args, at);
+            // All are counted; all are hot, or none of them is kept.
+            let cold = (1..args.len()).filter(|at| !kept.worker.admits(part(*at).hash, now)).count();
+            if cold > 0 {
+                return Err(Miss::NotAdmitted);
+            }
+            if in_turn && (1..args.len()).all(|at| kept.has(&part(at), now)) {
+                return Err(Miss::Order);
+            }
+            Fill::values(kept, args, now)
+        }
+        Cached::Count if args.len() != 2 => None,
+        _ => {
+            let query = Query::whole(hasher, kept.number, command, args).ok_or(Miss::NotCacheable)?;
+            if !kept.worker.admits(query.hash, now) {
+                return Err(Miss::NotAdmitted);
+            }
+            if in_turn && kept.has(&query, now) {
+                return Err(Miss::Order);
+            }
+            Fill::one(kept, &query, command, args, now)
+        }
+    };
+    fill.ok_or(Miss::NotCacheable)
 }

@@ -11,6 +11,7 @@ use crate::cache::{Entry, Survey};
 use crate::command::lookup;
 use crate::session::intake::Front;
 use crate::session::{Client, Session};
+use crate::telemetry::meters::{By, Class};
 
 /// How long a walk goes on before others get their turn.
 pub(super) const TURN: Duration = Duration::from_millis(1);
@@ -46,8 +47,12 @@ pub(in crate::session) async fn run(session: &mut Session) {
     if !matches!(session.intake.front(&limits), Ok(Front::Whole)) {
         return;
     }
-    if !right::is_proven(session).await {
-        session.client().say(right::NONE);
+    let refused = match right::is_let_in(&mut session.path).await {
+        false => Some(super::NOAUTH),
+        true => (!right::is_proven(session).await).then_some(right::NONE),
+    };
+    if let Some(refused) = refused {
+        session.client().say(refused);
         session.path.limited.settle(1);
         return session.intake.pop();
     }
@@ -65,6 +70,7 @@ pub(in crate::session) async fn run(session: &mut Session) {
             let ended = turns(&client, || found.search(&mut survey)).await;
             found.done(&mut session.path, &survey, ended)
         }
+        Ok(Ask::Reload) => super::reload(&session.path).await,
         _ => match super::answer(&mut session.path, &args) {
             Some(answer) => answer,
             None => return,
@@ -72,8 +78,11 @@ pub(in crate::session) async fn run(session: &mut Session) {
     };
     let (path, command) = (&session.path, lookup(&args));
     path.worker.monitors.show(path, command, &args, true);
-    client.count(command, args.bytes().len());
+    client.count(command, Class::Nearside, args.bytes().len());
     client.say(&answer);
+    let tally = &path.worker.tally;
+    tally.answered(Class::Nearside, By::Here, path.asked, 0, tally.now());
+    tally.settle();
     session.intake.pop();
     session.path.limited.settle(1);
 }

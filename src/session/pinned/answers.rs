@@ -10,8 +10,9 @@ use crate::resp::request::encode;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::session::Flag;
 use crate::session::nod::Nod;
-use crate::session::state::{Expect, Held, Message, Mode, Queued, Turn};
+use crate::session::state::{Expect, Fate, Held, Message, Mode, Queued, Turn};
 use crate::session::{hello, local};
+use crate::telemetry::meters::Cause;
 use crate::upstream::{Failure, ServerInfo};
 
 /// Upstream's words before a client's id in the reply to `CLIENT TRACKINGINFO`.
@@ -35,6 +36,7 @@ impl Relay<'_> {
     /// What the reply that has just ended answers.
     pub(super) fn next_expected(&mut self) -> Option<Expect> {
         self.underway.answered();
+        self.timed.answered(&self.session.path.worker.tally);
         self.expect.pop_front()
     }
 
@@ -75,6 +77,7 @@ impl Relay<'_> {
                 let words = words.clone();
                 self.client.append(|out| out.extend_from_slice(&words));
                 self.expect.clear();
+                self.timed.forget();
                 self.underway.forget();
                 (self.closing, self.look_again) = (true, None);
                 return;
@@ -107,9 +110,16 @@ impl Relay<'_> {
         {
             self.popped = true;
         }
+        // A refusal was counted when it was one.
+        let (passes, refused) = (expect.fate() == Fate::Pass, matches!(expect, Expect::Instead(_)));
         let made = self.apply(expect, &reply.gathered, reply.is_error());
         if let Some(failure) = self.withheld(reply.withheld, made.as_deref()) {
+            self.count_error(Cause::TooLarge);
             return self.client.append(|out| local::failure(&failure, out));
+        }
+        let said = made.as_deref().or_else(|| passes.then_some(&reply.head[..])).filter(|_| !refused);
+        if let Some(said) = said.filter(|said| said.starts_with(b"-")) {
+            self.count_error(Cause::of_reply(said));
         }
         if let Some(made) = made {
             self.client.append(|out| out.extend_from_slice(&made));

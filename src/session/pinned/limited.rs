@@ -12,6 +12,7 @@ use crate::command::{Command, lookup};
 use crate::session::Session;
 use crate::session::intake::Taken;
 use crate::session::state::{Expect, Replies};
+use crate::telemetry::meters::Cause;
 use crate::upstream::Credential;
 
 impl Relay<'_> {
@@ -34,7 +35,7 @@ impl Relay<'_> {
         path.arrived = Instant::now();
         if let Err(refusal) = path.pays(0, command, &intake.args()) {
             path.was_refused(&refusal);
-            return Some(self.deny(refusal.to_string()));
+            return Some(self.deny_for(Cause::RateLimited, refusal.to_string()));
         }
         let wait = path.is_early()?;
         // Who is free to leave waits without a connection.
@@ -54,6 +55,7 @@ impl Relay<'_> {
         let args = intake.args_so_far();
         if let Err(refusal) = path.pays_in_pieces(lookup(&args), &args, declared) {
             path.was_refused(&refusal);
+            self.count_error(Cause::RateLimited);
             self.expect.push_back(Expect::Ours(words(refusal.to_string())));
             self.closing = true;
             return Some(false);

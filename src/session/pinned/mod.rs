@@ -7,6 +7,7 @@
 mod answers;
 mod limited;
 mod noted;
+mod passing;
 mod reading;
 mod recheck;
 mod relay;
@@ -15,18 +16,21 @@ mod requests;
 mod reworded;
 mod taken;
 mod terms;
+mod timed;
 mod vanished;
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
+use super::client::Again;
 use super::intake::Front;
+use super::metered::{cause, class_of};
 use super::{Session, Worker, local};
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::request::Args;
+use crate::telemetry::meters::By;
 use crate::upstream::{Class, Failure, Lease};
 use relay::{End, Relay};
 
@@ -37,11 +41,11 @@ const LARGE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Serves the session on a connection of its own, starting with the request at its front or with
 /// `again`, a read whose reply was too large for the lane.
-pub(super) async fn run(session: &mut Session, again: Option<Bytes>) {
+pub(super) async fn run(session: &mut Session, again: Option<Again>) {
     let needs = if again.is_some() { Needs::LARGE } else { needs(session) };
     match prepare(session, &needs).await {
         Ok((lease, turn)) => served(session, lease, turn, again).await,
-        Err(failure) => failed(session, &failure, again.is_some(), needs.steps),
+        Err(failure) => failed(session, &failure, again, needs.steps),
     }
 }
 
@@ -84,7 +88,7 @@ async fn served(
     session: &mut Session,
     lease: Lease,
     turn: Option<OwnedSemaphorePermit>,
-    again: Option<Bytes>,
+    again: Option<Again>,
 ) {
     let worker = std::rc::Rc::clone(&session.path.worker);
     let mut relay = Relay::new(session, lease, turn, again);
@@ -145,15 +149,30 @@ fn class(command: Option<&Command>, args: &Args<'_>) -> Class {
 
 /// There is no connection: the request fails. Where the ones behind it rely on it (`MULTI`, `SELECT`,
 /// `AUTH`), or it cannot be skipped because it is not whole, the client is closed as well.
-fn failed(session: &mut Session, failure: &Failure, again: bool, fatal: bool) {
+fn failed(session: &mut Session, failure: &Failure, again: Option<Again>, fatal: bool) {
     let client = std::rc::Rc::clone(session.client());
     client.append(|out| local::failure(failure, out));
-    if !again {
+    let tally = std::rc::Rc::clone(&session.path.worker.tally);
+    let mut counted = again.map(|again| (again.class, again.asked));
+    if counted.is_none() {
         let limits = session.path.limits();
         if matches!(session.intake.front(&limits), Ok(Front::Whole)) {
+            let args = session.intake.args();
+            let class = class_of(lookup(&args), &args);
+            tally.command(class);
+            counted = Some((class, session.path.asked));
             session.intake.pop();
             session.path.limited.settle(1);
         }
+    }
+    if let Some(cause) = cause(failure) {
+        tally.error(cause);
+    }
+    if let Some((class, asked)) = counted {
+        // It is the upstream that was waited for, unless the connections to it were all taken.
+        let written = if matches!(failure, Failure::Busy { .. }) { 0 } else { asked };
+        tally.answered(class, By::Upstream, asked, written, tally.now());
+        tally.settle();
     }
     session.ended |= fatal;
     client.flush_now();

@@ -14,12 +14,18 @@ impl Relay<'_> {
         // What has been read and cannot go yet is enough, unless nothing but more reading would tell
         // that a blocked client has left.
         let listens = (self.blocked() || self.held.opaque) && self.session.intake.kept() < HIGH_WATER;
-        if self.holds_a_request() && !listens {
+        let waits = self.holds_a_request();
+        if waits && !listens {
             return Ok(false);
         }
         match self.poll_client(cx) {
             Poll::Pending => Ok(false),
-            Poll::Ready(true) => Ok(true),
+            Poll::Ready(true) => {
+                if !waits {
+                    self.timed.asked = self.session.path.worker.tally.now();
+                }
+                Ok(true)
+            }
             Poll::Ready(false) => {
                 self.closing = true;
                 // Nobody is there to hear what a blocked command or a subscription brings.

@@ -9,24 +9,26 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::recheck::Queued;
-use super::replies::{Reading, Replies};
+use super::replies::Replies;
+use super::timed::Timed;
 use crate::config::Secret;
 use crate::net;
 use crate::resp::scan::request::Remainder;
+use crate::session::client::Again;
+use crate::session::metered::cause;
 use crate::session::near::{Signal, Underway};
 use crate::session::state::{Expect, Held};
 use crate::session::{Client, Session, local};
+use crate::telemetry::meters::By;
 use crate::upstream::{Failure, Lease};
 
 /// Request bytes gathered before more is read from the client.
 pub(super) const HIGH_WATER: usize = 256 * 1024;
-/// Room for a read from the upstream.
-const READ: usize = 64 * 1024;
 /// Rounds of work before other sessions get theirs.
 const ROUNDS_PER_TURN: usize = 4;
 
@@ -59,9 +61,9 @@ pub(super) struct Relay<'a> {
     /// `None` once it has been given up.
     pub(super) lease: Option<Lease>,
     pub(super) to_upstream: BytesMut,
-    from_upstream: BytesMut,
+    pub(super) from_upstream: BytesMut,
     /// The turn to ask for a large reply, until it begins.
-    turn: Option<OwnedSemaphorePermit>,
+    pub(super) turn: Option<OwnedSemaphorePermit>,
     pub(super) replies: Replies,
     pub(super) expect: VecDeque<Expect>,
     pub(super) held: Held,
@@ -87,7 +89,7 @@ pub(super) struct Relay<'a> {
     /// What is under way that concerns what is kept.
     pub(super) underway: Underway,
     /// What has been read waits until every lane has heard of it.
-    signal: Option<Signal>,
+    pub(super) signal: Option<Signal>,
     /// A large request of which the rest is still to come.
     pub(super) streaming: Option<Remainder>,
     /// No further request is taken: the stay ends once everything is answered.
@@ -95,6 +97,8 @@ pub(super) struct Relay<'a> {
     /// The session ends with the stay.
     pub(super) closing: bool,
     pub(super) taken: u32,
+    /// How long its requests take.
+    pub(super) timed: Timed,
     pub(super) progress: Instant,
 }
 
@@ -103,9 +107,14 @@ impl<'a> Relay<'a> {
         session: &'a mut Session,
         lease: Lease,
         turn: Option<OwnedSemaphorePermit>,
-        again: Option<Bytes>,
+        again: Option<Again>,
     ) -> Self {
         let client = Rc::clone(session.client());
+        let mut timed = Timed::new(session.path.asked);
+        if let Some(again) = &again {
+            timed.asked = again.asked;
+            timed.took(again.class, By::Upstream, 1);
+        }
         let underway = Underway::new(&session.path.worker.keeper.worker);
         Self {
             underway,
@@ -114,7 +123,7 @@ impl<'a> Relay<'a> {
             lease: Some(lease),
             expect: again.iter().map(|_| Expect::Reply).collect(),
             leaving: again.is_some(),
-            to_upstream: again.map_or_else(BytesMut::new, BytesMut::from),
+            to_upstream: again.map_or_else(BytesMut::new, |again| again.request.into()),
             from_upstream: BytesMut::new(),
             turn,
             replies: Replies::new(Arc::clone(&session.path.worker.shared)),
@@ -132,6 +141,7 @@ impl<'a> Relay<'a> {
             streaming: None,
             closing: false,
             taken: 0,
+            timed,
             progress: Instant::now(),
             session,
         }
@@ -141,7 +151,14 @@ impl<'a> Relay<'a> {
     pub(super) async fn run(&mut self) -> End {
         let mut timer = pin!(sleep(self.answer_within()));
         self.client.card.set_upstream_id(self.lease.as_ref().map_or(0, |lease| lease.id));
-        let stop = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
+        let tally = Rc::clone(&self.session.path.worker.tally);
+        let stop = poll_fn(|cx| {
+            let stop = self.poll(cx, timer.as_mut());
+            tally.settle();
+            stop
+        })
+        .await;
+        self.session.path.asked = self.timed.asked;
         self.forget_underway();
         self.terms_may_have_changed(true);
         let worker = &self.session.path.worker;
@@ -248,81 +265,6 @@ impl<'a> Relay<'a> {
         waits && self.client.is_flushed() && !self.blocked()
     }
 
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        let Some(lease) = &mut self.lease else { return Ok(false) };
-        let mut moved = false;
-        while !self.to_upstream.is_empty() {
-            match lease.poll_write(cx, &self.to_upstream) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(n)) => self.to_upstream.advance(n),
-                Poll::Ready(Err(error)) => return Err(Stop::Upstream(error.to_string())),
-            }
-            moved = true;
-        }
-        if let Poll::Ready(Err(error)) = lease.poll_flush(cx) {
-            return Err(Stop::Upstream(error.to_string()));
-        }
-        if self.to_upstream.is_empty() && self.to_upstream.capacity() > HIGH_WATER {
-            self.to_upstream = BytesMut::new();
-        }
-        Ok(moved)
-    }
-
-    pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        if let Some(signal) = &self.signal {
-            if signal.poll(cx).is_pending() {
-                return Ok(false);
-            }
-            self.signal = None;
-            return self.pass_replies().map(|()| true);
-        }
-        // Who has a limit, as a subscriber has, is not waited for: it is cut there, as Redis would.
-        let cut_instead = self.held.listens() && self.client.has_output_limit();
-        if !self.client.is_reading() && !cut_instead {
-            return Ok(false);
-        }
-        let Some(lease) = &mut self.lease else { return Ok(false) };
-        self.from_upstream.clear();
-        self.from_upstream.reserve(READ);
-        match lease.poll_read(cx, &mut self.from_upstream) {
-            Poll::Pending => {
-                // A session that waits, maybe for hours, holds no buffer.
-                self.from_upstream = BytesMut::new();
-                Ok(false)
-            }
-            Poll::Ready(Ok(0)) => Err(Stop::Upstream("closed by the upstream".into())),
-            Poll::Ready(Err(error)) => Err(Stop::Upstream(error.to_string())),
-            Poll::Ready(Ok(_)) => {
-                self.underway.heard();
-                self.signal = self.hold();
-                if self.signal.is_some() { Ok(true) } else { self.pass_replies().map(|()| true) }
-            }
-        }
-    }
-
-    fn pass_replies(&mut self) -> Result<(), Stop> {
-        self.turn = None;
-        let bytes = std::mem::take(&mut self.from_upstream);
-        let mut at = 0;
-        while at < bytes.len() && !self.deaf {
-            let reading = Reading {
-                proto: self.session.path.proto,
-                listens: self.held.listens(),
-                front: self.expect.front(),
-            };
-            let fed = self.replies.feed(&bytes[at..], reading, &self.client);
-            let (n, frame) = fed.map_err(Stop::Upstream)?;
-            at += n;
-            if let Some(frame) = frame {
-                self.ended(frame);
-            }
-        }
-        self.from_upstream = bytes;
-        self.client.set_in_reply(self.replies.is_passing());
-        self.client.check_limit(Instant::now());
-        Ok(())
-    }
-
     /// The connection is gone: every request that awaits a reply is told so, once. Where the client
     /// relied on the connection itself it is closed as well.
     fn abandon(&mut self, failure: &Failure) -> End {
@@ -331,13 +273,21 @@ impl<'a> Relay<'a> {
             // What has begun, whether it was asked for or not, cannot become an error any more.
             return End::Closed;
         }
+        let tally = Rc::clone(&self.session.path.worker.tally);
+        self.timed.failed(&tally);
+        tally.settle();
         for expect in std::mem::take(&mut self.expect) {
             match expect {
                 Expect::Ours(words) => self.client.append(|out| out.extend_from_slice(&words)),
                 Expect::Nothing | Expect::OpaqueReset | Expect::NoRequest(_) => {}
                 // It has ended, as was asked.
                 Expect::Shutdown => self.closing = true,
-                _ => self.client.append(|out| local::failure(failure, out)),
+                _ => {
+                    if let Some(cause) = cause(failure) {
+                        tally.error(cause);
+                    }
+                    self.client.append(|out| local::failure(failure, out));
+                }
             }
         }
         self.client.flush_now();

@@ -26,7 +26,8 @@ pub(super) enum Frame {
 /// A reply that has ended.
 #[derive(Debug)]
 pub(super) struct Reply {
-    head: [u8; HEAD],
+    /// Its first bytes.
+    pub(super) head: [u8; HEAD],
     /// All of it, if it was gathered.
     pub(super) gathered: Vec<u8>,
     /// It is longer than the client may have, and none of it was passed on.

@@ -12,11 +12,14 @@ use crate::resp::reply;
 use crate::resp::scan::request::ProtocolError;
 use crate::session::intake::Front;
 use crate::session::local;
+use crate::session::metered::class_of;
 use crate::session::monitor;
-use crate::session::path::{Verdict, is_attack};
+use crate::session::path::is_attack;
 use crate::session::refused::is_exec;
 use crate::session::state::{Expect, Replies as Silence, Turn};
 use crate::session::users;
+use crate::session::verdict::Verdict;
+use crate::telemetry::meters::Cause;
 use crate::upstream::{Class, Lease};
 
 /// Requests a session that nothing holds may go on with before it is made to leave.
@@ -58,6 +61,7 @@ impl Relay<'_> {
     /// A protocol error: Redis's words after what is owed, then the end.
     pub(super) fn refuse(&mut self, error: ProtocolError) {
         let said = words(format!("ERR {error}"));
+        self.count_error(Cause::Protocol);
         match self.held.replies {
             Silence::On if self.may_hear() && self.streaming.is_none() => {
                 // What else is owed only the upstream knows: it ends the connection as it would have.
@@ -290,12 +294,14 @@ impl Relay<'_> {
         if let Err(denied) = self.permit(command, &args, Some(announced)) {
             self.session.path.note_denied(&denied, command, &args);
             // What follows of it cannot be skipped cheaply: the connection ends.
+            self.count_error(Cause::Denied);
             self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
             self.closing = true;
             return false;
         }
         if self.session.path.has_own_users() && command.is_some_and(users::is_about_users) {
             // The upstream would take it for its own users.
+            self.count_error(Cause::Denied);
             self.expect.push_back(Expect::Ours(words(users::NOT_IN_PIECES)));
             self.closing = true;
             return false;
@@ -320,7 +326,8 @@ impl Relay<'_> {
         }
         self.show(&args, false);
         self.underway.sent_in_part(command, self.expect.len());
-        self.client.count(command, args.bytes().len());
+        let (class, bytes) = (class_of(command, &args), args.bytes().len());
+        self.counted(command, class, bytes);
         self.taken += 1;
         self.session.path.limited.settle(1);
         let before = self.to_upstream.len();

@@ -9,8 +9,10 @@ use crate::command::{Command, Local, Route, lookup};
 use crate::policy::Denied;
 use crate::resp::Proto;
 use crate::resp::request::{Args, encode};
+use crate::session::metered::class_of;
 use crate::session::state::{Expect, Replies, Turn};
 use crate::session::{hello, nearside, users};
+use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::Lease;
 
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
@@ -23,6 +25,7 @@ impl Relay<'_> {
             Turn::Opaque => {
                 self.held.opaque = true;
                 self.expect.clear();
+                self.timed.forget();
                 self.taint();
                 self.listening();
             }
@@ -141,6 +144,14 @@ impl Relay<'_> {
     }
 
     pub(super) fn answer_here(&mut self, answer: Bytes) -> bool {
+        if answer.starts_with(b"-") {
+            self.count_error(Cause::of_reply(&answer));
+        }
+        self.answer_counted(answer)
+    }
+
+    /// The same; should it be an error, it is counted.
+    fn answer_counted(&mut self, answer: Bytes) -> bool {
         self.expect.push_back(Expect::Ours(answer));
         self.took();
         self.ours();
@@ -216,8 +227,14 @@ impl Relay<'_> {
 
     /// A refused command. Inside a transaction the upstream has to know.
     pub(super) fn deny(&mut self, text: impl AsRef<[u8]>) -> bool {
+        self.deny_for(Cause::Denied, text)
+    }
+
+    /// The same, for this cause.
+    pub(super) fn deny_for(&mut self, cause: Cause, text: impl AsRef<[u8]>) -> bool {
+        self.count_error(cause);
         if !self.held.multi || self.held.opaque {
-            return self.answer_here(words(text));
+            return self.answer_counted(words(text));
         }
         self.expect.push_back(Expect::Instead(words(text)));
         self.to_upstream.extend_from_slice(UNQUEUEABLE);
@@ -230,6 +247,7 @@ impl Relay<'_> {
         if !self.held.multi || self.held.opaque {
             return self.deny(text);
         }
+        self.count_error(Cause::Denied);
         (self.held.multi, self.held.watched) = (false, 0);
         self.queued = Queued::default();
         // Should the upstream refuse it, nobody else may come upon what is open there.
@@ -240,10 +258,28 @@ impl Relay<'_> {
         true
     }
 
+    /// The client gets an error.
+    #[cold]
+    pub(super) fn count_error(&self, cause: Cause) {
+        self.session.path.worker.tally.error(cause);
+    }
+
+    /// A request has been taken.
+    pub(super) fn counted(&mut self, command: Option<&'static Command>, class: Class, bytes: usize) {
+        self.client.count(command, class, bytes);
+        if !self.held.opaque {
+            let here = matches!(self.expect.back(), Some(Expect::Ours(_) | Expect::Instead(_)));
+            let by = if here { By::Here } else { By::Upstream };
+            self.timed.took(class, by, self.expect.len());
+        }
+    }
+
     /// The whole request at the front has been taken.
     pub(super) fn took(&mut self) {
         let args = self.session.intake.args();
-        self.client.count(lookup(&args), args.bytes().len());
+        let (command, bytes) = (lookup(&args), args.bytes().len());
+        let class = class_of(command, &args);
+        self.counted(command, class, bytes);
         self.session.intake.pop();
         self.session.path.limited.settle(1);
         self.taken += 1;

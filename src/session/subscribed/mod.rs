@@ -15,7 +15,8 @@ use bytes::Bytes;
 pub use listener::Listener;
 
 use super::near::Seen;
-use super::path::{Path, Verdict};
+use super::path::Path;
+use super::verdict::Verdict;
 use crate::command::{Channels, Command, Pin, Route};
 use crate::resp::Proto;
 use crate::resp::reply;

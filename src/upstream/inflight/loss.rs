@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::times::Times;
 use super::{Done, Inflight, Joined, Slot};
 use crate::upstream::{Caller, Failure};
 
@@ -96,6 +97,7 @@ impl<C: Caller> Inflight<C> {
     /// waits for the next connection, in its place. `resend`: what may be repeated is.
     pub(in crate::upstream) fn lost(&mut self, reason: &str, resend: bool) {
         let written = std::mem::take(&mut self.written);
+        self.times = Times::default();
         self.fail(|slot, end| {
             if !slot.is_awaited() {
                 return Some(Failure::Lost { reason: reason.to_owned() });
@@ -128,6 +130,7 @@ impl<C: Caller> Inflight<C> {
     /// again. Only when [`Self::must_stay`] says no.
     pub(in crate::upstream) fn too_large(&mut self, large: impl Fn(&[u8]) -> bool) {
         self.written = 0;
+        self.times = Times::default();
         let all = Bytes::copy_from_slice(&self.bytes);
         let mut front = true;
         self.fail(|slot, end| {

@@ -4,6 +4,7 @@
 //! once. A request that will get no reply keeps its place in that order until its turn comes.
 
 mod loss;
+mod times;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Caller, Failure};
+use times::Times;
 
 /// An emptied buffer larger than this is given back.
 const KEEP: usize = 256 * 1024;
@@ -46,7 +48,7 @@ impl<C: Caller> Slot<C> {
     }
 
     fn done(self) -> Done<C> {
-        Done { caller: self.caller, ticket: self.ticket, joined: self.joined, mark: self.mark }
+        Done { caller: self.caller, ticket: self.ticket, joined: self.joined, mark: self.mark, written: 0 }
     }
 }
 
@@ -66,11 +68,13 @@ pub(super) struct Done<C: Caller> {
     pub(super) joined: Vec<Joined<C>>,
     /// What rode with it; only with its last reply.
     pub(super) mark: C::Mark,
+    /// When it was written; 0: it was not, or nobody knows.
+    pub(super) written: u64,
 }
 
 impl<C: Caller> Done<C> {
     fn of(caller: Option<Rc<C>>, ticket: C::Ticket) -> Self {
-        Self { caller, ticket, joined: Vec::new(), mark: C::Mark::default() }
+        Self { caller, ticket, joined: Vec::new(), mark: C::Mark::default(), written: 0 }
     }
 
     /// Everybody who waits for the reply, who asked first.
@@ -88,6 +92,8 @@ pub(super) struct Inflight<C: Caller> {
     bytes: BytesMut,
     /// How many of them the socket has taken.
     written: usize,
+    /// When it took them.
+    times: Times,
     /// How many slots have failed; they wait for their turn.
     failed: usize,
     /// The place of the next request.
@@ -98,7 +104,15 @@ pub(super) struct Inflight<C: Caller> {
 
 impl<C: Caller> Default for Inflight<C> {
     fn default() -> Self {
-        Self { slots: VecDeque::new(), bytes: BytesMut::new(), written: 0, failed: 0, next: 0, answered: 0 }
+        Self {
+            slots: VecDeque::new(),
+            bytes: BytesMut::new(),
+            written: 0,
+            times: Times::default(),
+            failed: 0,
+            next: 0,
+            answered: 0,
+        }
     }
 }
 
@@ -199,10 +213,11 @@ impl<C: Caller> Inflight<C> {
         &self.bytes[self.written..end.max(self.written)]
     }
 
-    /// The socket took `n` more bytes.
+    /// The socket took `n` more bytes, at `now`.
     #[inline]
-    pub(super) fn wrote(&mut self, n: usize) {
+    pub(super) fn wrote(&mut self, n: usize, now: u64) {
         self.written += n;
+        self.times.wrote(n, now);
         debug_assert!(self.written <= self.bytes.len());
     }
 
@@ -234,7 +249,8 @@ impl<C: Caller> Inflight<C> {
         }
         if front.more > 0 {
             (front.more, front.begun) = (front.more - 1, true);
-            return Some(Done::of(front.caller.clone(), front.ticket));
+            let written = self.times.when(front.len);
+            return Some(Done { written, ..Done::of(front.caller.clone(), front.ticket) });
         }
         if front.len > self.written {
             return None;
@@ -246,7 +262,8 @@ impl<C: Caller> Inflight<C> {
             self.bytes = BytesMut::new();
         }
         self.answered = slot.place + 1;
-        Some(slot.done())
+        let written = self.times.take(slot.len);
+        Some(Done { written, ..slot.done() })
     }
 
     /// The front request if it has failed: its turn has come.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::upstream::{Lane, Mark, ServerInfo, Watch};
+use crate::upstream::{Heard, Lane, Mark, ServerInfo, Watch};
 
 /// A caller that is only a name.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Caller for Name {
     type Ticket = u32;
     type Mark = ();
     type Watch = ();
-    fn answered(&self, _: u32, _: &[u8]) {}
+    fn answered(&self, _: u32, _: &[u8], _: &Heard) {}
     fn failed(&self, _: u32, _: &Failure, _: &[u8]) {}
     fn takes(&self, _: usize) -> bool {
         true
@@ -48,11 +48,11 @@ fn queue(requests: &[(u32, &str, bool)]) -> (Inflight<Name>, Instant) {
 fn replies_come_in_order_and_only_for_what_was_written() {
     let (mut q, _) = queue(&[(1, "aaa", true), (2, "bb", true)]);
     assert!(q.answer().is_none(), "nothing is written yet");
-    q.wrote(3);
+    q.wrote(3, 1);
     assert_eq!((q.front_request(), q.unwritten(), q.begun()), (&b"aaa"[..], &b"bb"[..], &b""[..]));
     assert_eq!(q.answer().unwrap().ticket, 1);
     assert!(q.answer().is_none(), "the second is not written");
-    q.wrote(2);
+    q.wrote(2, 1);
     assert_eq!(q.answer().unwrap().ticket, 2);
     assert!(q.is_empty() && q.unwritten().is_empty());
 }
@@ -60,11 +60,11 @@ fn replies_come_in_order_and_only_for_what_was_written() {
 #[test]
 fn a_lost_connection_repeats_reads_and_unsent_requests_only() {
     let (mut q, _) = queue(&[(1, "get", true), (2, "set", false), (3, "incr", false), (4, "late", false)]);
-    q.wrote(3 + 3 + 2); // `incr` is half written, so it was not executed
+    q.wrote(3 + 3 + 2, 1); // `incr` is half written, so it was not executed
     q.lost("cut", true);
     assert_eq!(q.unwritten(), b"getincrlate");
     assert!(q.settle().is_none(), "the failed one waits for its turn");
-    q.wrote(11);
+    q.wrote(11, 1);
     assert_eq!(q.answer().unwrap().ticket, 1);
     assert!(q.answer().is_none(), "the failed one goes first");
     let (done, failure, request) = q.settle().unwrap();
@@ -77,10 +77,10 @@ fn a_lost_connection_repeats_reads_and_unsent_requests_only() {
 #[test]
 fn a_reply_too_large_to_wait_for_fails_its_like_in_their_places_and_repeats_the_rest() {
     let (mut q, _) = queue(&[(1, "big", true), (2, "get", true), (3, "big", true), (4, "set", false)]);
-    q.wrote(12);
+    q.wrote(12, 1);
     assert!(q.must_stay(), "a write is in flight");
     let (mut q, _) = queue(&[(1, "BIG", true), (2, "get", true), (3, "big", true), (4, "set", false)]);
-    q.wrote(9);
+    q.wrote(9, 1);
     assert!(!q.must_stay());
     q.too_large(|request| request == b"big");
     assert_eq!(q.unwritten(), b"getset");
@@ -89,7 +89,7 @@ fn a_reply_too_large_to_wait_for_fails_its_like_in_their_places_and_repeats_the_
         (1, Failure::TooLarge, Bytes::from("BIG"))
     );
     assert!(q.settle().is_none());
-    q.wrote(6);
+    q.wrote(6, 1);
     assert_eq!(q.answer().unwrap().ticket, 2);
     assert_eq!(q.settle().unwrap().0.ticket, 3);
     assert_eq!(q.answer().unwrap().ticket, 4);
@@ -98,9 +98,9 @@ fn a_reply_too_large_to_wait_for_fails_its_like_in_their_places_and_repeats_the_
 #[test]
 fn a_read_is_repeated_once_not_for_ever() {
     let (mut q, _) = queue(&[(1, "get", true)]);
-    q.wrote(3);
+    q.wrote(3, 1);
     q.lost("cut", true);
-    q.wrote(3);
+    q.wrote(3, 1);
     q.lost("cut again", true);
     assert_eq!(q.settle().unwrap().0.ticket, 1);
     assert!(q.is_empty());
@@ -118,7 +118,7 @@ fn a_stuck_request_frees_those_behind_it_that_may_be_sent_again() {
     ] {
         q.push(Some((Rc::clone(caller), ticket)), (), request.as_bytes(), repeatable, now);
     }
-    q.wrote(19);
+    q.wrote(19, 1);
     let taken = q.take_innocent(|_| true);
     let seen: Vec<_> = taken.iter().map(|(done, request)| (done.ticket, &request[..])).collect();
     assert_eq!(seen, [(2, &b"get"[..]), (5, b"ping")], "a writer's reads stay in their order");
@@ -130,12 +130,12 @@ fn a_stuck_request_frees_those_behind_it_that_may_be_sent_again() {
 #[test]
 fn a_timed_out_request_keeps_its_place_so_that_its_late_reply_is_nobody_elses() {
     let (mut q, now) = queue(&[(1, "slow", false)]);
-    q.wrote(4);
+    q.wrote(4, 1);
     let limit = Duration::from_secs(1);
     assert!(q.time_out(now, limit, || Failure::TooLarge).is_empty());
     let later = now + limit;
     q.push(Some((Rc::new(Name), 2)), (), b"next", false, later);
-    q.wrote(4);
+    q.wrote(4, 1);
     let late = q.time_out(later, limit, || Failure::TooLarge);
     assert_eq!((late.len(), late[0].0.ticket, &late[0].2[..]), (1, 1, &b"slow"[..]));
     assert_eq!(late[0].1, Failure::TimedOut { after: limit });
@@ -147,7 +147,7 @@ fn a_timed_out_request_keeps_its_place_so_that_its_late_reply_is_nobody_elses() 
 #[test]
 fn what_an_upstream_does_not_take_is_forgotten_in_time_and_never_sent() {
     let (mut q, now) = queue(&[(1, "set", false), (2, "half", false), (3, "never", false)]);
-    q.wrote(3 + 2);
+    q.wrote(3 + 2, 1);
     let limit = Duration::from_secs(1);
     q.push(Some((Rc::new(Name), 4)), (), b"young", false, now + limit);
     let late = q.time_out(now + limit, limit, || Failure::TooLarge);
@@ -156,7 +156,7 @@ fn what_an_upstream_does_not_take_is_forgotten_in_time_and_never_sent() {
     assert_eq!(told, [(1, false), (2, false), (3, true)]);
     assert_eq!(q.unwritten(), b"lfyoung");
     assert_eq!(q.begun(), b"lf");
-    q.wrote(7);
+    q.wrote(7, 1);
     let answered: Vec<_> =
         std::iter::from_fn(|| q.answer()).map(|done| (done.ticket, done.caller.is_some())).collect();
     assert_eq!(answered, [(1, false), (2, false), (4, true)]);
@@ -189,7 +189,7 @@ fn whatever_happens_every_request_ends_once_and_in_order() {
                     q.push(Some((Rc::clone(&caller), pushed)), (), &request, random.bool(), now);
                     pushed += 1;
                 }
-                4..=5 => q.wrote(random.usize(0..=q.unwritten().len())),
+                4..=5 => q.wrote(random.usize(0..=q.unwritten().len()), 1),
                 9 if random.bool() => q.lost("cut", random.bool()),
                 _ => {
                     if let Some(done) = q.answer() {
@@ -212,7 +212,7 @@ fn parts(written: usize) -> Inflight<Name> {
     let (mut q, now) = queue(&[(1, "multi-get-exec", false)]);
     q.expect_more(2);
     q.push(Some((Rc::new(Name), 2)), (), b"next", false, now);
-    q.wrote(written);
+    q.wrote(written, 1);
     q
 }
 
@@ -220,11 +220,11 @@ fn parts(written: usize) -> Inflight<Name> {
 fn a_request_of_several_parts_is_answered_part_by_part() {
     let mut q = parts(5);
     assert_eq!(q.answer().unwrap().ticket, 1, "the first part is written");
-    q.wrote(9);
+    q.wrote(9, 1);
     assert_eq!(q.answer().unwrap().ticket, 1);
     assert_eq!(q.answer().unwrap().ticket, 1);
     assert!(q.answer().is_none(), "the next is not written");
-    q.wrote(4);
+    q.wrote(4, 1);
     assert_eq!(q.answer().unwrap().ticket, 2);
     assert!(q.is_empty());
     assert!(parts(0).answer().is_none());
@@ -235,11 +235,11 @@ fn a_request_of_several_parts_is_not_begun_again_once_it_has_had_a_reply() {
     let mut q = parts(5);
     q.lost("cut", true);
     assert_eq!(q.unwritten(), b"multi-get-execnext", "not executed: its end was missing");
-    q.wrote(5);
+    q.wrote(5, 1);
     q.answer().unwrap();
     q.lost("cut", true);
     assert_eq!(q.unwritten(), b"next");
     assert_eq!(q.settle().unwrap().0.ticket, 1);
-    q.wrote(4);
+    q.wrote(4, 1);
     assert_eq!(q.answer().unwrap().ticket, 2);
 }

@@ -2,6 +2,7 @@
 //! connection.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -125,6 +126,7 @@ impl<C: Caller> Lane<C> {
     }
 
     fn up(&self, link: &Link) {
+        self.shared.lane_events.opened.fetch_add(1, Relaxed);
         self.doubted.set(None);
         self.generation.set(link.generation);
         *self.info.borrow_mut() = Some(Rc::clone(&link.info));
@@ -142,6 +144,9 @@ impl<C: Caller> Lane<C> {
         *self.info.borrow_mut() = None;
         self.watch.lost();
         let waiting = self.queue.borrow().len();
+        if !ours {
+            self.shared.lane_events.lost.fetch_add(1, Relaxed);
+        }
         if waiting > 0 && !ours {
             tracing::warn!(db = self.db, reason, waiting, "upstream lane lost");
         } else {
@@ -152,6 +157,7 @@ impl<C: Caller> Lane<C> {
     }
 
     fn unreachable(&self, failure: Failure) {
+        self.shared.lane_events.failed.fetch_add(1, Relaxed);
         let failure = match failure {
             Failure::Refused(text) if self.doubted.get().is_some() => {
                 self.revoked.set(self.doubted.take());

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::{Lane, OWNERS};
+use crate::telemetry::Tally;
 use crate::upstream::{Caller, Class, Credential, Shared};
 
 /// A lane that no session has held for this long is closed.
@@ -17,6 +18,7 @@ const FREE_CLOSE: Duration = Duration::from_secs(30);
 pub struct Lanes<C: Caller> {
     shared: Arc<Shared>,
     scratch: Rc<RefCell<BytesMut>>,
+    tally: Rc<Tally>,
     watch: NewWatch<C>,
     pub(super) open: RefCell<Vec<Rc<Lane<C>>>>,
 }
@@ -33,14 +35,15 @@ impl<C: Caller> std::fmt::Debug for NewWatch<C> {
 }
 
 impl<C: Caller> Lanes<C> {
-    /// No lane yet. `scratch` is the worker's read buffer; `watch` names who watches a new
+    /// No lane yet. `scratch` is the worker's read buffer, `tally` where its bytes are counted; `watch` names who watches a new
     /// lane to a database that acts as a credential.
     pub fn new(
         shared: Arc<Shared>,
         scratch: Rc<RefCell<BytesMut>>,
+        tally: Rc<Tally>,
         watch: impl Fn(u32, &Credential) -> Rc<C::Watch> + 'static,
     ) -> Self {
-        Self { shared, scratch, watch: NewWatch(Box::new(watch)), open: RefCell::new(Vec::new()) }
+        Self { shared, scratch, tally, watch: NewWatch(Box::new(watch)), open: RefCell::new(Vec::new()) }
     }
 
     /// Shows every lane to `look`.
@@ -61,8 +64,8 @@ impl<C: Caller> Lanes<C> {
             return Rc::clone(lane);
         }
         let (shared, scratch) = (Arc::clone(&self.shared), Rc::clone(&self.scratch));
-        let lane =
-            Rc::new(Lane::new(shared, db, credential.clone(), scratch, (self.watch.0)(db, credential)));
+        let (tally, watch) = (Rc::clone(&self.tally), (self.watch.0)(db, credential));
+        let lane = Rc::new(Lane::new(shared, db, credential.clone(), scratch, tally, watch));
         open.push(Rc::clone(&lane));
         tokio::task::spawn_local(Rc::clone(&lane).run());
         lane

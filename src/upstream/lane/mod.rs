@@ -22,6 +22,7 @@ use bytes::BytesMut;
 
 use super::inflight::Inflight;
 use super::{Caller, Credential, Failure, ServerInfo, Shared};
+use crate::telemetry::Tally;
 
 /// Who holds a lane that no session holds: the list, and the lane's task.
 const OWNERS: usize = 2;
@@ -38,6 +39,7 @@ pub struct Lane<C: Caller> {
     queue: RefCell<Inflight<C>>,
     watch: Rc<C::Watch>,
     scratch: Rc<RefCell<BytesMut>>,
+    tally: Rc<Tally>,
     waker: RefCell<Option<Waker>>,
     signalled: Cell<bool>,
     retired: Cell<bool>,
@@ -90,6 +92,7 @@ impl<C: Caller> Lane<C> {
         db: u32,
         credential: Credential,
         scratch: Rc<RefCell<BytesMut>>,
+        tally: Rc<Tally>,
         watch: Rc<C::Watch>,
     ) -> Self {
         Self {
@@ -98,6 +101,7 @@ impl<C: Caller> Lane<C> {
             db,
             credential,
             scratch,
+            tally,
             queue: RefCell::default(),
             waker: RefCell::default(),
             signalled: Cell::new(false),
@@ -182,6 +186,12 @@ impl<C: Caller> Lane<C> {
     /// Whether it cannot be reached: the last attempt to connect has failed.
     pub fn is_down(&self) -> bool {
         self.info.borrow().is_none() && self.down.borrow().is_some()
+    }
+
+    /// Why it cannot be reached, if it cannot ([`Self::is_down`]).
+    pub fn failure(&self) -> Option<Failure> {
+        let down = self.down.borrow();
+        down.as_ref().filter(|_| self.info.borrow().is_none()).map(|down| down.failure.clone())
     }
 
     /// What the server said of itself, while there is a connection.

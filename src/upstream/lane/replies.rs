@@ -1,5 +1,6 @@
 //! Reading a lane: whole replies to their callers, in order.
 
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +11,7 @@ use crate::net::{self, ReadHalf};
 use crate::resp::request::Args;
 use crate::resp::scan::reply::{Fed, ReplyScanner};
 use crate::resp::scan::request::{Limits, RequestScanner};
-use crate::upstream::{Caller, Failure, Mark, Shared, Watch};
+use crate::upstream::{Caller, Failure, Heard, Mark, Shared, Watch};
 
 /// Reads per turn before others get theirs.
 const READS_PER_TURN: usize = 8;
@@ -48,6 +49,8 @@ pub(super) struct Replies<C: Caller> {
     fate: Fate,
     /// Memory for buffers taken for a large reply, bytes.
     reserved: usize,
+    /// When it last read.
+    now: u64,
     /// Whom this turn's replies went to.
     pub(super) touched: Vec<Rc<C>>,
     /// A reply other than an error has come.
@@ -63,6 +66,7 @@ impl<C: Caller> Replies<C> {
             scanner: ReplyScanner::strict(),
             fate: Fate::Gather,
             reserved: 0,
+            now: 0,
             touched: Vec::new(),
             any_success: false,
         }
@@ -75,6 +79,7 @@ impl<C: Caller> Replies<C> {
                 let mut scratch = lane.scratch.borrow_mut();
                 scratch.clear();
                 let read = ready!(self.read.poll_into(cx, &mut scratch));
+                self.looked_up(&read, lane);
                 read.map(|n| (n, self.take(&scratch, lane)))
             } else {
                 let room =
@@ -82,6 +87,7 @@ impl<C: Caller> Replies<C> {
                 self.partial.reserve(room);
                 let read = ready!(self.read.poll_into(cx, &mut self.partial));
                 let whole = std::mem::take(&mut self.partial);
+                self.looked_up(&read, lane);
                 read.map(|n| (n, self.take_more(whole, lane)))
             };
             match result {
@@ -93,6 +99,15 @@ impl<C: Caller> Replies<C> {
         }
         net::give_way(cx);
         Poll::Pending
+    }
+
+    /// A read has brought this: one look at the clock serves all its replies.
+    #[inline]
+    fn looked_up(&mut self, read: &io::Result<usize>, lane: &Lane<C>) {
+        if let Ok(n) = read {
+            self.now = lane.tally.now();
+            lane.tally.meters().upstream_in.plus(*n as u64);
+        }
     }
 
     /// `bytes` start where a reply starts, or go on with one that is drained.
@@ -174,9 +189,10 @@ impl<C: Caller> Replies<C> {
             Fate::Gather => mark.replied(reply, lane),
             Fate::Drain(_) => drop(mark),
         }
+        let heard = Heard { written: done.written, read: self.now };
         for (caller, ticket) in done.callers() {
             match &fate {
-                Fate::Gather => caller.answered(ticket, reply),
+                Fate::Gather => caller.answered(ticket, reply, &heard),
                 Fate::Drain(failure) => caller.failed(ticket, failure, &request),
             }
             if caller.touched() {

@@ -99,6 +99,8 @@ impl<C: Caller> Lane<C> {
         // What is to go elsewhere is held back until the lane has moved, but not in the middle of a request.
         let whole = self.is_called_away(serving).is_none();
         let mut queue = self.queue.borrow_mut();
+        // One look at the clock for all that is written in this turn.
+        let mut now = 0;
         loop {
             let next = if whole { queue.unwritten() } else { queue.begun() };
             if next.is_empty() {
@@ -109,7 +111,11 @@ impl<C: Caller> Lane<C> {
                 };
             }
             match serving.write.try_write(next) {
-                Ok(n) => queue.wrote(n),
+                Ok(n) => {
+                    now = if now == 0 { self.tally.now() } else { now };
+                    self.tally.meters().upstream_out.plus(n as u64);
+                    queue.wrote(n, now);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if serving.write.poll_ready(cx)?.is_pending() {
                         return Ok(());

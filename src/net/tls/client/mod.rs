@@ -71,6 +71,8 @@ pub struct ClientSetup {
     validity: Option<Validity>,
     /// Certificates of the authorities that cannot be one.
     skipped: usize,
+    /// When the last of those that are named ends.
+    authorities_end: Option<i64>,
 }
 
 /// TLS to one upstream. New connections use the setup of the moment; those there are keep theirs. A later
@@ -125,6 +127,13 @@ impl ClientTls {
     /// fault with a client's certificate may say so only then.
     pub fn explain_early_loss(&self, error: &std::io::Error) -> Option<String> {
         crate::net::tls::explain::early_loss(error, self)
+    }
+
+    /// When what each file holds ends, seconds since 1970; by the setting that names it.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let setup = self.setup();
+        let own = setup.validity.map(|validity| (CERTFILE, validity.to));
+        own.into_iter().chain(setup.authorities_end.map(|end| (CA_CERTS, end)))
     }
 
     /// The name the certificate must have.
@@ -228,15 +237,16 @@ fn make(
         .with_safe_default_protocol_versions()
         .map_err(|error| other(&error))?
         .dangerous();
-    let (builder, skipped) = match &files.authorities {
-        None => (builder.with_custom_certificate_verifier(Arc::new(Anybody::new(&provider))), 0),
+    let (builder, skipped, authorities_end) = match &files.authorities {
+        None => (builder.with_custom_certificate_verifier(Arc::new(Anybody::new(&provider))), 0, None),
         Some(file) => {
             let authorities = file.authorities()?;
             // A system trusts authorities, no server.
             let skipped = if settings.ca_certs.is_some() { authorities.skipped } else { 0 };
+            let end = settings.ca_certs.as_ref().and_then(|_| authorities.end());
             let servers = if settings.ca_certs.is_some() { authorities.all } else { Vec::new() };
             let verifier = Verifier::new(authorities.roots, servers, &provider).map_err(|e| other(&e))?;
-            (builder.with_custom_certificate_verifier(Arc::new(verifier)), skipped)
+            (builder.with_custom_certificate_verifier(Arc::new(verifier)), skipped, end)
         }
     };
     let identity = files.identity.as_ref().map(|(chain, key)| Identity::new(chain, key, &provider));
@@ -244,7 +254,7 @@ fn make(
     let validity = identity.as_ref().map(|identity| identity.validity);
     let shown = Shown { key: identity.map(|identity| identity.key), asked: Arc::clone(asked) };
     let config = Arc::new(builder.with_client_cert_resolver(Arc::new(shown)));
-    Ok(ClientSetup { config, validity, skipped })
+    Ok(ClientSetup { config, validity, skipped, authorities_end })
 }
 
 /// Our certificate, if there is one, and whether it was asked for.

@@ -1,0 +1,116 @@
+//! What a request is counted as. How it is counted is `telemetry::meters`'.
+
+use super::path::Path;
+use crate::command::{Command, Effect, Family, Pin, Route, When};
+use crate::resp::request::Args;
+use crate::telemetry::meters::{By, Cause, Class};
+use crate::upstream::Failure;
+
+/// What a command is counted as, but for the few that block only if they say so; see [`class_here`].
+#[inline]
+pub(super) fn class(command: Option<&Command>) -> Class {
+    let Some(command) = command else { return Class::Unknown };
+    match command.route {
+        Route::Blocking(When::Always) | Route::Pin(Pin::Wait) => return Class::Blocking,
+        Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor | Pin::MonitorUpstream) => {
+            return Class::Subscribe;
+        }
+        _ => {}
+    }
+    let reads = matches!(command.effect, Effect::None | Effect::Read);
+    let of = |read, write| if reads { read } else { write };
+    match command.family {
+        Family::Generic => of(Class::KeyRead, Class::KeyWrite),
+        Family::String => of(Class::StringRead, Class::StringWrite),
+        Family::Hash => of(Class::HashRead, Class::HashWrite),
+        Family::List => of(Class::ListRead, Class::ListWrite),
+        Family::Set => of(Class::SetRead, Class::SetWrite),
+        Family::Zset => of(Class::ZsetRead, Class::ZsetWrite),
+        Family::Stream => of(Class::StreamRead, Class::StreamWrite),
+        Family::Bitmap | Family::Geo | Family::Hll | Family::Vector => {
+            of(Class::OtherRead, Class::OtherWrite)
+        }
+        Family::Pubsub => Class::Pubsub,
+        Family::Transaction => Class::Transaction,
+        Family::Script => Class::Script,
+        Family::Connection => Class::Connection,
+        Family::Server | Family::Cluster => Class::Server,
+        Family::Nearside => Class::Nearside,
+    }
+}
+
+/// What this request is counted as.
+pub(super) fn class_of(command: Option<&Command>, args: &Args<'_>) -> Class {
+    let blocks = command.is_some_and(|command| command.blocks(args));
+    if blocks { Class::Blocking } else { class(command) }
+}
+
+/// Why a request failed that the upstream did not answer; `None`: it has not, it is asked again.
+pub(super) fn cause(failure: &Failure) -> Option<Cause> {
+    Some(match failure {
+        Failure::Unreachable { .. } => Cause::UpstreamDown,
+        Failure::Busy { .. } => Cause::UpstreamBusy,
+        Failure::Refused(text) | Failure::Revoked(text) => Cause::of_reply(text.as_bytes()),
+        Failure::Lost { .. } => Cause::UpstreamLost,
+        Failure::TimedOut { .. } => Cause::Timeout,
+        Failure::Dropped | Failure::TooLong { .. } => Cause::TooLarge,
+        Failure::TooLarge => return None,
+    })
+}
+
+impl Path {
+    /// The request has been answered without asking anybody.
+    #[inline]
+    pub(super) fn answered_here(&self, by: By) {
+        self.worker.tally.answered_here(self.class, by, self.asked);
+    }
+
+    /// What was answered in this turn without asking anybody is with the client, or as good as.
+    #[inline]
+    pub(super) fn settle_turn(&mut self) {
+        if let Some(now) = self.worker.tally.settle_here(self.asked) {
+            // What is read from now on has not waited for it.
+            self.asked = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::named;
+    use crate::session::nod::tests::with_args;
+
+    #[test]
+    fn commands_are_counted_as_what_they_are() {
+        for (name, expected) in [
+            ("GET", Class::StringRead),
+            ("SET", Class::StringWrite),
+            ("DEL", Class::KeyWrite),
+            ("TTL", Class::KeyRead),
+            ("HGETALL", Class::HashRead),
+            ("LPOP", Class::ListWrite),
+            ("BLPOP", Class::Blocking),
+            ("BZPOPMIN", Class::Blocking),
+            ("WAIT", Class::Blocking),
+            ("SUBSCRIBE", Class::Subscribe),
+            ("MONITOR", Class::Subscribe),
+            ("PUBLISH", Class::Pubsub),
+            ("EXEC", Class::Transaction),
+            ("EVAL", Class::Script),
+            ("PFADD", Class::OtherWrite),
+            ("CLIENT|LIST", Class::Connection),
+            ("CONFIG|GET", Class::Server),
+        ] {
+            assert_eq!(class(named(name)), expected, "{name}");
+        }
+        assert_eq!(class(None), Class::Unknown);
+    }
+
+    #[test]
+    fn a_read_of_a_stream_blocks_if_it_says_so() {
+        let class = |line: &str| with_args(line, |args| class_of(crate::command::lookup(args), args));
+        assert_eq!(class("XREAD BLOCK 0 STREAMS s 0"), Class::Blocking);
+        assert_eq!(class("XREAD STREAMS s 0"), Class::StreamRead);
+    }
+}
