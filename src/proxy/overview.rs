@@ -157,7 +157,7 @@ impl Clerk {
     fn state(&self, health: &Health) -> &'static str {
         match *self.phase.borrow() {
             Phase::Serving => health.status.name(),
-            Phase::Draining | Phase::Stopped => "draining",
+            Phase::Leaving | Phase::Draining | Phase::Stopped => "draining",
         }
     }
 
