@@ -12,6 +12,7 @@ use super::answer::{Answer, found, json, plain, wrong};
 use super::dashboard::Dashboard;
 use crate::telemetry::Desk;
 use crate::telemetry::desk::{Asked, Probe, Question};
+use crate::telemetry::health::{Health, Status};
 use crate::telemetry::metrics::Format;
 
 /// Clients and keys that are shown unless it is asked for more, and the most that are.
@@ -24,8 +25,11 @@ pub(super) type Asks = State<Arc<dyn Desk>>;
 /// Everything that can be asked of `desk`, and the page that shows it.
 pub(super) fn all(desk: Arc<dyn Desk>, dashboard: &Dashboard) -> Router {
     Router::new()
-        .route("/live", get(async || probe(&Probe::yes())))
+        .route("/health", get(async |State(desk): Asks| health(&desk.health())))
+        .route("/live", get(async |State(desk): Asks| probe(&desk.live())))
         .route("/ready", get(async |State(desk): Asks| probe(&desk.ready())))
+        .route("/startup", get(async |State(desk): Asks| probe(&desk.startup())))
+        .route("/alerts", get(async |State(desk): Asks| found(&desk.alerts())))
         .route("/config", get(async |State(desk): Asks| found(&desk.settings())))
         .route("/clients", get(clients))
         .route("/hotkeys", get(hot_keys))
@@ -47,6 +51,13 @@ async fn clients(State(desk): Asks, uri: Uri) -> Answer {
 
 async fn hot_keys(State(desk): Asks, uri: Uri) -> Answer {
     counted(&uri, "count", KEYS).map_or_else(|answer| *answer, |most| found(&desk.hot_keys(most)))
+}
+
+/// In the format that is asked for.
+async fn metrics(State(desk): Asks, headers: HeaderMap) -> Answer {
+    let accepts: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::for_accept(&accepts.join(","));
+    plain(StatusCode::OK, format.content_type(), desk.metrics(format))
 }
 
 async fn explain(State(desk): Asks, uri: Uri) -> Answer {
@@ -74,11 +85,10 @@ async fn reload(State(desk): Asks) -> Answer {
     }
 }
 
-/// In the format that is asked for.
-async fn metrics(State(desk): Asks, headers: HeaderMap) -> Answer {
-    let accepts: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let format = Format::for_accept(&accepts.join(","));
-    plain(StatusCode::OK, format.content_type(), desk.metrics(format))
+/// What works, if not as it should, is no reason to answer with an error.
+fn health(health: &Health) -> Answer {
+    let works = health.status != Status::Unhealthy;
+    json(if works { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 
 fn probe(probe: &Probe) -> Answer {

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::Reloader;
 use super::figures::Figures;
+use super::handle::leave;
 use super::overview::Lately;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
@@ -14,15 +15,17 @@ use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::explain::{self, Court};
 use crate::session::{Card, Roster, now};
+use crate::telemetry::alerts::Alert;
 use crate::telemetry::desk::{
     Client, Clients, Desk, Explained, Figure, HotKey, Named, Overview, Probe, Question, ReloadError,
     Reloaded, Setting, shown,
 };
+use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
-use crate::telemetry::{Stats, section};
+use crate::telemetry::upstream_view::Seen;
+use crate::telemetry::{Phase, Stats, section};
 use crate::upstream::Shared;
-use crate::worker::Phase;
 
 /// Knows whom to ask.
 #[derive(Debug)]
@@ -42,12 +45,33 @@ pub(super) struct Clerk {
 }
 
 impl Desk for Clerk {
+    fn health(&self) -> Health {
+        self.stats.vitals.health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        self.stats.vitals.live(Instant::now())
+    }
+
     fn ready(&self) -> Probe {
         match *self.phase.borrow() {
-            Phase::Serving => Probe::yes(),
+            Phase::Serving => self.stats.vitals.ready(Instant::now()),
+            Phase::Leaving => Probe::no("leaving: it will soon take no new clients (drain_delay)"),
             Phase::Draining => Probe::no("draining: it finishes what has begun and takes no new clients"),
             Phase::Stopped => Probe::no("stopped"),
         }
+    }
+
+    fn startup(&self) -> Probe {
+        self.stats.vitals.startup(Instant::now())
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        self.stats.vitals.alerts()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        self.stats.vitals.upstream.get()
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -88,11 +112,6 @@ impl Desk for Clerk {
         Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
     }
 
-    fn explain(&self, question: &Question) -> Result<Explained, String> {
-        let (near, shared) = (&*self.near, &*self.shared);
-        explain::explain(Court { force: &self.reloader.force(), near, shared }, question)
-    }
-
     fn overview(&self) -> Overview {
         self.see()
     }
@@ -105,13 +124,19 @@ impl Desk for Clerk {
         self.note();
     }
 
+    fn explain(&self, question: &Question) -> Result<Explained, String> {
+        let (near, shared) = (&*self.near, &*self.shared);
+        explain::explain(Court { force: &self.reloader.force(), near, shared }, question)
+    }
+
     fn info(&self) -> String {
         section(
             &self.stats,
             &self.reloader.config().upstream.address(),
             self.shared.connections(),
             &self.shared.lending,
-        ) + &self.stats.denials.section()
+        ) + &self.stats.vitals.section(Instant::now())
+            + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()
             + &self.near.section()
@@ -133,13 +158,9 @@ impl Desk for Clerk {
     }
 
     fn drain(&self) {
-        let serving = |phase: &mut Phase| {
-            let first = *phase == Phase::Serving;
-            *phase = if first { Phase::Draining } else { *phase };
-            first
-        };
-        if self.phase.send_if_modified(serving) {
-            tracing::info!("draining: told to");
+        self.stats.vitals.leave();
+        if leave(&self.phase, Phase::Leaving) {
+            tracing::info!("told to drain");
         }
     }
 }

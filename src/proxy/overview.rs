@@ -9,12 +9,12 @@ use super::desk::Clerk;
 use super::holders;
 use crate::cache::Figures;
 use crate::config::Config;
+use crate::telemetry::Phase;
 use crate::telemetry::desk::{
     Cache, Certificate, Configuration, Connected, Connections, Desk, Overview, Slow, Sums, Upstream,
 };
 use crate::telemetry::history::{History, List, Rings, Totals};
 use crate::telemetry::meters::Snapshot;
-use crate::worker::Phase;
 
 /// Hot keys, slow commands and clients shown.
 const ROWS: usize = 10;

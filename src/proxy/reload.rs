@@ -21,6 +21,7 @@ const NOT_THE_GATE: &[&str] = &[
     "timeout",
     "tcp_keepalive",
     "client_output_buffer_limit",
+    "drain_delay",
     "drain_timeout",
     "rates",
     "features.rate_limiting",
@@ -136,6 +137,7 @@ impl Inner {
         let doubts = force.gate.doubts().into_iter().filter(|_| !same_gate);
         let warnings = loaded.warnings.into_iter().chain(doubts).collect();
         self.parts.apply(&force.config, prepared);
+        self.parts.limiting.stats.vitals.reconfigure(&force.config);
         self.force.send_replace(force);
         if !self.parts.taken.wait(generation, TAKEN_WITHIN) {
             tracing::warn!("a worker is busy: it takes over the new settings when it is not");

@@ -144,6 +144,7 @@ fn next(path: &mut Path, name: &[u8], entries: &[Shown], now: Time) -> String {
         Trust::None if lane.link_info().is_none() => Some("this client's lane has no connection yet".into()),
         Trust::None => Some(near.standing().reason),
         _ if near.patterns.kept(name).is_none() => Some(near_rule(&near.patterns.rule(name))),
+        _ if near.is_suspended() => Some("another process serves the same clients (a hand-over)".into()),
         _ if is_busy(near.word.load()) => Some("a command that concerns all keys is in flight".into()),
         _ if is_busy(near.stamps.at(near.stripe(name)).load()) => Some("a write is in flight".into()),
         _ => cold.map(|misses| {

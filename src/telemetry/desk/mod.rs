@@ -16,6 +16,11 @@ mod overview;
 mod reloaded;
 
 use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::alerts::Alert;
+use super::health::Health;
+use super::upstream_view::Seen;
 
 use super::metrics::Format;
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
@@ -34,8 +39,24 @@ pub use reloaded::{ReloadError, Reloaded};
 
 /// See the module.
 pub trait Desk: Debug + Send + Sync {
-    /// Whether new clients may be sent here.
+    /// How it is, with reasons. See [`super::health`] for what this and the next three mean.
+    fn health(&self) -> Health;
+
+    /// Whether its threads turn.
+    fn live(&self) -> Probe;
+
+    /// Whether new clients may be sent here: a command has just gone to the upstream and back on every worker,
+    /// and it is not stopping.
     fn ready(&self) -> Probe;
+
+    /// Whether it has been ready once.
+    fn startup(&self) -> Probe;
+
+    /// Of what it warns, or could: every rule, where it stands and what it has found.
+    fn alerts(&self) -> Vec<Alert>;
+
+    /// What the upstream said of itself last, and when.
+    fn upstream(&self) -> Arc<Seen>;
 
     /// The settings in force, in the order of the reference; secrets are masked.
     fn settings(&self) -> Vec<Setting>;
@@ -49,12 +70,6 @@ pub trait Desk: Debug + Send + Sync {
     /// The near cache: its mode and why, its size, and what it has counted.
     fn cache(&self) -> Named;
 
-    /// What would become of a command, and by which rule.
-    ///
-    /// # Errors
-    /// What is wrong with the question.
-    fn explain(&self, question: &Question) -> Result<Explained, String>;
-
     /// What the dashboard shows, but for what happened before.
     fn overview(&self) -> Overview;
 
@@ -63,6 +78,11 @@ pub trait Desk: Debug + Send + Sync {
 
     /// Notes what has been counted so far, for the history. To be called once a second by whoever serves it.
     fn look(&self);
+    /// What would become of a command, and by which rule.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    fn explain(&self, question: &Question) -> Result<Explained, String>;
 
     /// The `# Nearside` section of `INFO`.
     fn info(&self) -> String;

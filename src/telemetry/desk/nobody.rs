@@ -1,5 +1,13 @@
 //! A desk nobody sits at, for tests.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::telemetry::Vitals;
+use crate::telemetry::alerts::Alert;
+use crate::telemetry::health::Health;
+use crate::telemetry::upstream_view::Seen;
+
 use super::{
     Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
     Setting,
@@ -13,6 +21,26 @@ pub(crate) struct Nobody;
 impl Desk for Nobody {
     fn ready(&self) -> Probe {
         Probe::no("nobody is here")
+    }
+
+    fn health(&self) -> Health {
+        Vitals::new(1).health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        Probe::yes()
+    }
+
+    fn startup(&self) -> Probe {
+        self.ready()
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        Vec::new()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        Arc::default()
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -31,10 +59,6 @@ impl Desk for Nobody {
         Named::default()
     }
 
-    fn explain(&self, _question: &Question) -> Result<Explained, String> {
-        Err("nobody is here".into())
-    }
-
     fn overview(&self) -> Overview {
         Overview::default()
     }
@@ -44,6 +68,10 @@ impl Desk for Nobody {
     }
 
     fn look(&self) {}
+
+    fn explain(&self, _question: &Question) -> Result<Explained, String> {
+        Err("nobody is here".into())
+    }
 
     fn info(&self) -> String {
         String::new()
