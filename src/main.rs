@@ -8,9 +8,10 @@ use clap::Parser;
 use nearside::config::cli::{Cli, Command};
 use nearside::config::{self, Loaded, Sources};
 use nearside::{Config, Options, Proxy, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 mod backup;
+mod systemd;
 mod wait;
 
 /// The conventional exit code for a configuration that cannot be used (`sysexits.h`, EX_CONFIG).
@@ -102,8 +103,12 @@ fn run(loaded: Loaded) -> ExitCode {
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
-    let options =
-        Options { search_path: std::env::var_os("PATH"), settings: loaded.settings, ..Options::default() };
+    let options = Options {
+        search_path: std::env::var_os("PATH"),
+        settings: loaded.settings,
+        inherited: systemd::inherited(),
+        ..Options::default()
+    };
     let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
         Err(error) if error.is_configuration() => {
@@ -125,6 +130,7 @@ fn run(loaded: Loaded) -> ExitCode {
         for address in handle.admin_addresses() {
             tracing::info!("health, metrics and dashboard on {address}");
         }
+        systemd::ready(&format!("serving in front of {upstream}"));
     };
     if let Err(error) = signals(&handle, announce) {
         tracing::error!(%error, "cannot listen for signals");
@@ -134,38 +140,48 @@ fn run(loaded: Loaded) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Waits for SIGTERM or SIGINT and drains, or until the proxy was told to; a signal from then on ends the program at once. `announce` is called
-/// once a signal is no longer fatal: who reads that it listens may stop it.
+/// Waits for SIGTERM or SIGINT and drains, or until another process has taken over; a second signal ends the
+/// program at once. `announce` is called once a signal is no longer fatal: who reads that it listens may stop
+/// it.
 fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let name = runtime.block_on(async {
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (name, mut stops) = runtime.block_on(async {
+        let mut stops = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         announce();
         Ok::<_, std::io::Error>(tokio::select! {
-            _ = term.recv() => Some("SIGTERM"),
-            _ = int.recv() => Some("SIGINT"),
-            () = handle.until_leaving() => None,
+            name = next(&mut stops) => (Some(name), stops),
+            () = handle.until_leaving() => (None, stops),
+            () = systemd::watchdog(|limit| handle.lives(limit)) => (None, stops),
         })
     })?;
+    systemd::stopping("draining");
     if let Some(name) = name {
-        tracing::info!(signal = name, "draining");
+        tracing::info!(signal = name, "told to stop");
         handle.drain();
     }
-    // From here on the signals' handlers are ours still: a second one must not be swallowed.
+    // From here on the signals' handlers are ours still: a second one must not be swallowed. Where nobody has
+    // sent a first one, that asks for what is done already.
     std::thread::spawn(move || {
-        let again = runtime.block_on(async {
-            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
+        runtime.block_on(async {
+            if name.is_none() {
+                tracing::info!(
+                    signal = next(&mut stops).await,
+                    "draining already; once more ends it at once"
+                );
             }
-            Ok::<_, std::io::Error>(())
+            next(&mut stops).await;
         });
-        if again.is_ok() {
-            end_now();
-        }
+        end_now();
     });
     Ok(())
+}
+
+/// The name of the next signal to stop.
+async fn next((term, int): &mut (Signal, Signal)) -> &'static str {
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    }
 }
 
 #[allow(clippy::disallowed_methods)] // the one place that may

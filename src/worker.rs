@@ -24,7 +24,7 @@ use crate::session::{
     self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Pulse,
     Roster, Session, Taken, Warden, Worker,
 };
-use crate::telemetry::{Desk, Stats, Tally};
+use crate::telemetry::{Desk, Phase, Stats, Tally};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -33,17 +33,6 @@ const SCRATCH: usize = 64 * 1024;
 const TIDY: Duration = Duration::from_millis(100);
 /// Clients on their way to a worker.
 const QUEUE: usize = 1024;
-
-/// What a proxy is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Serving.
-    Serving,
-    /// No new clients; sessions end when what they have begun is done.
-    Draining,
-    /// The end, whatever is still in flight.
-    Stopped,
-}
 
 /// What workers of one proxy have in common.
 #[derive(Clone, Debug)]
@@ -76,7 +65,8 @@ pub(crate) struct Arrival {
     pub(crate) id: u64,
 }
 
-/// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left.
+/// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left:
+/// who sends it clients is to have stopped by then.
 pub(crate) fn start(
     index: usize,
     common: Common,
@@ -133,7 +123,10 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
                     clients.borrow().values().filter(|client| client.acts_as(&credential, when)).for_each(|client| client.cut());
                 }
                 worker.pool.tidy();
-                if !worker.draining.get() {
+                if worker.draining.get() {
+                    // Whose time is up to say something first.
+                    clients.borrow().values().for_each(|client| client.wake());
+                } else {
                     worker.pool.keep_warm();
                 }
                 warden.look(&worker.latest.get().config, &clients.borrow());
@@ -143,12 +136,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
                 taken.over(&latest, worker, clients);
             }
             Ok(()) = phase.changed() => {
-                worker.draining.set(*phase.borrow() != Phase::Serving);
+                worker.draining.set(*phase.borrow() >= Phase::Draining);
                 clients.borrow().values().for_each(|client| client.wake());
             }
         }
         let now = *phase.borrow();
-        if now == Phase::Stopped || (now == Phase::Draining && clients.borrow().is_empty()) {
+        // Counted are those on their way here, too, and those in the middle of a handshake.
+        let left = || common.stats.clients[index].load(Ordering::Relaxed);
+        if now == Phase::Stopped || (now == Phase::Draining && left() == 0) {
             return;
         }
     }

@@ -49,6 +49,8 @@ pub struct Near {
     figures: Vec<Figures>,
     hot: Vec<Mutex<Hot>>,
     standing: Mutex<Standing>,
+    /// Who has asked for no hits.
+    pub(super) suspensions: AtomicU32,
     /// Changes of users' rights are noticed.
     watched: AtomicBool,
 }
@@ -76,6 +78,7 @@ impl Near {
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
             hot: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
             standing: Mutex::new(Standing { mode: "off", reason: reason.into() }),
+            suspensions: AtomicU32::new(0),
             watched: AtomicBool::new(false),
             settings,
             mode,

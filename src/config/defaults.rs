@@ -37,6 +37,8 @@ impl Default for Config {
             pubsub_dedicated: 256,
             pubsub_on_loss: OnLoss::Close,
             drain_timeout: Duration::from_secs(10),
+            drain_delay: Duration::ZERO,
+            takeover: None,
             upstream,
             embedded: Embedded::default(),
             limits: Limits::default(),

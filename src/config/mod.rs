@@ -108,6 +108,12 @@ pub struct Config {
     pub pubsub_on_loss: OnLoss,
     /// How long a stopping proxy waits for what is in flight. Default 10 s.
     pub drain_timeout: Duration,
+    /// How long a stopping proxy goes on as before, but for saying that it is not ready, before it stops
+    /// accepting. Default 0.
+    pub drain_delay: Duration,
+    /// The Unix socket on which a running proxy hands its listeners over to the next one; `None`: it does
+    /// not. Default `None`.
+    pub takeover: Option<PathBuf>,
     /// The Redis or Valkey behind the proxy.
     pub upstream: Upstream,
     /// The server Nearside starts itself when no upstream is configured.

@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::net::{Accepted, Listener};
-use crate::session::{InForce, Limiting};
+use crate::session::{InForce, Limiting, Roster};
 use crate::telemetry::audit::{Event, Kind};
-use crate::telemetry::{Audit, Stats};
+use crate::telemetry::{Audit, Shown, Stats};
 use crate::upstream::Shared;
 use crate::worker::Arrival;
 
@@ -52,6 +52,7 @@ pub(super) struct Workers {
     pub(super) limiting: Limiting,
     pub(super) nonce: Arc<str>,
     pub(super) placing: Arc<Placing>,
+    pub(super) roster: Arc<Roster>,
 }
 
 impl Workers {
@@ -92,10 +93,42 @@ impl Accepting {
         &self.workers.stats.audit
     }
 
-    /// Nobody is taken in any more. What is answered is for events that are still to come.
-    pub(super) fn close(self) -> Arc<Audit> {
+    pub(super) fn phase(&self) -> &Shown {
+        &self.workers.stats.vitals.phase
+    }
+
+    pub(super) fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.workers.stats)
+    }
+
+    pub(super) fn connected(&self) -> usize {
+        self.workers.stats.connected()
+    }
+
+    /// Nobody is taken in any more. `given`: listeners that another process goes on with. Those that are
+    /// nobody's from now on are emptied first, unless there is no time (`gently`): closing them resets who is
+    /// queued there.
+    pub(super) async fn close(mut self, given: &[usize], gently: bool) {
         self.audit().tell(Kind::Drain, "", Event::default);
-        Arc::clone(&self.workers.stats.audit)
+        for (number, listener) in std::mem::take(&mut self.listeners).into_iter().enumerate() {
+            if gently && !given.contains(&number) && !listener.is_lent() {
+                self.empty(&listener).await;
+            }
+        }
+    }
+
+    /// Takes in who is queued; not for ever where clients come faster than they are taken.
+    async fn empty(&self, listener: &Listener) {
+        for _ in 0..2 * u64::from(self.force.borrow().config.tcp_backlog) {
+            match listener.accept_queued() {
+                Ok(Some(client)) => self.admit(client).await,
+                Ok(None) => return,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    return tracing::warn!(%error, "clients that were queued cannot be accepted any more");
+                }
+            }
+        }
     }
 
     /// Accepts on every listener until dropped.

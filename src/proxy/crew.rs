@@ -17,8 +17,8 @@ use crate::config::{Config, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::{Bells, InForce, Limiting, Monitors, Orders, Roster, Taken};
-use crate::telemetry::Desk;
-use crate::worker::{self, Arrival, Common, Phase};
+use crate::telemetry::{Desk, Phase};
+use crate::worker::{self, Arrival, Common};
 
 /// Everything that is there before the first worker runs.
 pub(super) struct Crew {
@@ -69,7 +69,6 @@ impl Crew {
         let desk: Arc<dyn Desk> = Arc::new(Clerk {
             figures,
             reloader: reloader.clone(),
-            upstream: config.upstream.address(),
             shared: Arc::clone(&shared),
             stats: Arc::clone(&limiting.stats),
             shares: Arc::clone(&shares),
@@ -118,7 +117,10 @@ impl Crew {
             queues.push(queue);
             threads.push(thread);
         }
-        let Common { shared, stats, limiting, nonce, .. } = self.common;
-        Ok((accept::Workers { queues, shared, stats, limiting, nonce, placing: self.placing }, threads))
+        let Common { shared, stats, limiting, nonce, roster, .. } = self.common;
+        Ok((
+            accept::Workers { queues, shared, stats, limiting, nonce, placing: self.placing, roster },
+            threads,
+        ))
     }
 }

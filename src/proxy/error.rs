@@ -40,6 +40,20 @@ pub enum Error {
     /// Users or rates cannot be.
     #[error(transparent)]
     Force(#[from] ForceError),
+    /// A server of Nearside's own belongs to one process.
+    #[error(
+        "takeover cannot be had with a server of Nearside's own, which belongs to one process: \
+         set NEARSIDE_UPSTREAM (or upstream.uri), or unset `takeover`"
+    )]
+    TakeoverEmbedded,
+    /// The running proxy does not hand its sockets over, which goes on as before.
+    #[error("cannot take over at {}: {why}", path.display())]
+    Takeover {
+        /// Where the running proxy was to be found.
+        path: std::path::PathBuf,
+        /// What went wrong.
+        why: String,
+    },
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -55,6 +69,7 @@ impl Error {
                 | Self::Tls(_)
                 | Self::UpstreamTls(_)
                 | Self::Force(_)
+                | Self::TakeoverEmbedded
         )
     }
 }

@@ -9,6 +9,7 @@ use super::desk::Clerk;
 use super::holders;
 use crate::cache;
 use crate::config::Config;
+use crate::telemetry::Phase;
 use crate::telemetry::alerts::State;
 use crate::telemetry::desk::{
     Cache, Certificate, Configuration, Connected, Connections, Desk, Memory, Overview, Slow, Sums, Upstream,
@@ -18,7 +19,6 @@ use crate::telemetry::health::Health;
 use crate::telemetry::history::{History, List, Rings, Totals};
 use crate::telemetry::meters::Cause;
 use crate::telemetry::upstream_view::{Figures, Said};
-use crate::worker::Phase;
 
 /// Hot keys, slow commands and clients shown.
 const ROWS: usize = 10;
@@ -157,7 +157,7 @@ impl Clerk {
     fn state(&self, health: &Health) -> &'static str {
         match *self.phase.borrow() {
             Phase::Serving => health.status.name(),
-            Phase::Draining | Phase::Stopped => "draining",
+            Phase::Leaving | Phase::Draining | Phase::Stopped => "draining",
         }
     }
 
@@ -202,7 +202,7 @@ impl Clerk {
         let (redis, mut ways) = (&health.services.redis, health.workers.iter());
         let number = |of: fn(&Figures) -> u64| said.map_or(0, |said| of(said));
         Upstream {
-            address: self.upstream.clone(),
+            address: config.upstream.address(),
             status: redis.status.name(),
             reason: ways.find_map(|way| way.reason.clone()).unwrap_or_default(),
             latency: redis.latency,

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::watch;
 
 use super::options::Source;
@@ -11,6 +10,7 @@ use super::parts::Parts;
 use crate::config::{self, Changes, Config, Effective};
 use crate::session::InForce;
 use crate::telemetry::audit::{Event, Kind};
+use crate::telemetry::desk::{ReloadError, Reloaded};
 
 /// How long workers have to take over what is new; each does between two events.
 const TAKEN_WITHIN: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ const NOT_THE_GATE: &[&str] = &[
     "timeout",
     "tcp_keepalive",
     "client_output_buffer_limit",
+    "drain_delay",
     "drain_timeout",
     "rates",
     "features.rate_limiting",
@@ -31,35 +32,6 @@ const NOT_THE_GATE: &[&str] = &[
     "admission.",
     "audit.",
 ];
-
-/// What a reload has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reloaded {
-    /// Keys of settings that were different, and are in force now.
-    pub applied: Vec<&'static str>,
-    /// Keys of settings that are different and need a restart: what was in force still is.
-    pub needs_restart: Vec<&'static str>,
-    /// How many settings are what they were.
-    pub unchanged: usize,
-    /// What is odd about the new settings, a line each.
-    pub warnings: Vec<String>,
-    /// The hash of what is in force now; see [`config::hash`].
-    pub hash: String,
-}
-
-/// Why nothing was reloaded: everything that is wrong, a line each. What was in force still is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
-#[error("settings were not reloaded, and stay as they were: {}", problems.join("; "))]
-pub struct ReloadError {
-    /// What is wrong, with file, line and setting where it is about one.
-    pub problems: Vec<String>,
-}
-
-impl ReloadError {
-    fn of(problem: impl ToString) -> Self {
-        Self { problems: vec![problem.to_string()] }
-    }
-}
 
 /// Reloads one proxy's settings, from any thread. A clone is the same one; one that is left over when the proxy
 /// has ended does nothing of use.

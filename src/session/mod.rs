@@ -7,6 +7,7 @@
 
 mod audit;
 mod client;
+pub mod explain;
 pub mod figures;
 mod force;
 mod hello;
@@ -14,6 +15,7 @@ mod identity;
 pub mod inside;
 mod intake;
 mod laned;
+mod leave;
 mod limiting;
 mod local;
 mod metered;
@@ -183,7 +185,7 @@ impl Session {
                 }
                 Next::Hold => Box::pin(pinned::hold(self)).await,
                 Next::Again(request) => Box::pin(pinned::run(self, Some(request))).await,
-                Next::Close => return,
+                Next::Close => return self.part().await,
             }
             self.path.back_from_own_connection();
             self.client().took(self.intake.taken(), false);
@@ -230,29 +232,22 @@ impl Session {
             if client.is_ending() {
                 return if client.is_flushed() { Poll::Ready(Next::Close) } else { Poll::Pending };
             }
-            if self.ended || self.path.worker.draining.get() {
+            if self.ended {
                 if self.finished() {
                     return Poll::Ready(Next::Close);
                 }
-                if self.ended {
-                    client.wake_when_drained();
-                    return Poll::Pending;
-                }
+                client.wake_when_drained();
+                return Poll::Pending;
             }
             let verdict = if self.exhausted {
                 if client.is_starved() && self.intake.kept() > 0 {
                     // There is no memory for the rest of its request. The warden wakes it when there is.
                     client.took(self.intake.taken(), false);
-                    return Poll::Pending;
+                    return self.leave_or_wait();
                 }
                 match self.read(cx) {
                     Poll::Ready(verdict) => verdict,
-                    Poll::Pending => {
-                        if self.path.worker.draining.get() {
-                            client.wake_when_drained();
-                        }
-                        return Poll::Pending;
-                    }
+                    Poll::Pending => return self.leave_or_wait(),
                 }
             } else {
                 let path = &mut self.path;
@@ -313,13 +308,6 @@ impl Session {
             Poll::Ready(Read::Routed(verdict)) => Poll::Ready(verdict),
             Poll::Ready(Read::Ended) => Poll::Ready(Ok(Verdict::Close)),
         }
-    }
-
-    /// Nothing is owed to the client any more.
-    fn finished(&self) -> bool {
-        let client = self.client();
-        let idle = client.outstanding() == 0 && client.is_flushed() && !client.has_later();
-        idle && (self.ended || self.exhausted)
     }
 
     /// A protocol error: Redis's words, then the end.

@@ -182,6 +182,7 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     line("version", &env!("CARGO_PKG_VERSION"));
     line("uptime_in_seconds", &stats.since.elapsed().as_secs());
+    line("phase", &stats.vitals.phase.get().name());
     line("workers", &stats.clients.len());
     line("upstream", &upstream);
     line("connected_clients", &stats.connected());

@@ -24,9 +24,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("proxy", &["*"]),
     ("lib", &["*"]),
     // The program knows the crate's public names only, and its own other files.
-    ("main", &["wait", "backup"]),
+    ("main", &["wait", "backup", "systemd"]),
     ("wait", &[]),
     ("backup", &[]),
+    ("systemd", &[]),
 ];
 
 /// The rooms a request passes.

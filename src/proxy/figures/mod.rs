@@ -4,6 +4,7 @@
 mod cache;
 mod clients;
 mod process;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -41,6 +42,7 @@ impl Figures {
     pub(super) fn sheet(&self) -> Sheet {
         let mut sheet = Sheet::default();
         self.process(&mut sheet);
+        self.requests(&mut sheet);
         self.clients(&mut sheet);
         self.decisions(&mut sheet);
         self.upstream(&mut sheet);

@@ -66,6 +66,7 @@ pub(in crate::session) async fn run(session: &mut Session) {
             let ended = turns(&client, || found.search(&mut survey)).await;
             found.done(&mut session.path, &survey, ended)
         }
+        Ok(Ask::Reload) => super::reload(&session.path).await,
         _ => match super::answer(&mut session.path, &args) {
             Some(answer) => answer,
             None => return,

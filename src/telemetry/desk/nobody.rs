@@ -6,10 +6,13 @@ use std::time::Instant;
 use crate::telemetry::Vitals;
 use crate::telemetry::alerts::Alert;
 use crate::telemetry::health::Health;
-use crate::telemetry::history::Rings;
 use crate::telemetry::upstream_view::Seen;
 
-use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
+use super::{
+    Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
+    Setting,
+};
+use crate::telemetry::history::Rings;
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -66,6 +69,10 @@ impl Desk for Nobody {
 
     fn look(&self) {}
 
+    fn explain(&self, _question: &Question) -> Result<Explained, String> {
+        Err("nobody is here".into())
+    }
+
     fn info(&self) -> String {
         String::new()
     }
@@ -75,6 +82,10 @@ impl Desk for Nobody {
     }
 
     fn flush_cache(&self) {}
+
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        Err(ReloadError::of("nobody is here"))
+    }
 
     fn drain(&self) {}
 }

@@ -10,7 +10,7 @@ use crate::config::{self, Config};
 use crate::telemetry::alerts::{Alert, Alerts, Sample, State};
 use crate::telemetry::desk::Probe;
 use crate::telemetry::upstream_view::UpstreamView;
-use crate::telemetry::{Beat, Pulses};
+use crate::telemetry::{Beat, Phase, Pulses, Shown};
 
 /// What is said where nothing has been looked at.
 const UNWATCHED: &str = "nobody has watched until now; the next answer will know";
@@ -28,7 +28,8 @@ pub struct Vitals {
     settings: Mutex<Arc<Settings>>,
     alerts: Mutex<Alerts>,
     cache_off: Mutex<Option<Arc<str>>>,
-    leaving: AtomicBool,
+    /// What the proxy is doing.
+    pub phase: Shown,
     started: AtomicBool,
 }
 
@@ -77,7 +78,7 @@ impl Vitals {
             settings: Mutex::default(),
             alerts: Mutex::default(),
             cache_off: Mutex::default(),
-            leaving: AtomicBool::new(false),
+            phase: Shown::default(),
             started: AtomicBool::new(false),
         }
     }
@@ -105,12 +106,12 @@ impl Vitals {
 
     /// The proxy is stopping: it is not ready any more, and its workers may end.
     pub fn leave(&self) {
-        self.leaving.store(true, Ordering::Release);
+        self.phase.reach(Phase::Leaving);
     }
 
     /// Whether it is stopping.
     pub fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
+        self.phase.get() != Phase::Serving
     }
 
     /// The cache is off though it should be on, and why; `None`: it is as it should be.
@@ -172,6 +173,11 @@ impl Vitals {
             Some((at, why)) => Probe::no(format!("worker {at}: {why} (health.stalled = {limit:?})")),
             None => Probe::yes(),
         }
+    }
+
+    /// Whether every worker has had a turn within `limit`; one that has had none yet has not.
+    pub fn turn_within(&self, limit: Duration, now: Instant) -> bool {
+        self.pulses.beats(now).iter().all(|beat| beat.turned.is_some_and(|ago| ago < limit))
     }
 
     /// Would a client's command get through now? See the module. Where nobody watches, workers begin to look

@@ -4,13 +4,14 @@ mod cache;
 mod clients;
 mod policy;
 mod process;
+mod requests;
 mod upstream;
 
 use super::{Instrument, Label, Values};
 
 /// Everything that is measured, in the order in which it is shown.
 pub fn instruments() -> impl Iterator<Item = &'static Instrument> {
-    [process::ALL, clients::ALL, policy::ALL, upstream::ALL, cache::ALL].into_iter().flatten()
+    [process::ALL, requests::ALL, clients::ALL, policy::ALL, upstream::ALL, cache::ALL].into_iter().flatten()
 }
 
 /// A label with these values.
