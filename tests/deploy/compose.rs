@@ -104,7 +104,10 @@ fn what_scrapes_and_shows_figures_finds_them() {
     let shown = yaml("docker/grafana/provisioning/dashboards/nearside.yml");
     let shown = scalar(&shown["providers"][0]["options"]["path"]);
     let mounted = list(&services["grafana"]["volumes"]).iter().map(scalar);
-    assert!(mounted.into_iter().any(|volume| volume == format!("./grafana/dashboards:{shown}:ro")), "{shown}");
+    assert!(
+        mounted.into_iter().any(|volume| volume == format!("./grafana/dashboards:{shown}:ro")),
+        "{shown}"
+    );
 }
 
 #[test]
