@@ -128,6 +128,8 @@ pub struct Config {
     pub health: Health,
     /// Of what it warns.
     pub alerts: Alerts,
+    /// Whether the file is looked at for changes.
+    pub reload: Reload,
     /// Which requests the slow log keeps.
     pub slowlog: SlowLog,
     /// How the log is written.
@@ -305,6 +307,15 @@ pub struct Log {
     pub level: String,
     /// The share of requests that have a line of their own (target `nearside::access`), 0 to 1. Default 0.
     pub access_sample: f64,
+}
+
+/// Whether the configuration file is looked at for changes. It is the program that looks, not the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether it is. Default `false`.
+    pub watch: bool,
+    /// How often. Default 5 s.
+    pub every: Duration,
 }
 
 /// The form of a log line.
