@@ -54,7 +54,7 @@ impl Path {
         args: &Args<'_>,
         how: Option<Conversion>,
     ) -> Option<Verdict> {
-        if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
+        if command.cached == Cached::No || !self.worker.keeper.gives() || !command.arity_ok(args.len()) {
             return None;
         }
         self.worker.keeper.worker.missed();
@@ -179,8 +179,9 @@ impl Path {
     ) -> Option<Verdict> {
         let place = kept.joinable(query, now)?;
         let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
-        let (class, asked) = (self.class, self.asked);
-        let ticket = Ticket { conversion: how, after: After::Nothing, weight, class, by: By::Joined, asked };
+        let (class, asked, sampled) = (self.class, self.asked, self.worker.traces.samples());
+        let (conversion, after, by) = (how, After::Nothing, By::Joined);
+        let ticket = Ticket { conversion, after, weight, class, by, asked, sampled };
         if !lane.join(place, &self.client, ticket, self.arrived) {
             return None;
         }
@@ -214,7 +215,7 @@ impl Path {
         tries: bool,
         in_turn: bool,
     ) -> Option<Rc<Fill>> {
-        if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
+        if command.cached == Cached::No || !self.worker.keeper.gives() || !command.arity_ok(args.len()) {
             return None;
         }
         let lane = Rc::clone(self.lane());

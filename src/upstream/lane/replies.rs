@@ -179,8 +179,8 @@ impl<C: Caller> Replies<C> {
             fate => fate,
         };
         let request = match &fate {
-            Fate::Gather => Vec::new(),
-            Fate::Drain(_) => queue.front_request().to_vec(),
+            Fate::Gather if !queue.front_is_wanted(self.now) => Vec::new(),
+            _ => queue.front_request().to_vec(),
         };
         let mut done = queue.answer().ok_or("the upstream sent a reply nobody asked for")?;
         drop(queue);
@@ -189,7 +189,7 @@ impl<C: Caller> Replies<C> {
             Fate::Gather => mark.replied(reply, lane),
             Fate::Drain(_) => drop(mark),
         }
-        let heard = Heard { written: done.written, read: self.now };
+        let heard = Heard { written: done.written, read: self.now, request: &request };
         for (caller, ticket) in done.callers() {
             match &fate {
                 Fate::Gather => caller.answered(ticket, reply, &heard),
@@ -205,24 +205,23 @@ impl<C: Caller> Replies<C> {
 
     /// Decides what becomes of a reply that is not whole yet, of which `have` bytes are here.
     fn judge(&mut self, first: u8, have: usize, lane: &Lane<C>) {
-        let limits = &lane.shared.limits;
+        let reply_buffer = lane.shared.reply_buffer();
         let size = have as u64 + self.scanner.still_needs();
         let withheld = lane.shared.is_too_long(Some(&first), usize::try_from(size).unwrap_or(usize::MAX));
         if withheld && matches!(self.fate, Fate::Gather) {
-            lane.clogged.set(
-                lane.queue.borrow().front_repeatable() && self.scanner.still_needs() > limits.reply_buffer,
-            );
+            lane.clogged
+                .set(lane.queue.borrow().front_repeatable() && self.scanner.still_needs() > reply_buffer);
             return self.drain(lane.shared.too_long(), lane);
         }
-        if size <= limits.large || !matches!(self.fate, Fate::Gather) {
+        if size <= lane.shared.large_from() || !matches!(self.fate, Fate::Gather) {
             return;
         }
         let queue = lane.queue.borrow();
         note_large(&lane.shared, queue.front_request());
         if queue.front_repeatable() {
-            if size > limits.reply_buffer {
+            if size > reply_buffer {
                 // So much more would keep everybody else waiting: better another connection.
-                lane.clogged.set(self.scanner.still_needs() > limits.reply_buffer);
+                lane.clogged.set(self.scanner.still_needs() > reply_buffer);
                 drop(queue);
                 self.drain(Failure::TooLarge, lane);
             }
