@@ -28,7 +28,8 @@ mod proxy;
 mod worker;
 
 pub use config::Config;
-pub use proxy::{Error, Handle, Load, Options, Proxy, ReloadError, Reloaded, Reloader, Source};
+pub use proxy::{Error, Handle, Load, Options, Proxy, Reloader, Source};
+pub use telemetry::desk::{ReloadError, Reloaded};
 
 /// Keeps the example in the README compiling.
 #[cfg(doctest)]

@@ -5,21 +5,22 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use nearside::config::cli::{Cli, Command};
+use nearside::config::cli::{Cli, Command, Flags};
 use nearside::config::{self, Loaded, Sources};
-use nearside::{Config, Options, Proxy, telemetry};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use nearside::{Config, Options, Proxy, Source, telemetry};
 
 mod backup;
+mod signals;
 mod systemd;
 mod wait;
+mod watched;
 
 /// The conventional exit code for a configuration that cannot be used (`sysexits.h`, EX_CONFIG).
 const BAD_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let loaded = match load(&cli) {
+    let loaded = match load(&cli.flags) {
         Ok(loaded) => loaded,
         Err(problems) => {
             problems.iter().for_each(|problem| eprintln!("nearside: {problem}"));
@@ -39,20 +40,21 @@ fn main() -> ExitCode {
         Command::Wait { timeout } => wait::wait(&loaded.config, timeout),
         Command::Backup { file } => aloud(loaded, |config| backup::backup(config, file)),
         Command::Restore { file } => aloud(loaded, |config| backup::put_back(config, file)),
-        Command::Run => run(loaded),
+        Command::Run => run(loaded, cli.flags),
     }
 }
 
-fn load(cli: &Cli) -> Result<Loaded, Vec<String>> {
+/// Reads everything there is about settings: the file, the environment and the flags.
+fn load(flags: &Flags) -> Result<Loaded, Vec<String>> {
     let env = Sources::variables(std::env::vars_os());
-    let file = match cli.flags.config_file(&env) {
+    let file = match flags.config_file(&env) {
         None => None,
         Some(path) => match std::fs::read_to_string(&path) {
             Ok(text) => Some((path, text)),
             Err(error) => return Err(vec![format!("cannot read {}: {error}", path.display())]),
         },
     };
-    let sources = Sources { flags: cli.flags.values(), env, file, cores: None, memory: None };
+    let sources = Sources { flags: flags.values(), env, file, cores: None, memory: None };
     config::load(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
@@ -84,30 +86,35 @@ fn check(loaded: &Loaded, connect: bool) -> ExitCode {
 /// Does `what`, and has what goes on below it logged from warnings upwards.
 fn aloud(loaded: Loaded, what: impl FnOnce(Config) -> ExitCode) -> ExitCode {
     let log = config::Log { level: "warn".into(), ..loaded.config.log };
-    if let Ok(subscriber) = telemetry::log::subscriber(&log) {
+    if let Ok((subscriber, _)) = telemetry::log::subscriber(&log) {
         let _ = tracing::subscriber::set_global_default(subscriber);
     }
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     what(loaded.config)
 }
 
-fn run(loaded: Loaded) -> ExitCode {
-    match telemetry::log::subscriber(&loaded.config.log) {
-        Ok(subscriber) => drop(tracing::subscriber::set_global_default(subscriber)),
+fn run(loaded: Loaded, flags: Flags) -> ExitCode {
+    let levels = match telemetry::log::subscriber(&loaded.config.log) {
+        Ok((subscriber, levels)) => {
+            let _ = tracing::subscriber::set_global_default(subscriber);
+            levels
+        }
         Err(error) => {
             eprintln!("nearside: {error}");
             return ExitCode::from(BAD_CONFIG);
         }
-    }
+    };
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     raise_file_limit();
     let upstream = format!("{} ({})", loaded.config.upstream.address(), loaded.config.upstream.origin);
     let workers = loaded.config.workers;
+    let file = flags.config_file(&Sources::variables(std::env::vars_os()));
     let options = Options {
         search_path: std::env::var_os("PATH"),
-        settings: loaded.settings,
         inherited: systemd::inherited(),
-        ..Options::default()
+        source: Some(Source::new(move || load(&flags))),
+        settings: loaded.settings,
+        log: Some(levels),
     };
     let handle = match Proxy::start_with(loaded.config, options) {
         Ok(handle) => handle,
@@ -132,61 +139,15 @@ fn run(loaded: Loaded) -> ExitCode {
         }
         systemd::ready(&format!("serving in front of {upstream}"));
     };
-    if let Err(error) = signals(&handle, announce) {
+    if let Some(file) = file.filter(|_| handle.reloader().config().reload.watch) {
+        watched::start(file, handle.reloader());
+    }
+    if let Err(error) = signals::until_leaving(&handle, announce) {
         tracing::error!(%error, "cannot listen for signals");
     }
     handle.wait();
     tracing::info!("stopped");
     ExitCode::SUCCESS
-}
-
-/// Waits for SIGTERM or SIGINT and drains, or until another process has taken over; a second signal ends the
-/// program at once. `announce` is called once a signal is no longer fatal: who reads that it listens may stop
-/// it.
-fn signals(handle: &nearside::Handle, announce: impl FnOnce()) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (name, mut stops) = runtime.block_on(async {
-        let mut stops = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        announce();
-        Ok::<_, std::io::Error>(tokio::select! {
-            name = next(&mut stops) => (Some(name), stops),
-            () = handle.until_leaving() => (None, stops),
-            () = systemd::watchdog(|limit| handle.lives(limit)) => (None, stops),
-        })
-    })?;
-    systemd::stopping("draining");
-    if let Some(name) = name {
-        tracing::info!(signal = name, "told to stop");
-        handle.drain();
-    }
-    // From here on the signals' handlers are ours still: a second one must not be swallowed. Where nobody has
-    // sent a first one, that asks for what is done already.
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            if name.is_none() {
-                tracing::info!(
-                    signal = next(&mut stops).await,
-                    "draining already; once more ends it at once"
-                );
-            }
-            next(&mut stops).await;
-        });
-        end_now();
-    });
-    Ok(())
-}
-
-/// The name of the next signal to stop.
-async fn next((term, int): &mut (Signal, Signal)) -> &'static str {
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
-    }
-}
-
-#[allow(clippy::disallowed_methods)] // the one place that may
-fn end_now() -> ! {
-    std::process::exit(130)
 }
 
 /// Clients and upstream connections are open files: use as many as the system lets us have.

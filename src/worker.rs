@@ -126,7 +126,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
                 if worker.draining.get() {
                     // Whose time is up to say something first.
                     clients.borrow().values().for_each(|client| client.wake());
-                } else {
+                } else if worker.latest.get().config.enabled {
                     worker.pool.keep_warm();
                 }
                 warden.look(&worker.latest.get().config, &clients.borrow());
@@ -225,20 +225,12 @@ fn worker(index: usize, common: &Common) -> Worker {
 
 /// How shared subscriptions behave.
 fn feeds(config: &Config, barrier: pubsub::Barrier) -> pubsub::Settings {
-    let upstream = &config.upstream;
-    pubsub::Settings {
-        resubscribe: config.pubsub_on_loss == OnLoss::Resubscribe,
-        answer: upstream.socket_timeout,
-        check: upstream.health_check_interval,
-        reconnect_min: upstream.reconnect_min,
-        reconnect_max: upstream.reconnect_max,
-        barrier,
-    }
+    pubsub::Settings { resubscribe: config.pubsub_on_loss == OnLoss::Resubscribe, barrier }
 }
 
 /// How many of `upstream.min_idle` connections worker `index` keeps.
 fn idle_share(index: usize, config: &Config) -> usize {
-    let (all, workers) = (if config.enabled { config.upstream.min_idle } else { 0 }, config.workers.max(1));
+    let (all, workers) = (config.upstream.min_idle, config.workers.max(1));
     all / workers + usize::from(index < all % workers)
 }
 

@@ -2,6 +2,8 @@
 
 mod common;
 
+#[path = "health/judged.rs"]
+mod judged;
 #[path = "health/rig.rs"]
 mod rig;
 #[path = "health/upstream.rs"]

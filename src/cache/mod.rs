@@ -15,6 +15,7 @@ mod hot;
 #[cfg(test)]
 mod kit;
 mod lane;
+mod live;
 mod near;
 mod patterns;
 mod query;

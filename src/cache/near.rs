@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use super::live::Live;
 use super::{
-    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Patterns, Sent, Stamps, Store, Stripe, Time,
-    Word, nanos,
+    Fence, Figures, Flaw, Flaws, Hasher, Hot, HotKey, LaneState, Sent, Stamps, Store, Stripe, Time, Word,
+    nanos,
 };
 use crate::config::{self, CacheMode, CachePolicy};
 
@@ -28,7 +28,7 @@ pub struct Standing {
 /// The part of the cache that all workers share. Dropping it frees everything.
 #[derive(Debug)]
 pub struct Near {
-    /// The settings it was made with.
+    /// The settings it was made with. Those that can change are asked for one by one.
     pub settings: config::Cache,
     /// What is asked of it; `Off`: nothing is ever kept.
     pub mode: CacheMode,
@@ -36,8 +36,6 @@ pub struct Near {
     pub stamps: Stamps,
     /// Changes when all keys may have, and shows that a command is in flight that may change all.
     pub word: Word,
-    /// Which keys are kept.
-    pub patterns: Patterns,
     /// What tests have switched off.
     pub flaws: Flaws,
     /// Hashes of reads and keys.
@@ -51,6 +49,7 @@ pub struct Near {
     standing: Mutex<Standing>,
     /// Who has asked for no hits.
     pub(super) suspensions: AtomicU32,
+    pub(super) live: Live,
     /// Changes of users' rights are noticed.
     watched: AtomicBool,
 }
@@ -58,7 +57,6 @@ pub struct Near {
 impl Near {
     /// An empty cache for so many workers. `seed` keys its hashes and should be random.
     pub fn new(settings: config::Cache, mode: CacheMode, workers: usize, seed: u64) -> Self {
-        let longest = if mode == CacheMode::Ttl { settings.ttl_max_age } else { Duration::MAX };
         let words = if mode == CacheMode::Off { 1 } else { settings.stamps as usize };
         let policy = match settings.policy {
             CachePolicy::Lru => super::Policy::Lru,
@@ -68,7 +66,7 @@ impl Near {
         let reason = if mode == CacheMode::Off { "switched off" } else { "no lane is open yet" };
         Self {
             stores: (0..workers.max(1)).map(|_| Arc::new(Store::new(share, policy))).collect(),
-            patterns: Patterns::new(&settings, longest),
+            live: Live::new(&settings, mode),
             stamps: Stamps::new(words),
             word: Word::default(),
             flaws: Flaws::default(),
@@ -89,11 +87,6 @@ impl Near {
     #[inline]
     pub fn is_on(&self) -> bool {
         self.mode != CacheMode::Off
-    }
-
-    /// How stale an answer may be, in nanoseconds: D of the contract.
-    pub fn patience(&self) -> Time {
-        nanos(self.settings.max_staleness)
     }
 
     /// The stripe of the key of that name.
@@ -186,7 +179,7 @@ impl Near {
     /// How long an entry fetched by a user of its own may live besides: where nothing would tell that the
     /// user's rights have changed, not longer than telling would have taken.
     pub(super) fn longest_for_users(&self) -> Time {
-        if self.watched.load(Ordering::Relaxed) { Time::MAX } else { nanos(self.settings.acl_check) }
+        if self.watched.load(Ordering::Relaxed) { Time::MAX } else { nanos(self.acl_check()) }
     }
 
     /// Has every lane asked that could still give out what is older than now. `sent`: fences that are on
@@ -250,6 +243,9 @@ impl Near {
 
     /// Whether there is a cache, and why (not).
     pub fn standing(&self) -> Standing {
+        if self.is_on() && !self.gives() {
+            return Standing { mode: "off", reason: "switched off".into() };
+        }
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -29,7 +29,7 @@ pub enum Rule<'p> {
 }
 
 /// The settings `cache.include` and `cache.exclude`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patterns {
     include: Vec<(String, Kept)>,
     exclude: Vec<String>,

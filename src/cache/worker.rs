@@ -1,10 +1,10 @@
 //! What the lanes of one worker share of the cache.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::sync::Arc;
 
 use super::sample::Sample;
-use super::{Entry, Figures, Front, Miss, Near, Sketch, Store, Time, nanos};
+use super::{Entry, Figures, Front, Lane, Miss, Near, Patterns, Sketch, Store, Time, nanos};
 
 /// Looks after which it is judged whether they pay: one hit in so many is enough.
 const JUDGED: u32 = 1024;
@@ -32,6 +32,8 @@ pub struct PerWorker {
     gaps: RefCell<fastrand::Rng>,
     /// Hits since the last one that was compared, times the share that is.
     unverified: Cell<f64>,
+    patterns: RefCell<Arc<Patterns>>,
+    patience: Cell<Time>,
     /// Why the last read that was looked for was not found.
     missed: Cell<Option<Miss>>,
 }
@@ -43,7 +45,6 @@ impl PerWorker {
         let front_bytes = store.front_bytes();
         let sketch = Sketch::new(nanos(near.settings.admit_window), near.settings.admit_after);
         Self {
-            near,
             index,
             front: RefCell::new(Front::new(store, front_bytes)),
             sketch: RefCell::new(sketch),
@@ -53,6 +54,9 @@ impl PerWorker {
             passed_by: Cell::new(None),
             gaps: RefCell::new(fastrand::Rng::with_seed(index as u64)),
             unverified: Cell::new(0.0),
+            patterns: RefCell::new(near.patterns()),
+            patience: Cell::new(near.patience()),
+            near,
             missed: Cell::new(None),
         }
     }
@@ -61,6 +65,26 @@ impl PerWorker {
     #[inline]
     pub fn figures(&self) -> &Figures {
         self.near.figures(self.index)
+    }
+
+    /// Which keys are kept.
+    pub fn patterns(&self) -> Ref<'_, Patterns> {
+        Ref::map(self.patterns.borrow(), |patterns| &**patterns)
+    }
+
+    /// Takes over what is in force; `lanes` are all of the worker's.
+    pub fn renew<'a>(&self, lanes: impl Iterator<Item = &'a Lane>) {
+        let (patterns, patience) = (self.near.patterns(), self.near.patience());
+        let before = self.patience.replace(patience);
+        if patience < before {
+            lanes.for_each(|lane| lane.sooner(before - patience));
+        }
+        if *self.patterns.borrow() != patterns {
+            *self.patterns.borrow_mut() = patterns;
+            // What was kept, or is under way to be, goes by those of before. The last worker to get here sees to
+            // what others have kept meanwhile.
+            self.near.word.bump();
+        }
     }
 
     /// Why the last read that was looked for was not found; asking again answers `None`, as before any was.
@@ -142,7 +166,7 @@ impl PerWorker {
     /// Whether this hit is one of those that are compared with the upstream.
     #[inline]
     pub fn verifies(&self) -> bool {
-        let share = self.near.settings.verify;
+        let share = self.near.verify();
         if share <= 0.0 {
             return false;
         }

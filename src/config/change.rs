@@ -73,15 +73,15 @@ impl Field {
     fn told_apart(self, config: &mut Config, secrets: usize) -> String {
         match self {
             Self::Tables(field) => field.told_apart(config, secrets),
+            Self::Secret(place) => {
+                place(config).as_ref().map(|secret| trace(secret, secrets)).unwrap_or_default()
+            }
             Self::Upstream(Part::Uri) => format!("{:?}", config.upstream.endpoint),
             Self::Upstream(Part::Password) => {
                 let password = config.upstream.password.as_ref();
                 password.map(|password| trace(password, secrets)).unwrap_or_default()
             }
             Self::Upstream(part) => upstream::shown(config, part),
-            Self::Secret(place) => {
-                place(config).as_ref().map(|secret| trace(secret, secrets)).unwrap_or_default()
-            }
             field => field.show(config),
         }
     }

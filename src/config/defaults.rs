@@ -3,8 +3,8 @@
 use super::machine::{available_cores, available_memory};
 use super::{
     Admin, Admission, Alerts, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features,
-    Health, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Rules, Tls, Upstream,
-    UpstreamTls,
+    Health, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Reload, Rules, Tls,
+    Upstream, UpstreamTls,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +46,7 @@ impl Default for Config {
             admin: Admin::default(),
             health: Health::default(),
             alerts: Alerts::default(),
+            reload: Reload { watch: false, every: Duration::from_secs(5) },
             log: Log { format: LogFormat::Text, level: "info".into() },
             features: Features::default(),
         }

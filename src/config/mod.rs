@@ -128,6 +128,8 @@ pub struct Config {
     pub health: Health,
     /// Of what it warns.
     pub alerts: Alerts,
+    /// Whether the file is looked at for changes.
+    pub reload: Reload,
     /// How the log is written.
     pub log: Log,
     /// Which families of features are on.
@@ -292,6 +294,15 @@ pub struct Log {
     pub format: LogFormat,
     /// Level or filter directives as `tracing` reads them. Default `info`.
     pub level: String,
+}
+
+/// Whether the configuration file is looked at for changes. It is the program that looks, not the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether it is. Default `false`.
+    pub watch: bool,
+    /// How often. Default 5 s.
+    pub every: Duration,
 }
 
 /// The form of a log line.

@@ -192,8 +192,12 @@ impl Gate {
         let rights = match proof {
             Proof::Unasked => {
                 let new = self.newcomer(origin, user);
-                let is_same = !new.must_authenticate() && new.user() == old.user();
-                return (old.must_authenticate() || is_same).then_some(new);
+                let stays = match (old.who(), new.who()) {
+                    (Who::Nobody | Who::Stranger, _) | (Who::Upstream(_), Who::Upstream(_)) => true,
+                    (Who::Local(old), Who::Local(new)) => old.name() == new.name(),
+                    _ => false,
+                };
+                return stays.then_some(new);
             }
             Proof::Upstream if self.has_users() => return None,
             Proof::Upstream => self.admitted(origin, user),

@@ -17,6 +17,7 @@ use crate::config::{Config, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::{Bells, InForce, Limiting, Monitors, Orders, Roster, Taken};
+use crate::telemetry::log::Levels;
 use crate::telemetry::{Desk, Phase};
 use crate::worker::{self, Arrival, Common};
 
@@ -39,6 +40,7 @@ impl Crew {
         certificates: &Arc<Certificates>,
         outside: Outside,
         (source, force, written, settings): Settings,
+        levels: Option<Levels>,
     ) -> Self {
         let forces = force.subscribe();
         let (roster, orders) = Roster::new(config.workers);
@@ -52,6 +54,7 @@ impl Crew {
             certificates: Arc::clone(certificates),
             limiting: limiting.clone(),
             taken: Arc::clone(&taken),
+            levels,
             endpoint: config.upstream.endpoint.clone(),
         };
         let reloader = Reloader::new(source, parts, force, (written, settings));

@@ -5,6 +5,7 @@ use crate::embedded;
 use crate::net::BindError;
 use crate::net::tls::{ClientTlsError, ServerTlsError};
 use crate::session::ForceError;
+use crate::telemetry::log::LevelError;
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum Error {
         /// Our listener.
         listen: String,
     },
+    /// The upstream does not take who we would be from now on.
+    #[error("the upstream refuses the new upstream.username and upstream.password: {0}")]
+    Refused(String),
     /// Users or rates cannot be.
     #[error(transparent)]
     Force(#[from] ForceError),
@@ -54,6 +58,9 @@ pub enum Error {
         /// What went wrong.
         why: String,
     },
+    /// The log cannot show what it is to.
+    #[error(transparent)]
+    Level(#[from] LevelError),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),

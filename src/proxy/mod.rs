@@ -36,8 +36,8 @@ use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
 use crate::net::{BindError, Door, Inherited, Listener};
-use crate::telemetry::Phase;
-pub use crate::telemetry::desk::{ReloadError, Reloaded};
+use crate::session::InForce;
+use crate::telemetry::{Audit, Phase};
 
 /// How long the embedded server has to save and leave.
 const EMBEDDED_STOP: Duration = Duration::from_secs(30);
@@ -105,7 +105,7 @@ fn bind(config: &Config, inherited: &mut Inherited) -> Result<Vec<Listener>, Bin
 async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outside) -> Result<(), Error> {
     let as_written = config.clone();
     config.upstream.bound_waits();
-    let Options { search_path, settings, source, mut inherited } = options;
+    let Options { search_path, settings, source, mut inherited, log } = options;
     let predecessor = takeover::meet(&config, &outside.near, &mut inherited).await?;
     let listeners = bind(&config, &mut inherited)?;
     let mut admin = admin::Server::bind(&config.admin, &mut inherited)?;
@@ -130,7 +130,7 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     let (relay, inner) = watch::channel(Phase::Serving);
     let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
     let forces = force.subscribe();
-    let crew = Crew::new(&config, &certificates, outside, (source, force, as_written, settings));
+    let crew = Crew::new(&config, &certificates, outside, (source, force, as_written, settings), log);
     let inside = crew.inside(addresses);
     let (workers, threads) = crew.start(inner)?;
     let leaving = leave::Leaving { threads, relay, roster: Arc::clone(&workers.roster) };
@@ -148,7 +148,7 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     let left = tokio::select! {
         () = accepting.run() => None,
         () = watcher.run() => None,
-        () = certificates.watch(config.tls.reload_every, accepting.audit()) => None,
+        () = watch_certificates(&certificates, forces.clone(), accepting.audit()) => None,
         left = serve(&accepting, &config, &inside, ready, async {
             tokio::select! {
                 successor = estate.successor(post.as_ref()) => Some(successor),
@@ -209,10 +209,25 @@ fn own_upstream(config: &Config, listen: &Listen) -> Error {
 fn certificates(config: &Config) -> Result<Certificates, Error> {
     let clients = ServerTls::load(&config.tls)?.map(Arc::new);
     let upstream = if config.enabled { ClientTls::load(&config.upstream)?.map(Arc::new) } else { None };
-    let admin = ServerTls::load(&parts::admin_tls(config))?.map(Arc::new);
+    let admin = ServerTls::load(&parts::admin_tls_of(config))?.map(Arc::new);
     let certificates = Certificates::new(clients, upstream).with_admin(admin);
     certificates.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(certificates)
+}
+
+/// Looks after the files of certificates, as often as the settings of the moment say. Never ready.
+async fn watch_certificates(
+    certificates: &Certificates,
+    mut forces: watch::Receiver<Arc<InForce>>,
+    audit: &Audit,
+) {
+    loop {
+        let tls = forces.borrow_and_update().config.tls.clone();
+        tokio::select! {
+            () = certificates.watch(tls.reload_every, audit) => {}
+            Ok(_) = forces.wait_for(|force| force.config.tls != tls) => {}
+        }
+    }
 }
 
 /// Starts the server of our own where no other is configured, and makes it the upstream.

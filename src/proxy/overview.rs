@@ -202,10 +202,11 @@ impl Clerk {
         let (redis, mut ways) = (&health.services.redis, health.workers.iter());
         let number = |of: fn(&Figures) -> u64| said.map_or(0, |said| of(said));
         Upstream {
-            address: config.upstream.address(),
+            address: self.reloader.config().upstream.address(),
             status: redis.status.name(),
             reason: ways.find_map(|way| way.reason.clone()).unwrap_or_default(),
             latency: redis.latency,
+            said: said.and(seen.at).map(|at| at.elapsed().as_secs_f64()),
             version: said.map_or_else(String::new, |said| format!("{} {}", said.server, said.version)),
             role: said.map_or_else(String::new, |said| said.role.clone()),
             memory: said.map(|said| Memory {

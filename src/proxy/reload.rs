@@ -52,7 +52,8 @@ struct Inner {
 }
 
 impl Reloader {
-    /// For a proxy that was started with these settings, as they were written, of which `force` tells everybody who has to know.
+    /// For a proxy that was started with these settings, as they were written, of which `force` tells everybody
+    /// who has to know.
     pub(super) fn new(
         source: Option<Source>,
         parts: Parts,
@@ -102,6 +103,7 @@ impl Reloader {
             Ok(reloaded) => stats.reloads.succeeded(reloaded.hash.clone(), reloaded.needs_restart.clone()),
             Err(_) => stats.reloads.failed(),
         }
+        tell(&done);
         let (reason, keys) = match &done {
             Ok(reloaded) => (None, reloaded.applied.join(" ")),
             Err(_) => (Some("refused"), String::new()),
@@ -131,11 +133,12 @@ impl Inner {
         let mut config = next.clone();
         self.parts.adapt(&mut config);
         let force = Arc::new(old.next(config, same_gate).map_err(ReloadError::of)?);
-        let prepared = self.parts.prepare(&old.config, &force.config).map_err(ReloadError::of)?;
+        let mut prepared = self.parts.prepare(&old.config, &force.config).map_err(ReloadError::of)?;
 
         let generation = force.generation;
         let doubts = force.gate.doubts().into_iter().filter(|_| !same_gate);
-        let warnings = loaded.warnings.into_iter().chain(doubts).collect();
+        let odd = std::mem::take(&mut prepared.warnings);
+        let warnings = loaded.warnings.into_iter().chain(doubts).chain(odd).collect();
         self.parts.apply(&force.config, prepared);
         self.parts.limiting.stats.vitals.reconfigure(&force.config);
         self.force.send_replace(force);
@@ -155,11 +158,35 @@ impl Inner {
         Ok(Reloaded { applied, needs_restart, unchanged, warnings, hash: config::hash(written) })
     }
 
-    /// What would have to be switched on, and was not made ready for it at the start, waits for a restart.
+    /// What would have to be switched on, and was not made ready for it at the start, waits for a restart; and
+    /// so does the level of a log that is not ours.
     fn hold_back(&self, changes: &mut Changes, new: &Config) {
-        let is_on = |key: &str| if key == "enabled" { new.enabled } else { new.features.cache };
-        let held: Vec<_> = changes.live.extract_if(.., |key| self.off.contains(key) && is_on(key)).collect();
+        let waits = |key: &mut &str| match *key {
+            "enabled" => self.off.contains(key) && new.enabled,
+            "features.cache" => self.off.contains(key) && new.features.cache,
+            "log.level" => self.parts.levels.is_none(),
+            _ => false,
+        };
+        let held: Vec<_> = changes.live.extract_if(.., waits).collect();
         changes.fixed.extend(held);
+    }
+}
+
+/// Has the log say what has become of it.
+fn tell(done: &Result<Reloaded, ReloadError>) {
+    match done {
+        Ok(Reloaded { applied, needs_restart, warnings, .. }) => {
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            let or_nothing = |keys: &[&str]| if keys.is_empty() { "nothing".into() } else { keys.join(" ") };
+            tracing::info!("settings were read again: applied {}", or_nothing(applied));
+            if !needs_restart.is_empty() {
+                tracing::warn!("changed, but in force only after a restart: {}", needs_restart.join(" "));
+            }
+        }
+        Err(error) => {
+            let problems = &error.problems;
+            problems.iter().for_each(|problem| tracing::error!("settings stay as they were: {problem}"));
+        }
     }
 }
 

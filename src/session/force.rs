@@ -92,6 +92,8 @@ impl Worker {
     /// From now on `force` is in force on this worker: its sessions look at it in their next turn.
     pub fn take_over(&self, force: Arc<InForce>) {
         self.monitors.bound(force.config.client_output_buffer_limit);
+        self.lanes.look_again();
+        self.keeper.renew(&self.lanes);
         self.latest.set(force);
     }
 }
@@ -129,6 +131,7 @@ impl Path {
     }
 
     fn renew_rights(&mut self, gate: &Gate) -> Result<(), Expelled> {
+        self.renew_terms();
         let user = self.credential.user().to_owned();
         let Some(rights) = gate.renewed(&self.rights, &self.proof, &self.origin, &user) else {
             tracing::info!(

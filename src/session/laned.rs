@@ -59,9 +59,7 @@ impl Path {
                 None => return self.pin(),
             },
         };
-        if self.worker.shared.is_large(args)
-            || local::changes_terms(command, args, self.worker.shared.own_user())
-        {
+        if self.worker.shared.is_large(args) || local::changes_terms(command, args, &self.worker.shared) {
             return self.pin();
         }
         if let Some(wait) = self.before_post() {

@@ -6,7 +6,7 @@ use crate::command::{Command, Family, Local};
 use crate::config::Secret;
 use crate::resp::reply;
 use crate::resp::request::Args;
-use crate::upstream::{Credential, Failure};
+use crate::upstream::{Credential, Failure, Shared};
 
 /// `+OK`.
 pub(super) const OK: &[u8] = b"+OK\r\n";
@@ -68,14 +68,17 @@ pub(super) fn includes_ours(args: &Args<'_>) -> bool {
 /// Whether this may change who is let in without a password, or whether we are, who are `own` to the
 /// upstream.
 #[inline]
-pub(super) fn changes_terms(command: &Command, args: &Args<'_>, own: &str) -> bool {
-    command.family == Family::Server && is_about_terms(command, args, own)
+pub(super) fn changes_terms(command: &Command, args: &Args<'_>, shared: &Shared) -> bool {
+    command.family == Family::Server && is_about_terms(command, args, shared)
 }
 
-fn is_about_terms(command: &Command, args: &Args<'_>, own: &str) -> bool {
+fn is_about_terms(command: &Command, args: &Args<'_>, shared: &Shared) -> bool {
     match command.name {
-        "ACL|SETUSER" => args.is(2, "default") || args.get(2) == own.as_bytes(),
-        "ACL|DELUSER" => args.iter().skip(2).any(|user| user == own.as_bytes()),
+        "ACL|SETUSER" => args.is(2, "default") || args.get(2) == shared.own_user().as_bytes(),
+        "ACL|DELUSER" => {
+            let own = shared.own_user();
+            args.iter().skip(2).any(|user| user == own.as_bytes())
+        }
         "ACL|LOAD" => true,
         "CONFIG|SET" => (2..args.len()).step_by(2).any(|at| args.is(at, "requirepass")),
         _ => false,

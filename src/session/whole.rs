@@ -106,8 +106,8 @@ impl Path {
     /// What `args` is within a transaction on the lane; `None`: it must not be there.
     fn part(&self, command: &'static Command, args: &Args<'_>) -> Option<Part> {
         let permitted = self.rights.check(Some(command), args).is_ok();
-        let elsewhere = self.worker.shared.is_large(args)
-            || local::changes_terms(command, args, self.worker.shared.own_user());
+        let elsewhere =
+            self.worker.shared.is_large(args) || local::changes_terms(command, args, &self.worker.shared);
         let elsewhere = elsewhere || audit::is_admin(command);
         let ours = self.has_own_users() && users::is_about_users(command);
         if !permitted || !command.arity_ok(args.len()) || elsewhere || ours {

@@ -18,6 +18,12 @@ impl Backoff {
         Self { min, max: max.max(min), next: min, random: fastrand::Rng::new() }
     }
 
+    /// From now on pauses are from `min` to `max`.
+    pub fn bounds(&mut self, min: Duration, max: Duration) {
+        (self.min, self.max) = (min, max.max(min));
+        self.next = self.next.clamp(self.min, self.max);
+    }
+
     /// How long to wait before the next attempt.
     pub fn pause(&mut self) -> Duration {
         let pause = self.next.mul_f64(0.5 + 0.5 * self.random.f64());

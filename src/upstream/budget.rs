@@ -47,7 +47,9 @@ impl Permit {
 #[derive(Debug)]
 struct Kind {
     permits: Arc<Semaphore>,
-    most: usize,
+    most: AtomicUsize,
+    /// Permits that are lent and are not to be lent again.
+    owed: AtomicUsize,
     waiting: AtomicUsize,
     idle: AtomicUsize,
 }
@@ -56,7 +58,8 @@ impl Kind {
     fn new(most: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(most)),
-            most,
+            most: AtomicUsize::new(most),
+            owed: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
         }
@@ -71,7 +74,31 @@ impl Kind {
     }
 
     fn in_use(&self) -> usize {
-        self.most - self.permits.available_permits().min(self.most)
+        let most = self.most.load(Ordering::Relaxed) + self.owed.load(Ordering::Relaxed);
+        most.saturating_sub(self.permits.available_permits())
+    }
+
+    /// From now on there are `most`. Those that are lent beyond it go when they are given back.
+    fn set(&self, most: usize) {
+        let before = self.most.swap(most, Ordering::Relaxed);
+        if most > before {
+            let more = most - before;
+            let owed = self.owed.load(Ordering::Relaxed);
+            let forgiven = owed.min(more);
+            self.owed.fetch_sub(forgiven, Ordering::Relaxed);
+            self.permits.add_permits(more - forgiven);
+        } else {
+            self.owed.fetch_add(before - most, Ordering::Relaxed);
+            self.settle();
+        }
+    }
+
+    /// Takes back what is owed, as far as it is there. Workers do so one after another: none may take twice.
+    fn settle(&self) {
+        let owed = self.owed.swap(0, Ordering::AcqRel);
+        if owed > 0 {
+            self.owed.fetch_add(owed - self.permits.forget_permits(owed), Ordering::AcqRel);
+        }
     }
 
     /// Those given out that are used, and those that lie idle.
@@ -107,6 +134,16 @@ impl Budget {
         }
     }
 
+    /// From now on so many connections may be pinned.
+    pub(super) fn set_pinned(&self, most: usize) {
+        self.pinned.set(most);
+    }
+
+    /// Takes back what there were too many of. To be called now and then.
+    pub(super) fn settle(&self) {
+        self.pinned.settle();
+    }
+
     /// Whether somebody waits for what a connection of `class` holds, so that idle ones should be closed.
     pub(super) fn contended(&self, class: Class) -> bool {
         let waiting = |kind: &Kind| kind.waiting.load(Ordering::Relaxed) > 0;
@@ -138,7 +175,7 @@ impl Budget {
         match timeout(limit, both).await {
             Ok(held) => Ok(Permit { _held: held, class }),
             Err(_) => {
-                let most = all.unwrap_or(kind).most;
+                let most = all.unwrap_or(kind).most.load(Ordering::Relaxed);
                 Err(Failure::Busy { waited: limit, limit: format!("{name} = {most}") })
             }
         }

@@ -174,7 +174,7 @@ impl Lease {
         if replies > 0 {
             let talk = self.exchange(&words, replies);
             // As patient as with a new one, which it stands for.
-            let limit = shared.settings.connect_timeout;
+            let limit = shared.settings().connect_timeout;
             let heard = tokio::time::timeout(limit, talk).await;
             heard.map_err(|_| shared.unreachable(&"no reply on a pooled connection"))?.map_err(
                 |e| match e {

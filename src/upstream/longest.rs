@@ -1,6 +1,8 @@
 //! Replies that are longer than clients may have.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Failure, Shared};
 use crate::telemetry::audit::{Event, Kind};
@@ -9,21 +11,31 @@ use crate::telemetry::{Audit, Denials, Stats};
 /// The limit, and where it is counted how often it was met.
 #[derive(Debug)]
 pub(super) struct Longest {
-    bytes: usize,
+    bytes: AtomicUsize,
     denials: Arc<Denials>,
     audit: Arc<Audit>,
 }
 
 impl Default for Longest {
     fn default() -> Self {
-        Self { bytes: usize::MAX, denials: Arc::default(), audit: Arc::default() }
+        Self { bytes: AtomicUsize::new(usize::MAX), denials: Arc::default(), audit: Arc::default() }
     }
+}
+
+impl Longest {
+    pub(super) fn set(&self, longest: u64) {
+        self.bytes.store(bytes(longest), Relaxed);
+    }
+}
+
+fn bytes(longest: u64) -> usize {
+    if longest == 0 { usize::MAX } else { usize::try_from(longest).unwrap_or(usize::MAX) }
 }
 
 impl Shared {
     /// Replies of more than `longest` bytes are kept from clients (0: none is), and counted.
     pub fn with_longest_reply(mut self, longest: u64, stats: &Stats) -> Self {
-        let bytes = if longest == 0 { usize::MAX } else { usize::try_from(longest).unwrap_or(usize::MAX) };
+        let bytes = AtomicUsize::new(bytes(longest));
         let (denials, audit) = (Arc::clone(&stats.denials), Arc::clone(&stats.audit));
         self.longest = Longest { bytes, denials, audit };
         self
@@ -33,7 +45,7 @@ impl Shared {
     /// became of a request, and never are.
     #[inline]
     pub fn is_too_long(&self, first: Option<&u8>, len: usize) -> bool {
-        len > self.longest.bytes && !matches!(first, Some(b'+' | b'-' | b':' | b'_' | b'#'))
+        len > self.longest.bytes.load(Relaxed) && !matches!(first, Some(b'+' | b'-' | b':' | b'_' | b'#'))
     }
 
     /// Such a reply has come.
@@ -43,6 +55,6 @@ impl Shared {
         self.longest.denials.count(rule);
         let event = || Event { rule: Some(rule.into()), ..Event::default() };
         self.longest.audit.tell(Kind::ReplyWithheld, "", event);
-        Failure::TooLong { limit: self.longest.bytes }
+        Failure::TooLong { limit: self.longest.bytes.load(Relaxed) }
     }
 }

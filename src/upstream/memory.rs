@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 /// What all buffers hold, and who holds most.
 #[derive(Debug)]
 pub struct Memory {
-    limit: usize,
+    limit: AtomicUsize,
     reserved: AtomicUsize,
     /// Somebody was refused for whose sake another is to go.
     wanted: AtomicBool,
@@ -29,14 +29,19 @@ pub struct Told {
 
 impl Memory {
     pub(super) fn new(limit: u64) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = AtomicUsize::new(usize::try_from(limit).unwrap_or(usize::MAX));
         Self { limit, reserved: AtomicUsize::new(0), wanted: AtomicBool::new(false), told: Mutex::default() }
+    }
+
+    /// From now on there is so much. Who holds more gives it back, or goes.
+    pub(super) fn set_limit(&self, limit: u64) {
+        self.limit.store(usize::try_from(limit).unwrap_or(usize::MAX), Relaxed);
     }
 
     /// Takes `bytes`; `false` if there is not so much left.
     pub fn reserve(&self, bytes: usize) -> bool {
-        let before = self.reserved.fetch_add(bytes, Relaxed);
-        let fits = before.saturating_add(bytes) <= self.limit - self.limit / 8;
+        let (limit, before) = (self.limit.load(Relaxed), self.reserved.fetch_add(bytes, Relaxed));
+        let fits = before.saturating_add(bytes) <= limit - limit / 8;
         if !fits {
             self.release(bytes);
         }
@@ -70,7 +75,7 @@ impl Memory {
         let others = all.iter().enumerate().filter(|(at, _)| *at != index);
         let down_to = others.map(|(_, other)| other.worst).max().unwrap_or(0).max(1);
         let loose: usize = all.iter().map(|told| told.loose).sum();
-        let over = (self.reserved.load(Relaxed) + loose).saturating_sub(self.limit);
+        let over = (self.reserved.load(Relaxed) + loose).saturating_sub(self.limit.load(Relaxed));
         let wanted = usize::from(self.wanted.swap(false, Relaxed));
         (over.max(wanted), down_to)
     }

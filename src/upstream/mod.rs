@@ -23,6 +23,7 @@ mod memory;
 mod outgoing;
 mod pool;
 mod reach;
+mod settings;
 mod shared;
 mod terms;
 mod warm;

@@ -38,7 +38,8 @@ impl Pool {
     /// An empty pool. `keep`: how many of its leases [`Self::keep_warm`] keeps open and idle; `tally`: where
     /// their bytes are counted.
     pub fn new(shared: Arc<Shared>, keep: usize, tally: Rc<Tally>) -> Self {
-        let warm = Warm::new(keep, shared.settings.reconnect_min, shared.settings.reconnect_max);
+        let settings = shared.settings();
+        let warm = Warm::new(keep, settings.reconnect_min, settings.reconnect_max);
         let (idle, handover) = (RefCell::default(), Handover::default());
         Self { inner: Rc::new(Inner { shared, tally, idle, warm, handover }) }
     }
@@ -102,7 +103,7 @@ impl Pool {
         let wanted = Wanted { proto: Proto::Resp2, db: 0, credential: self.inner.shared.credential() };
         let mut lease = self.take(Class::Control, &wanted).await?;
         let asking = lease.hear_all(requests);
-        let limit = self.inner.shared.settings.socket_timeout;
+        let limit = self.inner.shared.settings().socket_timeout;
         let heard = tokio::time::timeout(limit, asking).await;
         let replies = heard.map_err(|_| Failure::TimedOut { after: limit })??;
         self.give_back(lease.clean());
@@ -113,7 +114,7 @@ impl Pool {
     /// it had sent is carried out any more. However long that takes; a server that may not be asked has as
     /// long as one attempt may take.
     pub async fn see_closed(&self, id: i64) {
-        let settings = &self.inner.shared.settings;
+        let settings = self.inner.shared.settings();
         let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
         let id = id.to_string();
         let request = encode(&[&b"CLIENT"[..], b"KILL", b"ID", id.as_bytes()]);
@@ -166,6 +167,8 @@ impl Pool {
             let opened = inner.open(likely.0, permit).await;
             // One that wants a password first is no use before a client brings it.
             let opened = opened.ok().filter(Lease::is_greeted);
+            let settings = inner.shared.settings();
+            inner.warm.bounds(settings.reconnect_min, settings.reconnect_max);
             inner.warm.end(opened.is_some(), Instant::now());
             if let Some(lease) = opened {
                 inner.keep(lease.clean());
@@ -186,7 +189,7 @@ impl Likely {
 
 impl Inner {
     fn likely(&self) -> Likely {
-        let (credential, db) = (self.shared.credential(), self.shared.settings.database);
+        let (credential, db) = (self.shared.credential(), self.shared.settings().database);
         Likely(Wanted { proto: Proto::Resp2, db, credential })
     }
 
@@ -200,7 +203,7 @@ impl Inner {
         let class = lease.class();
         let full =
             class == Class::Pinned && idle.iter().filter(|l| l.class() == class).count() >= MAX_IDLE_PINNED;
-        if lease.tainted || full || lease.generation != self.shared.generation() {
+        if lease.tainted || full || lease.generation != self.shared.epoch() {
             return;
         }
         lease.returned = Instant::now();
@@ -212,7 +215,8 @@ impl Inner {
     }
 
     fn tidy(&self, now: Instant) {
-        let (generation, likely) = (self.shared.generation(), self.likely());
+        self.shared.settle_budget();
+        let (generation, likely) = (self.shared.epoch(), self.likely());
         let mut warm = 0;
         self.idle.borrow_mut().retain_mut(|lease| {
             let keeps = warm < self.warm.share() && likely.is_for(lease);

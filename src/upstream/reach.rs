@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::{Failure, Shared};
-use crate::config::{Endpoint, Upstream};
+use crate::config::Endpoint;
 use crate::net::{Address, DialError, Stream, dial, resolve};
 use crate::resp::Proto;
 use crate::resp::request::encode;
@@ -36,7 +36,7 @@ impl Shared {
     /// # Errors
     /// As for any other connection.
     pub async fn visit(&self) -> Result<Visit, Failure> {
-        let link = self.connect(Proto::Resp3, self.settings.database, &self.credential(), false).await?;
+        let link = self.connect(Proto::Resp3, self.settings().database, &self.credential(), false).await?;
         if link.info.hello.is_empty() {
             return Ok(Visit::WantsPassword);
         }
@@ -48,7 +48,7 @@ impl Shared {
     pub(super) async fn reach(&self) -> Result<(Address, Stream), DialError> {
         let addresses = self.addresses().await?;
         // Each gets its share of the time: one that swallows everything must not use up the others'.
-        let limit = self.settings.connect_timeout / u32::try_from(addresses.len()).unwrap_or(1).max(1);
+        let limit = self.settings().connect_timeout / u32::try_from(addresses.len()).unwrap_or(1).max(1);
         let mut failed = None;
         for address in addresses {
             match dial(&address, self.tls.as_deref(), limit).await {
@@ -83,12 +83,12 @@ impl Shared {
     }
 
     fn warn_of_absence(&self, error: &DialError) {
-        let Upstream { origin, .. } = &self.settings;
-        tracing::warn!(upstream = self.settings.address(), %origin, "the upstream cannot be used yet: {error}");
+        let settings = self.settings();
+        tracing::warn!(upstream = settings.address(), origin = %settings.origin, "the upstream cannot be used yet: {error}");
     }
 
     async fn addresses(&self) -> Result<Vec<Address>, DialError> {
-        match &self.settings.endpoint {
+        match &self.settings().endpoint {
             Endpoint::Unix(path) => Ok(vec![Address::Unix(path.clone())]),
             Endpoint::Embedded => Ok(Vec::new()),
             Endpoint::Tcp { host, port } => {

@@ -12,13 +12,13 @@ use super::info::Habits;
 use super::large::Large;
 use super::longest::Longest;
 use super::memory::Memory;
+use super::settings::Settings;
 use super::terms::Terms;
 use super::{Credential, Failure};
 use crate::config::{Limits, Upstream};
 use crate::net::Address;
 use crate::net::tls::ClientTls;
 use crate::resp::Proto;
-use crate::resp::rename::Names;
 use crate::resp::request::Args;
 use crate::telemetry::{Connections, LaneEvents, Lending};
 
@@ -31,15 +31,12 @@ const LARGE_WAIT: Duration = Duration::from_secs(60);
 /// the current one.
 #[derive(Debug)]
 pub struct Shared {
-    pub(super) settings: Upstream,
+    pub(super) settings: Settings,
     /// How TLS is spoken with it, if it is.
     pub(super) tls: Option<Arc<ClientTls>>,
-    pub(super) limits: Limits,
-    /// What the upstream calls commands; `None`: what Redis calls them.
-    names: Option<Arc<Names>>,
     pub(super) longest: Longest,
-    budget: Budget,
-    large: Large,
+    pub(super) budget: Budget,
+    pub(super) large: Large,
     /// Large replies that may be starting at once.
     starts: Arc<Semaphore>,
     /// Subscribers that may have a connection of their own.
@@ -47,7 +44,7 @@ pub struct Shared {
     pub(super) current: Mutex<Option<Address>>,
     pub(super) generation: AtomicU64,
     pub(super) terms: Terms,
-    memory: Memory,
+    pub(super) memory: Memory,
     /// What has become of the connections that are lent.
     pub lending: Lending,
     /// What has become of lanes.
@@ -63,15 +60,13 @@ impl Shared {
     pub fn new(settings: Upstream, tls: Option<Arc<ClientTls>>, limits: Limits, dedicated: usize) -> Self {
         Self {
             budget: Budget::new(settings.max_connections, settings.max_pinned),
-            names: Names::outward(&settings.rename).map(Arc::new),
             longest: Longest::default(),
             large: Large::new(limits.large_memory),
             memory: Memory::new(limits.memory),
             starts: Arc::new(Semaphore::new(LARGE_STARTS)),
             dedicated: Arc::new(Semaphore::new(dedicated)),
-            settings,
+            settings: Settings::new(settings, &limits),
             tls,
-            limits,
             current: Mutex::new(None),
             generation: AtomicU64::new(0),
             terms: Terms::default(),
@@ -84,11 +79,6 @@ impl Shared {
     /// Rises when another server becomes the current one; connections of an older one must go.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
-    }
-
-    /// Its settings.
-    pub fn settings(&self) -> &Upstream {
-        &self.settings
     }
 
     /// Connections there are, by what they do.
@@ -161,7 +151,7 @@ impl Shared {
     }
 
     pub(super) async fn permit(&self, class: Class) -> Result<Permit, Failure> {
-        let permit = self.budget.acquire(class, self.settings.timeout).await;
+        let permit = self.budget.acquire(class, self.settings().timeout).await;
         if permit.is_err() && class != Class::Lane {
             self.lending.waits_failed.fetch_add(1, Ordering::Relaxed);
         }
@@ -171,6 +161,11 @@ impl Shared {
     /// The right to open a lease that nobody asks for yet, if there is more than enough.
     pub(super) fn spare_permit(&self) -> Option<Permit> {
         self.budget.spare()
+    }
+
+    /// Takes back the rights to connections that there are too many of by now.
+    pub(super) fn settle_budget(&self) {
+        self.budget.settle();
     }
 
     /// Idle connections of `class`.
@@ -189,11 +184,12 @@ impl Shared {
     ) -> Result<Link, Failure> {
         let connecting = async {
             let (address, stream) = self.reach().await.map_err(|e| self.unreachable(&e))?;
-            let generation = self.settle(address);
+            let (wording, names) = (self.wording(), self.settings.names());
+            let generation = self.settle(address) | wording << 32;
             let base = self.credential();
             let known = self.habits.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let asks = *credential == base || known.is_none();
-            let (names, tls) = (self.names.as_ref(), self.tls.as_deref());
+            let (names, tls) = (names.as_ref(), self.tls.as_deref());
             let greeting = Greeting { proto, db, credential, base: &base, known, asks, track, names, tls };
             let greeted = greet(stream, &greeting, generation).await.map_err(|e| match e {
                 Failure::Unreachable { reason, .. } | Failure::Lost { reason } => self.unreachable(&reason),
@@ -208,17 +204,18 @@ impl Shared {
             }
             Ok(greeted)
         };
-        let limit = self.settings.connect_timeout;
+        let limit = self.settings().connect_timeout;
         tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
             Err(self.unreachable(&format!("no greeting within {limit:?} (upstream.connect_timeout)")))
         })
     }
 
     pub(super) fn unreachable(&self, reason: &impl ToString) -> Failure {
-        let Upstream { origin, .. } = &self.settings;
+        let settings = self.settings();
+        let origin = &settings.origin;
         let nobody = origin.is_empty() || origin == "default";
         let by = if nobody { String::new() } else { format!(" ({origin})") };
-        let upstream = format!("{}{by}", self.settings.address());
+        let upstream = format!("{}{by}", settings.address());
         Failure::Unreachable { upstream, reason: reason.to_string() }
     }
 }

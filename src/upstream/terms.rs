@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use super::{Credential, Failure, Shared};
-use crate::config::{Secret, Upstream};
+use crate::config::Secret;
 use crate::resp::Proto;
 
 /// What is known of them.
@@ -16,7 +16,7 @@ pub(super) struct Terms {
     open: AtomicU64,
     /// The last connection that gave no password was told to give one.
     wants_password: AtomicBool,
-    /// Our own password is another than the configured one.
+    /// We are somebody else than we were: with another password than the configured one, or by other settings.
     superseded: AtomicBool,
     adopted: RwLock<Adopted>,
 }
@@ -47,8 +47,8 @@ pub enum Standing {
 impl Shared {
     /// The credential of clients that bring none of their own.
     pub fn credential(&self) -> Credential {
-        let Upstream { username, password, .. } = &self.settings;
-        let mut password = password.clone();
+        let settings = self.settings();
+        let (username, mut password) = (&settings.username, settings.password.clone());
         if self.terms.superseded.load(Ordering::Acquire) {
             let adopted = self.terms.adopted.read().unwrap_or_else(PoisonError::into_inner);
             password = adopted.password.clone().or(password);
@@ -59,12 +59,25 @@ impl Shared {
 
     /// Whether our password is another than the configured one.
     pub fn has_adopted(&self) -> bool {
-        self.terms.superseded.load(Ordering::Acquire)
+        let adopted = self.terms.adopted.read().unwrap_or_else(PoisonError::into_inner);
+        adopted.password.is_some()
     }
 
     /// The upstream's user that we are to it.
-    pub fn own_user(&self) -> &str {
-        self.settings.username.as_deref().unwrap_or("default")
+    pub fn own_user(&self) -> String {
+        self.settings().username.clone().unwrap_or_else(|| "default".into())
+    }
+
+    /// We were `before` until the settings changed, and are what they say from now on: whatever has been adopted.
+    pub(super) fn supersede(&self, before: Credential) {
+        let mut adopted = self.terms.adopted.write().unwrap_or_else(PoisonError::into_inner);
+        adopted.password = None;
+        let settings = self.settings();
+        adopted.former.push(before);
+        adopted
+            .former
+            .retain(|former| former.username != settings.username || former.password != settings.password);
+        self.terms.superseded.store(true, Ordering::Release);
     }
 
     /// Who is let in without a password may have changed (`CONFIG SET requirepass`). A connection stays
@@ -87,6 +100,9 @@ impl Shared {
     pub fn renewed(&self, credential: &Credential) -> Credential {
         let latest = if credential.password.is_none() { self.terms.open.load(Ordering::Acquire) } else { 0 };
         let current = self.current(credential);
+        if current.password.is_some() {
+            return current;
+        }
         Credential { terms: current.terms.max(latest), ..current }
     }
 
@@ -99,7 +115,10 @@ impl Shared {
     #[cold]
     fn is_former(&self, credential: &Credential) -> bool {
         let adopted = self.terms.adopted.read().unwrap_or_else(PoisonError::into_inner);
-        adopted.former.contains(credential)
+        let is = |former: &Credential| {
+            former.username == credential.username && former.password == credential.password
+        };
+        adopted.former.iter().any(is)
     }
 
     /// Looks whether the upstream still lets us in. If not, and we have a password, each of `candidates` is
@@ -134,7 +153,7 @@ impl Shared {
     /// Whether the upstream is known to want a password from who comes now with `credential`. Not if
     /// nothing would notice that it has ceased to: then only an answer to this client tells.
     pub fn wants_password(&self, credential: &Credential) -> bool {
-        self.settings.min_idle > 0
+        self.settings().min_idle > 0
             && credential.password.is_none()
             && credential.terms == self.terms.changes.load(Ordering::Acquire)
             && self.terms.wants_password.load(Ordering::Acquire)

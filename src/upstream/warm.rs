@@ -50,6 +50,11 @@ impl Warm {
         self.opening.set(true);
     }
 
+    /// The pauses to be made from now on.
+    pub(super) fn bounds(&self, min: Duration, max: Duration) {
+        self.backoff.borrow_mut().bounds(min, max);
+    }
+
     /// It has been opened, or not.
     pub(super) fn end(&self, opened: bool, now: Instant) {
         self.opening.set(false);

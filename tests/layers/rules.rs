@@ -24,8 +24,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("proxy", &["*"]),
     ("lib", &["*"]),
     // The program knows the crate's public names only, and its own other files.
-    ("main", &["wait", "backup", "systemd"]),
+    ("main", &["wait", "backup", "signals", "systemd", "watched"]),
+    ("signals", &["systemd"]),
     ("wait", &[]),
+    ("watched", &[]),
     ("backup", &[]),
     ("systemd", &[]),
 ];

@@ -42,8 +42,8 @@ fn what_is_wrong_changes_nothing_and_is_said_with_its_place() {
     let hash = scene.figure("config_hash");
     let wrong = |text: &str| scene.reload(text).expect_err("something is wrong").problems.join("\n");
     let said = wrong("[rules]\nblock = [\"GET\"]\nmax_key = \"many\"\n");
-    assert!(said.contains("file /etc/nearside.toml:5") && said.contains("rules.max_key expects"), "{said}");
-    assert!(wrong("[rules\n").contains("/etc/nearside.toml:3"));
+    assert!(said.contains("file /etc/nearside.toml:6") && said.contains("rules.max_key expects"), "{said}");
+    assert!(wrong("[rules\n").contains("/etc/nearside.toml:4"));
     let said = wrong("[rules]\nblock = [\"GET\"]\n[[users]]\nname = \"a\"\nacl = \"on +nosuch\"\n");
     assert!(said.contains("users: a: ") && said.contains("nosuch"), "{said}");
     assert_eq!(ask(&mut scene.connect(), "GET k"), "$-1\r\n");

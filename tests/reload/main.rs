@@ -3,4 +3,7 @@
 mod clients;
 #[path = "../common/mod.rs"]
 mod common;
+mod program;
 mod scene;
+mod settings;
+mod traffic;

@@ -3,19 +3,20 @@
 use std::sync::{Arc, Mutex};
 
 use nearside::config::{self, Loaded, Sources};
+use nearside::telemetry::log::{Levels, subscriber};
 use nearside::{Options, ReloadError, Reloaded, Source};
 
 use crate::common::{Proxy, Server, Talk};
 
 /// Both, and the file.
 pub(crate) struct Scene {
-    pub(crate) server: Server,
+    server: Server,
     pub(crate) proxy: Proxy,
     text: Arc<Mutex<String>>,
 }
 
 /// What every file starts with; tests empty their servers, and want no blocked commands.
-const HEAD: &str = "listen = [\"127.0.0.1:0\"]\nworkers = 2\n";
+const HEAD: &str = "listen = [\"127.0.0.1:0\"]\nadmin.listen = \"none\"\nworkers = 2\n";
 
 /// The configuration that `text` makes for the server at `socket`.
 pub(crate) fn load(socket: &str, text: &str) -> Result<Loaded, Vec<String>> {
@@ -24,6 +25,15 @@ pub(crate) fn load(socket: &str, text: &str) -> Result<Loaded, Vec<String>> {
     sources.env.insert("NEARSIDE_ADMIN_LISTEN".into(), "none".into());
     sources.file = Some(("/etc/nearside.toml".into(), format!("{HEAD}{text}")));
     config::load(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+/// What a log of ours would be changed by; nothing is logged there.
+fn log() -> Option<Levels> {
+    let log = config::Log { format: config::LogFormat::Text, level: "info".into() };
+    // Kept for as long as the test runs: a log that is gone shows nothing that could be changed.
+    let (subscriber, levels) = subscriber(&log).expect("a level there is");
+    Box::leak(Box::new(subscriber));
+    Some(levels)
 }
 
 impl Scene {
@@ -41,8 +51,8 @@ impl Scene {
         let loaded = load(&socket, &text.lock().unwrap()).expect("a file without mistakes");
         let file = Arc::clone(&text);
         let source = Some(Source::new(move || load(&socket, &file.lock().unwrap())));
-        let options =
-            Options { search_path: std::env::var_os("PATH"), source, ..nearside::Options::default() };
+        let settings = loaded.settings.clone();
+        let options = Options { source, settings, log: log(), ..Options::default() };
         let proxy = Proxy::start_with(loaded.config, options);
         Self { server, proxy, text }
     }
@@ -56,6 +66,16 @@ impl Scene {
     /// The same where nothing is wrong with it.
     pub(crate) fn apply(&self, text: &str) -> Reloaded {
         self.reload(text).expect("nothing is wrong with it")
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> Arc<nearside::Config> {
+        self.proxy.handle().reloader().config()
+    }
+
+    /// The server itself.
+    pub(crate) fn server(&self) -> Talk {
+        Talk::connect(&self.server.place())
     }
 
     pub(crate) fn connect(&self) -> Talk {

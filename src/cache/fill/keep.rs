@@ -31,7 +31,7 @@ impl Fill {
     fn keep(&self, part: &Part, value: &[u8], ttl: i64, field_ttl: Option<i64>, now: Time) {
         let (near, figures) = (self.lane.near(), self.lane.worker.figures());
         let flaws = &near.flaws;
-        if value.len() as u64 > near.settings.max_value {
+        if value.len() as u64 > near.max_value() {
             return figures.unfit.add();
         }
         let lives = [Some(ttl).filter(|ttl| *ttl >= 0), field_ttl].into_iter().flatten().min();

@@ -179,7 +179,7 @@ impl Fill {
             return Heard::Enough;
         }
         let (near, figures) = (self.lane.near(), self.lane.worker.figures());
-        let most = near.settings.max_value.saturating_mul(self.elements as u64);
+        let most = near.max_value().saturating_mul(self.elements as u64);
         if matches!(reply.first(), Some(b'-' | b'!' | b'|')) || reply.len() as u64 > most {
             figures.unfit.add();
             self.abandon();

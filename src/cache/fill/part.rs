@@ -22,7 +22,7 @@ impl Part {
     /// `None`: its key is not kept.
     pub(super) fn new(lane: &Lane, query: &Query<'_>, at: usize) -> Option<Self> {
         let near = lane.near();
-        let kept = near.patterns.kept(query.name)?;
+        let kept = lane.worker.patterns().kept(query.name)?;
         let stripe = near.stripe(query.name);
         let stamp = Cell::new(near.stamps.at(stripe).load());
         let (name, tail) = (query.name.into(), query.tail.into());

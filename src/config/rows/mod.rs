@@ -4,12 +4,14 @@ mod admin;
 mod cache;
 mod gate;
 mod health;
+mod reload;
 mod upstream;
 
 pub(super) use admin::ADMIN;
 pub(super) use cache::CACHE;
 pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
 pub(super) use health::{ALERTS, HEALTH};
+pub(super) use reload::RELOAD;
 pub(super) use upstream::UPSTREAM;
 
 use std::time::Duration;

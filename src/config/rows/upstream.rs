@@ -20,14 +20,15 @@ pub(in crate::config) const UPSTREAM: &[Setting] = &[
     fixed("upstream.port", Field::Upstream(Part::Port), "Port of the upstream, if there is no URI.")
         .env(&["REDIS_PORT"])
         .unset("6379, if a host is given", "6379"),
-    fixed(
+    live(
         "upstream.username",
         Field::Upstream(Part::Username),
-        "ACL user to authenticate as, if the URI names none. Needs a password.",
+        "ACL user to authenticate as, if the URI names none. Needs a password. Another one is tried when settings \
+            are read again, and used if the upstream does not refuse it.",
     )
     .env(&["REDIS_USERNAME"])
     .unset("none: the server's default user", "\"default\""),
-    fixed(
+    live(
         "upstream.password",
         Field::Upstream(Part::Password),
         "Password, if the URI has none. An empty one is none. Better kept in the environment than in \

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use super::admission::Admission;
 use super::client::ClientTls;
-use super::server::ServerTls;
+use super::server::{ServerSetup, ServerTls, ServerTlsError};
 use super::watch::{Renewable, Renewals, watch};
+use crate::config::Tls;
 use crate::telemetry::{Audit, Handshakes};
 
 /// Everything that one proxy makes of certificates.
@@ -33,6 +34,21 @@ impl Certificates {
         Self { admin, ..self }
     }
 
+    /// The same as [`Self::prepare`] for those who operate the proxy.
+    ///
+    /// # Errors
+    /// A file cannot be used, or is not named.
+    pub fn prepare_admin(&self, settings: &Tls) -> Result<Option<ServerSetup>, ServerTlsError> {
+        self.admin.as_ref().map(|tls| tls.prepare(settings)).transpose()
+    }
+
+    /// The same as [`Self::renew`] for those who operate the proxy.
+    pub fn renew_admin(&self, settings: &Tls, setup: Option<ServerSetup>) {
+        if let (Some(tls), Some(setup)) = (&self.admin, setup) {
+            tls.renew(settings, setup);
+        }
+    }
+
     /// How those who operate the proxy are let in, if TLS is spoken with them.
     pub fn admin_admission(&self) -> Option<Admission> {
         // They are no clients, and are not counted with them.
@@ -48,6 +64,22 @@ impl Certificates {
     /// How TLS is spoken with the upstream, if it is.
     pub fn upstream(&self) -> Option<Arc<ClientTls>> {
         self.upstream.clone()
+    }
+
+    /// Makes what TLS to clients would be with other `settings`; `None` where it is spoken nowhere.
+    ///
+    /// # Errors
+    /// A file cannot be used, or is not named.
+    pub fn prepare(&self, settings: &Tls) -> Result<Option<ServerSetup>, ServerTlsError> {
+        self.clients.as_ref().map(|tls| tls.prepare(settings)).transpose()
+    }
+
+    /// From now on clients are let in by `settings`, and with what was prepared for them. Those that are there
+    /// go on as they are.
+    pub fn renew(&self, settings: &Tls, setup: Option<ServerSetup>) {
+        if let (Some(tls), Some(setup)) = (&self.clients, setup) {
+            tls.renew(settings, setup);
+        }
     }
 
     /// What is not as it should be, though it works: a line each.

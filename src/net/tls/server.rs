@@ -1,7 +1,7 @@
 //! TLS to clients: who we are to them, and who they may be.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
 use rustls::crypto::{CryptoProvider, ring};
@@ -57,6 +57,8 @@ pub struct ServerSetup {
     validity: Validity,
     /// Certificates of the authorities that cannot be one.
     skipped: usize,
+    /// What was in the files.
+    mark: Mark,
     /// When the last of them ends.
     authorities_end: Option<i64>,
 }
@@ -66,9 +68,14 @@ pub struct ServerSetup {
 /// the setup is the same.
 #[derive(Debug)]
 pub struct ServerTls {
+    used: RwLock<Used>,
+}
+
+/// What is in use: the settings, and what was made of the files they name.
+#[derive(Clone, Debug)]
+struct Used {
     settings: Tls,
-    setup: RwLock<ServerSetup>,
-    first: Mark,
+    setup: ServerSetup,
 }
 
 impl ServerTls {
@@ -80,35 +87,48 @@ impl ServerTls {
         if settings.listen.is_empty() {
             return Ok(None);
         }
-        let files = read(settings)?;
-        let setup = RwLock::new(make(settings, &files)?);
-        Ok(Some(Self { settings: settings.clone(), setup, first: files.mark() }))
+        let setup = make(settings, &read(settings)?)?;
+        Ok(Some(Self { used: RwLock::new(Used { settings: settings.clone(), setup }) }))
+    }
+
+    /// Makes what other `settings` would be used with; the addresses to listen on are not looked at.
+    ///
+    /// # Errors
+    /// A file cannot be used, or is not named.
+    pub(super) fn prepare(&self, settings: &Tls) -> Result<ServerSetup, ServerTlsError> {
+        make(settings, &read(settings)?)
+    }
+
+    /// From now on `settings` are in use, with what was prepared for them.
+    pub(super) fn renew(&self, settings: &Tls, setup: ServerSetup) {
+        *self.used.write().unwrap_or_else(PoisonError::into_inner) =
+            Used { settings: settings.clone(), setup };
     }
 
     /// What the next handshake is made with.
     pub(super) fn config(&self) -> Arc<ServerConfig> {
-        self.setup().config
+        Arc::clone(&self.in_use().setup.config)
     }
 
     /// How long a client may take to finish its handshake.
     pub(super) fn handshake_timeout(&self) -> Duration {
-        self.settings.handshake_timeout
+        self.in_use().settings.handshake_timeout
     }
 
     /// How many handshakes may go on at once.
     pub(super) fn max_handshakes(&self) -> usize {
-        self.settings.max_handshakes
+        self.in_use().settings.max_handshakes
     }
 
     /// When what each file holds ends, seconds since 1970; by the setting that names it.
     pub(super) fn ends(&self) -> impl Iterator<Item = (&'static str, i64)> {
-        let setup = self.setup();
+        let setup = self.in_use().setup.clone();
         let authorities = setup.authorities_end.map(|end| (CA_CERT_FILE, end));
         std::iter::once((CERT_FILE, setup.validity.to)).chain(authorities)
     }
 
-    fn setup(&self) -> ServerSetup {
-        self.setup.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn in_use(&self) -> RwLockReadGuard<'_, Used> {
+        self.used.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,35 +145,36 @@ impl Renewable for ServerTls {
         "TLS to clients"
     }
 
-    fn first(&self) -> Mark {
-        self.first
+    fn used(&self) -> Mark {
+        self.in_use().setup.mark
     }
 
     fn look(&self) -> Result<Look<ServerSetup>, String> {
-        let files = read(&self.settings).map_err(|error| error.to_string())?;
-        let made = make(&self.settings, &files).map_err(|error| error.to_string());
+        let settings = self.in_use().settings.clone();
+        let files = read(&settings).map_err(|error| error.to_string())?;
+        let made = make(&settings, &files).map_err(|error| error.to_string());
         Ok(Look { mark: files.mark(), made })
     }
 
     fn replace(&self, setup: ServerSetup) {
-        *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
+        self.used.write().unwrap_or_else(PoisonError::into_inner).setup = setup;
     }
 
     fn days_left(&self, now: SystemTime) -> Option<i64> {
-        Some(self.setup().validity.days_left(now))
+        Some(self.in_use().setup.validity.days_left(now))
     }
 
     fn warnings(&self, now: SystemTime) -> Vec<String> {
-        let setup = self.setup();
+        let Used { settings, setup } = self.in_use().clone();
         let path = |path: &Option<std::path::PathBuf>| {
             path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
         };
         let mut found = Vec::new();
         if let Some(why) = setup.validity.complaint(now) {
-            found.push(format!("{CERT_FILE}: {}: the certificate {why}", path(&self.settings.cert_file)));
+            found.push(format!("{CERT_FILE}: {}: the certificate {why}", path(&settings.cert_file)));
         }
         if setup.skipped > 0 {
-            let (skipped, path) = (setup.skipped, path(&self.settings.ca_cert_file));
+            let (skipped, path) = (setup.skipped, path(&settings.ca_cert_file));
             found.push(format!(
                 "{CA_CERT_FILE}: {path}: {skipped} of its certificates cannot be an authority"
             ));
@@ -207,7 +228,8 @@ fn make(settings: &Tls, files: &ServerFiles) -> Result<ServerSetup, ServerTlsErr
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     // With every setup new keys of tickets: no session outlives the authorities it was made under.
     config.ticketer = ring::Ticketer::new().map_err(|error| other(&error))?;
-    Ok(ServerSetup { config: Arc::new(config), validity: identity.validity, skipped, authorities_end })
+    let (config, validity, mark) = (Arc::new(config), identity.validity, files.mark());
+    Ok(ServerSetup { config, validity, skipped, mark, authorities_end })
 }
 
 fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

@@ -52,8 +52,8 @@ pub trait Renewable: Send + Sync + std::fmt::Debug + 'static {
     /// What it is, for the log.
     fn what(&self) -> &'static str;
 
-    /// What was in the files it was made of first.
-    fn first(&self) -> Mark;
+    /// What was in the files of which what is in use was made.
+    fn used(&self) -> Mark;
 
     /// Reads the files, and makes of them what can be made. May take long: files can be far away.
     ///
@@ -134,7 +134,7 @@ pub struct Renewals {
 
 /// Looks at the files of `thing` at once and then every so often, until dropped. Pending for ever.
 pub async fn watch<R: Renewable>(thing: Arc<R>, every: Duration, counts: &Renewals, audit: &Audit) {
-    let mut rotation = Rotation::new(thing.first());
+    let mut rotation = Rotation::new(thing.used());
     let (mut tick, mut reminded) = (interval(every.clamp(SHORTEST, LONGEST)), None);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::time::sleep;
@@ -18,19 +18,11 @@ use crate::command::Channels;
 use crate::resp::Proto;
 use crate::upstream::{Backoff, Class, Credential, Failure, Lease, Pool, Shared, Wanted};
 
-/// How feeds behave.
+/// How feeds behave, besides what the upstream's own settings say.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// A lost connection is made again and everything subscribed anew; else subscribers are told.
     pub resubscribe: bool,
-    /// How long an answer of the upstream may take.
-    pub answer: Duration,
-    /// A connection that was silent for so long is checked.
-    pub check: Duration,
-    /// First pause before connecting again.
-    pub reconnect_min: Duration,
-    /// Longest pause before connecting again.
-    pub reconnect_max: Duration,
     /// What messages wait for.
     pub barrier: Barrier,
 }
@@ -156,11 +148,13 @@ impl<S: Subscriber> Feed<S> {
 
     /// The task: connect when there is need, serve until the connection ends, again.
     async fn run(self: Rc<Self>) {
-        let settings = &self.common.settings;
+        let settings = self.common.shared.settings();
         let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
         let mut lost_at = None;
         loop {
             self.needed().await;
+            let settings = self.common.shared.settings();
+            backoff.bounds(settings.reconnect_min, settings.reconnect_max);
             match self.connect().await {
                 Ok(lease) => {
                     if let Some(at) = lost_at.take() {

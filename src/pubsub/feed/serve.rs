@@ -210,19 +210,21 @@ impl<S: Subscriber> Feed<S> {
     /// Looks at the clock; `false`: nobody needs the connection any more.
     fn look(&self, intake: &mut Intake) -> Result<bool, String> {
         let now = Instant::now();
-        let (settings, shared) = (&self.common.settings, &self.common.shared);
+        let shared = &self.common.shared;
+        let settings = shared.settings();
+        let (answer, check) = (settings.socket_timeout, settings.health_check_interval);
         let mut book = self.book.borrow_mut();
         if intake.generation != shared.generation() {
             return Err("the upstream has moved".into());
         }
-        book.give_up(now, settings.answer, &Failure::TimedOut { after: settings.answer });
+        book.give_up(now, answer, &Failure::TimedOut { after: answer });
         book.flush();
         let silent = now.duration_since(intake.heard);
         // A server may be busy with a script for long; one that is gone does not come back.
-        if book.expects() && silent >= settings.check.max(settings.answer) * 2 {
+        if book.expects() && silent >= check.max(answer) * 2 {
             return Err(format!("silent for {silent:?}"));
         }
-        if silent >= settings.check && !intake.checked && !book.expects() {
+        if silent >= check && !intake.checked && !book.expects() {
             intake.checked = true;
             book.check(now);
         }

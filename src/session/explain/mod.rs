@@ -157,8 +157,8 @@ fn kept(
     let near = court.near;
     let of = |key: &[u8]| KeyKept {
         key: shown(key),
-        rule: near_rule(&near.patterns.rule(key)),
-        max_age_ms: near.patterns.kept(key).map(|kept| kept.max_age / MILLI),
+        rule: near_rule(&near.patterns().rule(key)),
+        max_age_ms: near.patterns().kept(key).map(|kept| kept.max_age / MILLI),
     };
     let cache: Vec<KeyKept> = command.keys(args).take(KEYS).map(of).collect();
     let standing = near.standing();

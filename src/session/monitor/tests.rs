@@ -20,15 +20,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         Arc::new(Shared::new(config.upstream.clone(), None, config.limits.clone(), config.pubsub_dedicated));
     let scratch = Rc::default();
     let pool = Rc::new(Pool::new(Arc::clone(&shared), 0, Rc::default()));
-    let second = std::time::Duration::from_secs(1);
-    let settings = crate::pubsub::Settings {
-        resubscribe: false,
-        answer: second,
-        check: second,
-        reconnect_min: second,
-        reconnect_max: second,
-        barrier: crate::pubsub::Barrier::default(),
-    };
+    let settings = crate::pubsub::Settings { resubscribe: false, barrier: crate::pubsub::Barrier::default() };
     let feeds = Feeds::new(Arc::clone(&shared), Rc::clone(&pool), Arc::default(), settings);
     let near = crate::cache::Near::new(config.cache.clone(), config.cache_mode(), 1, 1);
     let keeper = crate::session::Keeper::new(&Arc::new(near), &Arc::new(crate::session::Bells::new(1)), 0);

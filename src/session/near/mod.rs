@@ -20,11 +20,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::Worker;
+use super::{Client, Worker};
 use crate::cache::{Near, PerWorker};
 use crate::pubsub::Barrier;
+use crate::upstream::Lanes;
 pub(crate) use clock::now;
 pub use mark::Mark;
 pub(super) use queued::Queued;
@@ -48,6 +50,8 @@ pub struct Keeper {
     pub worker: Rc<PerWorker>,
     /// What waits for lanes.
     pub(super) signals: Rc<Signals>,
+    /// Settings have changed.
+    renewed: Notify,
 }
 
 impl Keeper {
@@ -55,12 +59,26 @@ impl Keeper {
     pub fn new(near: &Arc<Near>, bells: &Arc<Bells>, index: usize) -> Self {
         let worker = Rc::new(PerWorker::new(Arc::clone(near), index));
         let signals = Rc::new(Signals::new(Rc::clone(&worker), Arc::clone(bells)));
-        Self { worker, signals }
+        Self { worker, signals, renewed: Notify::new() }
     }
 
     /// What messages on shared connections wait for.
     pub fn barrier(&self) -> Barrier {
         self.signals.barrier()
+    }
+
+    /// Takes over what is in force; `lanes` are all of the worker's.
+    pub(super) fn renew(&self, lanes: &Lanes<Client>) {
+        let mut all = Vec::new();
+        lanes.each(|lane| all.push(Rc::clone(&lane.watch().lane)));
+        self.worker.renew(all.iter().map(|lane| &**lane));
+        self.renewed.notify_waiters();
+    }
+
+    /// Whether reads are answered from memory, and their replies kept.
+    #[inline]
+    pub(super) fn gives(&self) -> bool {
+        self.worker.near.gives()
     }
 
     /// Whether anything may be kept at all.
@@ -76,13 +94,22 @@ pub async fn tend(worker: Rc<Worker>) {
     if !near.near.is_on() {
         return;
     }
-    let mut beat = interval((near.near.settings.max_staleness / 5).max(Duration::from_millis(1)));
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let beats = async {
         loop {
-            beat.tick().await;
-            let now = now();
-            worker.lanes.each(|lane| lane.watch().beat(lane, now));
+            let mut beat =
+                interval(Duration::from_nanos(near.near.patience() / 5).max(Duration::from_millis(1)));
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let beating = async {
+                loop {
+                    beat.tick().await;
+                    let now = now();
+                    worker.lanes.each(|lane| lane.watch().beat(lane, now));
+                }
+            };
+            tokio::select! {
+                () = worker.keeper.renewed.notified() => {}
+                () = beating => {}
+            }
         }
     };
     let sweeps = async {

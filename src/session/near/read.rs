@@ -54,7 +54,7 @@ impl Path {
         args: &Args<'_>,
         how: Option<Conversion>,
     ) -> Option<Verdict> {
-        if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
+        if command.cached == Cached::No || !self.worker.keeper.gives() || !command.arity_ok(args.len()) {
             return None;
         }
         self.worker.keeper.worker.missed();
@@ -214,7 +214,7 @@ impl Path {
         tries: bool,
         in_turn: bool,
     ) -> Option<Rc<Fill>> {
-        if command.cached == Cached::No || !self.worker.keeper.is_on() || !command.arity_ok(args.len()) {
+        if command.cached == Cached::No || !self.worker.keeper.gives() || !command.arity_ok(args.len()) {
             return None;
         }
         let lane = Rc::clone(self.lane());

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 
 use super::clock;
 use crate::session::Worker;
@@ -17,11 +17,17 @@ const ACL_LIST: &[u8] = b"*2\r\n$3\r\nACL\r\n$4\r\nLIST\r\n";
 pub(super) async fn watch(worker: Rc<Worker>) {
     let near = Rc::clone(&worker.keeper.worker);
     let near = &near.near;
-    let mut tick = interval(near.settings.acl_check);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known: Option<Bytes> = None;
+    let mut last: Option<Instant> = None;
     loop {
-        tick.tick().await;
+        // However often it is from now on.
+        while let Some(at) = last.map(|last| last + near.acl_check()).filter(|at| *at > Instant::now()) {
+            tokio::select! {
+                () = sleep_until(at) => {}
+                () = worker.keeper.renewed.notified() => {}
+            }
+        }
+        last = Some(Instant::now());
         if !near.has_live(clock::now()) {
             // What is fetched from now on is fetched with the rights of now.
             known = None;

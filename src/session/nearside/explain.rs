@@ -52,7 +52,7 @@ impl<'k> Found<'k> {
         let misses = misses(path, self.name).map(u64::from);
         let near = &path.worker.keeper.worker.near;
         let standing = near.standing();
-        let kept = near.patterns.kept(self.name);
+        let kept = near.patterns().kept(self.name);
         let mut shape = Shape::new(path.proto);
         shape.map(14);
         shape.text("key");
@@ -62,7 +62,7 @@ impl<'k> Found<'k> {
         shape.text("mode_reason");
         shape.text(&standing.reason);
         shape.text("rule");
-        shape.text(&near_rule(&near.patterns.rule(self.name)));
+        shape.text(&near_rule(&near.patterns().rule(self.name)));
         shape.text("max_age_ms");
         shape.count_or_nothing(kept.map(|kept| kept.max_age / MILLI));
         shape.text("serve_stale_ms");
@@ -112,7 +112,7 @@ fn next(path: &mut Path, name: &[u8], entries: &[Shown], now: Time) -> String {
     let misses = misses(path, name);
     let lane = std::rc::Rc::clone(path.lane());
     let (kept, near) = (&lane.watch().lane, &path.worker.keeper.worker.near);
-    if !near.is_on() {
+    if !near.gives() {
         return format!("{SENT}: the cache is off ({})", near.standing().reason);
     }
     let Some(row) = values_row() else { return SENT.into() };
@@ -143,7 +143,7 @@ fn next(path: &mut Path, name: &[u8], entries: &[Shown], now: Time) -> String {
     let not_kept = match kept.trust() {
         Trust::None if lane.link_info().is_none() => Some("this client's lane has no connection yet".into()),
         Trust::None => Some(near.standing().reason),
-        _ if near.patterns.kept(name).is_none() => Some(near_rule(&near.patterns.rule(name))),
+        _ if near.patterns().kept(name).is_none() => Some(near_rule(&near.patterns().rule(name))),
         _ if near.is_suspended() => Some("another process serves the same clients (a hand-over)".into()),
         _ if is_busy(near.word.load()) => Some("a command that concerns all keys is in flight".into()),
         _ if is_busy(near.stamps.at(near.stripe(name)).load()) => Some("a write is in flight".into()),

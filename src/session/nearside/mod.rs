@@ -85,6 +85,11 @@ pub(super) fn takes_a_walk(args: &Args<'_>) -> bool {
     matches!(ask::parse(args), Ok(Ask::Keys { .. } | Ask::Explain(_) | Ask::Reload))
 }
 
+/// Whether it is answered only where others can be waited for, this worker too.
+pub(super) fn waits_for_others(args: &Args<'_>) -> bool {
+    matches!(ask::parse(args), Ok(Ask::Reload))
+}
+
 /// The answer; `None`: the upstream has to be asked. A walk goes as far as it does in one turn.
 pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::new();

@@ -31,6 +31,18 @@ impl Path {
     }
 }
 
+/// Whether the upstream lets the client in, which is asked where nobody knows.
+pub(super) async fn is_let_in(path: &mut Path) -> bool {
+    if path.is_let_in() {
+        return true;
+    }
+    let wanted = Wanted { proto: Proto::Resp2, db: 0, credential: (*path.credential).clone() };
+    let Ok(lease) = path.worker.pool.take(Class::Control, &wanted).await else { return false };
+    let greeted = lease.is_greeted();
+    path.worker.pool.give_back(lease.clean());
+    greeted
+}
+
 /// Whether the client may ask, by the upstream's account of now.
 pub(super) async fn is_proven(session: &Session) -> bool {
     let path = &session.path;

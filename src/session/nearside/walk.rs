@@ -47,8 +47,12 @@ pub(in crate::session) async fn run(session: &mut Session) {
     if !matches!(session.intake.front(&limits), Ok(Front::Whole)) {
         return;
     }
-    if !right::is_proven(session).await {
-        session.client().say(right::NONE);
+    let refused = match right::is_let_in(&mut session.path).await {
+        false => Some(super::NOAUTH),
+        true => (!right::is_proven(session).await).then_some(right::NONE),
+    };
+    if let Some(refused) = refused {
+        session.client().say(refused);
         session.path.limited.settle(1);
         return session.intake.pop();
     }

@@ -17,12 +17,12 @@ impl Relay<'_> {
     /// The request at the front goes to the upstream: it may change who is let in.
     pub(super) fn note_terms(&mut self, command: Option<&'static Command>) {
         let args = self.session.intake.args();
-        let own = self.session.path.worker.shared.own_user();
-        let Some(command) = command.filter(|command| local::changes_terms(command, &args, own)) else {
+        let shared = &self.session.path.worker.shared;
+        let Some(command) = command.filter(|command| local::changes_terms(command, &args, shared)) else {
             return;
         };
         self.terms = true;
-        self.passwords.extend(passwords(command, &args, own));
+        self.passwords.extend(passwords(command, &args, &shared.own_user()));
     }
 
     /// A reply has come since, or none will.

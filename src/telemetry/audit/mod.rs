@@ -27,8 +27,8 @@ const REPEATED: usize = 128;
 /// The events of one proxy. No global: the log is whatever the caller has installed.
 #[derive(Debug)]
 pub struct Audit {
-    enabled: bool,
-    redact_keys: bool,
+    enabled: AtomicBool,
+    redact_keys: AtomicBool,
     /// So that the same text is known again within a run, and cannot be guessed from its hash.
     hasher: RandomState,
     flood: Mutex<Flood>,
@@ -49,8 +49,8 @@ impl Audit {
     /// As `settings` asks for it.
     pub fn new(settings: &config::Audit) -> Self {
         Self {
-            enabled: settings.enabled,
-            redact_keys: settings.redact_keys,
+            enabled: AtomicBool::new(settings.enabled),
+            redact_keys: AtomicBool::new(settings.redact_keys),
             hasher: RandomState::new(),
             flood: Mutex::default(),
             owing: AtomicBool::new(false),
@@ -59,17 +59,23 @@ impl Audit {
         }
     }
 
+    /// From now on as `settings` asks for it.
+    pub fn renew(&self, settings: &config::Audit) {
+        self.enabled.store(settings.enabled, Ordering::Relaxed);
+        self.redact_keys.store(settings.redact_keys, Ordering::Relaxed);
+    }
+
     /// Whether there are events at all.
     #[inline]
     pub fn is_on(&self) -> bool {
-        self.enabled
+        self.enabled.load(Ordering::Relaxed)
     }
 
     /// Something of this `kind` has happened; `whose` flood it would be part of, if it happened often: a
     /// user's, an address's. `event` is only asked for if it is told.
     #[cold]
     pub fn tell<'a>(&self, kind: Kind, whose: &str, event: impl FnOnce() -> Event<'a>) {
-        if !self.enabled {
+        if !self.is_on() {
             return;
         }
         if lock(&self.flood).admits(kind, whose, Instant::now()) {
@@ -94,7 +100,7 @@ impl Audit {
 
     /// Somebody at `address` has failed to authenticate.
     pub fn guessed_wrong(&self, address: Option<IpAddr>) {
-        if self.enabled {
+        if self.is_on() {
             lock(&self.guesses).wrong(address, Instant::now());
             self.guessing.store(true, Ordering::Relaxed);
         }
@@ -114,7 +120,7 @@ impl Audit {
 
     /// A key, or a channel, as an event may show it.
     pub fn key(&self, key: &[u8]) -> String {
-        if self.redact_keys { self.hidden(key) } else { shown(key) }
+        if self.redact_keys.load(Ordering::Relaxed) { self.hidden(key) } else { shown(key) }
     }
 
     /// A name that somebody has given: shown if it is `known`, for what is not may be a password in the

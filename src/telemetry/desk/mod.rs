@@ -78,6 +78,7 @@ pub trait Desk: Debug + Send + Sync {
 
     /// Notes what has been counted so far, for the history. To be called once a second by whoever serves it.
     fn look(&self);
+
     /// What would become of a command, and by which rule.
     ///
     /// # Errors

@@ -6,13 +6,13 @@ use std::time::Instant;
 use crate::telemetry::Vitals;
 use crate::telemetry::alerts::Alert;
 use crate::telemetry::health::Health;
+use crate::telemetry::history::Rings;
 use crate::telemetry::upstream_view::Seen;
 
 use super::{
     Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
     Setting,
 };
-use crate::telemetry::history::Rings;
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]

@@ -18,9 +18,11 @@ use crate::upstream::{Caller, Class, Failure, Permit, Watch};
 impl<C: Caller> Lane<C> {
     /// The task: connect when there is work, serve until the connection ends, again.
     pub(super) async fn run(self: Rc<Self>) {
-        let settings = &self.shared.settings;
+        let settings = self.shared.settings();
         let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
         while self.work().await {
+            let settings = self.shared.settings();
+            backoff.bounds(settings.reconnect_min, settings.reconnect_max);
             let pause = match self.connect().await {
                 Ok((link, permit)) => {
                     let greeted = Instant::now();
@@ -66,7 +68,7 @@ impl<C: Caller> Lane<C> {
         })
         .await;
         // A failure of long ago says nothing of now: this request waits for an attempt of its own.
-        let recent = 2 * self.shared.settings.reconnect_max;
+        let recent = 2 * self.shared.settings().reconnect_max;
         let mut down = self.down.borrow_mut();
         if down.as_ref().is_some_and(|down| down.last.elapsed() > recent) {
             *down = None;
@@ -101,7 +103,7 @@ impl<C: Caller> Lane<C> {
         if self.queue.borrow().is_empty() {
             return;
         }
-        let limit = self.shared.settings.timeout;
+        let limit = self.shared.settings().timeout;
         let (wait, failure) = match &*self.down.borrow() {
             // Waiting does not mend a wrong password.
             Some(down)

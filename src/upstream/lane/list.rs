@@ -51,6 +51,11 @@ impl<C: Caller> Lanes<C> {
         self.open.borrow().iter().for_each(look);
     }
 
+    /// Has every lane look at the settings again.
+    pub fn look_again(&self) {
+        self.open.borrow().iter().for_each(|lane| lane.signal());
+    }
+
     /// The lane to `db` as `credential`. Opens no connection: the first request does. Must be called
     /// on the worker's own runtime.
     pub fn lane(&self, db: u32, credential: &Credential) -> Rc<Lane<C>> {

@@ -180,7 +180,7 @@ impl<C: Caller> Lane<C> {
     /// Whether its connection is to the server that is the current one.
     #[inline]
     pub fn is_current(&self) -> bool {
-        self.generation.get() == self.shared.generation()
+        self.generation.get() == self.shared.epoch()
     }
 
     /// Whether it cannot be reached: the last attempt to connect has failed.

@@ -205,24 +205,23 @@ impl<C: Caller> Replies<C> {
 
     /// Decides what becomes of a reply that is not whole yet, of which `have` bytes are here.
     fn judge(&mut self, first: u8, have: usize, lane: &Lane<C>) {
-        let limits = &lane.shared.limits;
+        let reply_buffer = lane.shared.reply_buffer();
         let size = have as u64 + self.scanner.still_needs();
         let withheld = lane.shared.is_too_long(Some(&first), usize::try_from(size).unwrap_or(usize::MAX));
         if withheld && matches!(self.fate, Fate::Gather) {
-            lane.clogged.set(
-                lane.queue.borrow().front_repeatable() && self.scanner.still_needs() > limits.reply_buffer,
-            );
+            lane.clogged
+                .set(lane.queue.borrow().front_repeatable() && self.scanner.still_needs() > reply_buffer);
             return self.drain(lane.shared.too_long(), lane);
         }
-        if size <= limits.large || !matches!(self.fate, Fate::Gather) {
+        if size <= lane.shared.large_from() || !matches!(self.fate, Fate::Gather) {
             return;
         }
         let queue = lane.queue.borrow();
         note_large(&lane.shared, queue.front_request());
         if queue.front_repeatable() {
-            if size > limits.reply_buffer {
+            if size > reply_buffer {
                 // So much more would keep everybody else waiting: better another connection.
-                lane.clogged.set(self.scanner.still_needs() > limits.reply_buffer);
+                lane.clogged.set(self.scanner.still_needs() > reply_buffer);
                 drop(queue);
                 self.drain(Failure::TooLarge, lane);
             }

@@ -10,6 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::replies::{Replies, is_alike};
 use super::{End, Lane};
+use crate::config::Upstream;
 use crate::resp::Proto;
 use crate::upstream::handshake::Link;
 use crate::upstream::outgoing::Outgoing;
@@ -22,6 +23,11 @@ const TURN: Duration = Duration::from_millis(50);
 /// Asked of an idle connection to see that it is alive, and to keep the server from hanging up.
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
+/// How long a connection may be silent before it is checked.
+fn check_after(settings: &Upstream, server: Duration) -> Duration {
+    settings.health_check_interval.min(server).max(Duration::from_millis(100))
+}
+
 /// The connection's own state, for as long as it lasts.
 struct Serving {
     write: Outgoing,
@@ -31,6 +37,10 @@ struct Serving {
     since: Instant,
     /// How long it may be silent before it is checked.
     check_after: Duration,
+    /// How long the server bears silence at most, with a margin.
+    server: Duration,
+    /// The settings it goes by.
+    version: u64,
     /// How many requests had been queued when the timer last looked.
     sends: u64,
     /// When it last saw that more had been.
@@ -42,7 +52,7 @@ struct Serving {
 impl<C: Caller> Lane<C> {
     /// Serves until the connection ends; answers why. The permit is held as long.
     pub(super) async fn serve(&self, link: Link, _permit: Permit) -> End {
-        let settings = &self.shared.settings;
+        let (version, settings) = (self.shared.version(), self.shared.settings());
         let server = link.info.habits.timeout.map_or(Duration::MAX, |t| t / 2);
         let now = Instant::now();
         let mut serving = Serving {
@@ -50,7 +60,9 @@ impl<C: Caller> Lane<C> {
             proto: link.proto,
             generation: link.generation,
             since: now,
-            check_after: settings.health_check_interval.min(server).max(Duration::from_millis(100)),
+            check_after: check_after(&settings, server),
+            server,
+            version,
             sends: self.sends.get(),
             used: now,
             spoke: now,
@@ -78,6 +90,11 @@ impl<C: Caller> Lane<C> {
         }
         if let Err(error) = self.write(cx, serving) {
             return lost(error.to_string());
+        }
+        if serving.version != self.shared.version() {
+            serving.version = self.shared.version();
+            serving.check_after = check_after(&self.shared.settings(), serving.server);
+            timer.as_mut().reset(Instant::now().into());
         }
         while timer.as_mut().poll(cx).is_ready() {
             match self.on_timer(serving) {
@@ -129,7 +146,7 @@ impl<C: Caller> Lane<C> {
     /// Why nothing more should be sent on this connection, if so.
     #[inline]
     fn is_called_away(&self, serving: &Serving) -> Option<&'static str> {
-        if serving.generation != self.shared.generation() {
+        if serving.generation != self.shared.epoch() {
             return Some("the upstream has moved");
         }
         if self.clogged.get() {
@@ -144,7 +161,7 @@ impl<C: Caller> Lane<C> {
     /// Answers when to look again.
     fn on_timer(&self, serving: &mut Serving) -> Result<Duration, End> {
         let now = Instant::now();
-        let limit = self.shared.settings.socket_timeout;
+        let limit = self.shared.settings().socket_timeout;
         let unsent = || {
             self.shared
                 .unreachable(&format!("it has taken no request for {limit:?} (upstream.socket_timeout)"))

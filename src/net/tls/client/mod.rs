@@ -71,6 +71,8 @@ pub struct ClientSetup {
     validity: Option<Validity>,
     /// Certificates of the authorities that cannot be one.
     skipped: usize,
+    /// What was in the files.
+    mark: Mark,
     /// When the last of those that are named ends.
     authorities_end: Option<i64>,
 }
@@ -82,7 +84,6 @@ pub struct ClientTls {
     settings: UpstreamTls,
     name: ServerName<'static>,
     setup: RwLock<ClientSetup>,
-    first: Mark,
     /// The server has asked for a certificate of ours.
     asked: Arc<AtomicBool>,
 }
@@ -102,7 +103,7 @@ impl ClientTls {
         let name = ServerName::try_from(name.clone()).map_err(|_| ClientTlsError::Name(name))?;
         let (asked, files) = (Arc::default(), read(&settings)?);
         let setup = RwLock::new(make(&settings, &files, &asked)?);
-        Ok(Some(Self { settings, name, setup, first: files.mark(), asked }))
+        Ok(Some(Self { settings, name, setup, asked }))
     }
 
     fn setup(&self) -> ClientSetup {
@@ -166,8 +167,8 @@ impl Renewable for ClientTls {
         "TLS to the upstream"
     }
 
-    fn first(&self) -> Mark {
-        self.first
+    fn used(&self) -> Mark {
+        self.setup().mark
     }
 
     fn look(&self) -> Result<Look<ClientSetup>, String> {
@@ -254,7 +255,7 @@ fn make(
     let validity = identity.as_ref().map(|identity| identity.validity);
     let shown = Shown { key: identity.map(|identity| identity.key), asked: Arc::clone(asked) };
     let config = Arc::new(builder.with_client_cert_resolver(Arc::new(shown)));
-    Ok(ClientSetup { config, validity, skipped, authorities_end })
+    Ok(ClientSetup { config, validity, skipped, mark: files.mark(), authorities_end })
 }
 
 /// Our certificate, if there is one, and whether it was asked for.

@@ -89,7 +89,7 @@ fn who_is_trusted_no_more_is_not_trusted_for_a_session_of_before() {
     let before = Arc::clone(&scene.server);
     scene.server = renew(&scene.file, "redis.test");
     let look = client.look().unwrap();
-    assert_ne!(look.mark, client.first());
+    assert_ne!(look.mark, client.used());
     client.replace(look.made.unwrap());
     assert_eq!(scene.visit(&client), Ok(false));
     scene.server = before;
