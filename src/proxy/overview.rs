@@ -170,7 +170,8 @@ impl Clerk {
         let (kept, standing, (entries, bytes)) = (Kept::of(self), self.near.standing(), self.near.size());
         let reason = Some(&*standing.reason).filter(|reason| !reason.is_empty());
         Cache {
-            mode: reason.map_or(standing.mode.into(), |reason| format!("{}: {reason}", standing.mode)),
+            mode: reason
+                .map_or_else(|| standing.mode.into(), |reason| format!("{}: {reason}", standing.mode)),
             entries,
             bytes,
             max_bytes: config.cache.memory,
@@ -202,7 +203,7 @@ impl Clerk {
         let (redis, mut ways) = (&health.services.redis, health.workers.iter());
         let number = |of: fn(&Figures) -> u64| said.map_or(0, |said| of(said));
         Upstream {
-            address: self.reloader.config().upstream.address(),
+            address: config.upstream.address(),
             status: redis.status.name(),
             reason: ways.find_map(|way| way.reason.clone()).unwrap_or_default(),
             latency: redis.latency,

@@ -16,7 +16,7 @@ fn bearer(token: &str) -> String {
 #[test]
 fn a_token_is_wanted_for_all_but_probes_and_the_page() {
     let scene = Scene::new(|config| config.admin.token = Some(Secret::new("t0k3n")));
-    for path in ["/", "/live", "/ready"] {
+    for path in ["/", "/live"] {
         assert_eq!(scene.get(path).status, 200, "{path}");
     }
     for line in ["GET /config", "GET /clients", "GET /nosuch", "POST /cache/flush", "POST /drain"] {
@@ -51,7 +51,7 @@ fn a_unix_socket_is_its_owners_alone_and_is_gone_afterwards() {
     let scene = Scene::new(|config| config.admin.listen = vec![Listen::Unix(path.clone())]);
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(ask(&Place::Unix(path.clone()), "GET /ready", &[("Host", "whatever")]).status, 200);
+    assert_eq!(ask(&Place::Unix(path.clone()), "GET /live", &[("Host", "whatever")]).status, 200);
     drop(scene);
     assert!(!path.exists());
 }
@@ -114,7 +114,7 @@ fn tls_is_spoken_with_the_certificate_of_clients_and_with_the_new_one_once_it_is
     let proxy = Proxy::start(settings);
     let Place::Tcp(addr) = Place::of(&proxy.handle().admin_addresses()[0]) else { panic!("it is TCP") };
     let curl = |more: &[&str]| {
-        let url = format!("https://localhost:{}/ready", addr.port());
+        let url = format!("https://localhost:{}/live", addr.port());
         let mut command = Command::new("curl");
         command.args(["-sS", "-m", "10", "--ipv4", "--cacert", &certs.at("ca.crt")]).args(more).arg(url);
         command.output().unwrap()
@@ -129,7 +129,7 @@ fn tls_is_spoken_with_the_certificate_of_clients_and_with_the_new_one_once_it_is
         said.contains("the renewed").then_some(())
     });
     let stranger = Command::new("curl")
-        .args(["-sS", "-m", "10", &format!("http://127.0.0.1:{}/ready", addr.port())])
+        .args(["-sS", "-m", "10", &format!("http://127.0.0.1:{}/live", addr.port())])
         .output();
     assert!(!stranger.unwrap().status.success());
 }

@@ -43,6 +43,11 @@ fn what_nearside_tells_is_what_http_tells() {
     assert_eq!(some[0]["key"], "admin.listen");
     let explained = told(&mut talk, "NEARSIDE EXPLAIN SET k v");
     assert_eq!(explained, scene.get("/explain?command=SET+k+v&user=default").json());
+    let health = told(&mut talk, "NEARSIDE HEALTH");
+    let theirs = scene.get("/health").json();
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(&health), fields(&theirs));
+    assert_eq!(fields(&health["services"]["redis"]), ["status", "latency", "last_check"]);
     let clients = told(&mut talk, "NEARSIDE CLIENTS");
     assert_eq!((&clients["connected"], &clients["clients"][0]["resp"]), (&Value::from(1), &Value::from(3)));
     assert_eq!(told(&mut talk, "NEARSIDE CLIENTS 1")["clients"].as_array().unwrap().len(), 1);

@@ -51,6 +51,7 @@ const CHANGES: &[(&str, &str)] = &[
     // The proxy is needed: the drain itself is a test of its own.
     ("NEARSIDE|DRAIN", "NEARSIDE DRAIN x"),
     ("NEARSIDE|EXPLAIN", "NEARSIDE EXPLAIN GET k"),
+    ("NEARSIDE|HEALTH", "NEARSIDE HEALTH"),
     ("NEARSIDE|HELP", "NEARSIDE HELP"),
     ("NEARSIDE|HOTKEYS", "NEARSIDE HOTKEYS"),
     ("NEARSIDE|INFO", "NEARSIDE INFO"),

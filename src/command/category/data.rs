@@ -125,7 +125,7 @@ pub(super) const GROUPS: &[(Categories, &str)] = &[
          NEARSIDE|HELP OBJECT PUBSUB PUBSUB|HELP SCRIPT SLOWLOG SLOWLOG|HELP XGROUP XINFO",
     ),
     (of(&[Slow, Blocking, Connection]), "WAIT WAITAOF"),
-    (of(&[Slow, Dangerous]), "INFO NEARSIDE|INFO"),
+    (of(&[Slow, Dangerous]), "INFO NEARSIDE|HEALTH NEARSIDE|INFO"),
     (
         of(&[Slow, Connection]),
         "CLIENT|CACHING CLIENT|CAPA CLIENT|GETNAME CLIENT|GETREDIR CLIENT|HELP CLIENT|ID \

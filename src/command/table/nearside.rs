@@ -11,6 +11,7 @@ pub(super) const ROWS: &[Command] = &of(
         row("NEARSIDE|CONFIG", -2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("NEARSIDE|DRAIN", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("NEARSIDE|EXPLAIN", -3, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
+        row("NEARSIDE|HEALTH", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("NEARSIDE|HELP", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("NEARSIDE|HOTKEYS", -2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("NEARSIDE|INFO", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),

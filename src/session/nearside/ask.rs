@@ -15,6 +15,7 @@ const CLIENTS: usize = 100;
 pub(super) enum Ask<'a> {
     Probe,
     Info,
+    Health,
     Help,
     Stats,
     Flush,
@@ -39,9 +40,10 @@ pub(super) enum Ask<'a> {
 /// What `args` asks for, or the error for it.
 pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
     // The last is one only with UPSTREAM, and then it does not come here.
-    let all: [(&str, usize, Ask<'a>); 10] = [
+    let all: [(&str, usize, Ask<'a>); 11] = [
         ("PROBE", 3, Ask::Probe),
         ("INFO", 2, Ask::Info),
+        ("HEALTH", 2, Ask::Health),
         ("HELP", 2, Ask::Help),
         ("HOTKEYS", 2, Ask::Help),
         ("CLIENTS", 2, Ask::Clients(CLIENTS)),

@@ -30,6 +30,8 @@ const HELP: &[&str] = &[
     "NEARSIDE <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "INFO",
     "    What this proxy says of itself.",
+    "HEALTH",
+    "    How it is, with reasons.",
     "CACHE STATS",
     "    The near cache: its mode and why, its size, and what it has counted.",
     "CACHE KEYS <pattern> [COUNT <count>]",
@@ -101,6 +103,7 @@ pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
         // Somebody else's question is passed on: the loop may be longer than one.
         Ok(Ask::Probe) => return None,
         Ok(Ask::Info) => reply::text(path.proto, &path.worker.desk.info(), &mut out),
+        Ok(Ask::Health) => out = told(path, &path.worker.desk.health()),
         Ok(Ask::Help) => help(&mut out),
         Ok(Ask::Stats) => out = told(path, &path.worker.desk.cache()),
         Ok(Ask::Flush) => {

@@ -71,8 +71,11 @@ impl Shape {
         match value {
             Value::Null => self.out.extend_from_slice(reply::null(self.proto)),
             Value::Bool(yes) => self.flag(*yes),
-            Value::Number(number) if number.is_f64() => self.number(number.as_f64().unwrap_or_default()),
-            Value::Number(number) => self.count(number),
+            Value::Number(number) if !number.is_f64() => self.count(number),
+            Value::Number(number) => match self.proto {
+                Proto::Resp2 => self.text(&number.to_string()),
+                Proto::Resp3 => self.line(',', number),
+            },
             Value::String(text) => self.text(text),
             Value::Array(items) => {
                 self.array(items.len());
@@ -120,12 +123,12 @@ mod tests {
         };
         assert_eq!(
             made(Proto::Resp2),
-            "*6\r\n$1\r\nb\r\n*3\r\n:1\r\n:-2\r\n$6\r\n0.2500\r\n$1\r\na\r\n$-1\r\n$1\r\nc\r\n\
+            "*6\r\n$1\r\nb\r\n*3\r\n:1\r\n:-2\r\n$4\r\n0.25\r\n$1\r\na\r\n$-1\r\n$1\r\nc\r\n\
              *4\r\n$1\r\nx\r\n$4\r\né\r\n\r\n$1\r\ny\r\n:0\r\n"
         );
         assert_eq!(
             made(Proto::Resp3),
-            "%3\r\n$1\r\nb\r\n*3\r\n:1\r\n:-2\r\n,0.2500\r\n$1\r\na\r\n_\r\n$1\r\nc\r\n\
+            "%3\r\n$1\r\nb\r\n*3\r\n:1\r\n:-2\r\n,0.25\r\n$1\r\na\r\n_\r\n$1\r\nc\r\n\
              %2\r\n$1\r\nx\r\n$4\r\né\r\n\r\n$1\r\ny\r\n#f\r\n"
         );
     }
