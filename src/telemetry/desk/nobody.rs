@@ -9,8 +9,6 @@ use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::upstream_view::Seen;
 
-use crate::telemetry::history::Rings;
-
 use super::{
     Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
     Setting,
