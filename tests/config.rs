@@ -9,8 +9,8 @@ mod upstream_tls;
 
 use nearside::config::cli::FlagValue;
 use nearside::config::{
-    Admin, Config, Endpoint, Listen, Loaded, Profile, Secret, Sources, Value, load, reference, render,
-    settings,
+    Admin, Alerts, Config, Endpoint, Listen, Loaded, Profile, Secret, Sources, Value, load, reference,
+    render, settings,
 };
 use std::time::Duration;
 
@@ -78,7 +78,8 @@ fn without_any_source_the_defaults_hold_and_a_server_of_our_own_is_started() {
     let loaded = Given::default().good();
     let listen = vec![Listen::Tcp("127.0.0.1".into(), 9180)];
     let admin = Admin { listen, optional: true, ..Admin::default() };
-    assert_eq!(loaded.config, Config { admin, ..Config::default() });
+    let alerts = Alerts { enabled: true, ..Alerts::default() };
+    assert_eq!(loaded.config, Config { admin, alerts, ..Config::default() });
     assert_eq!(loaded.config.upstream.endpoint, Endpoint::Embedded);
     assert_eq!(loaded.config.listen, [Listen::Tcp("127.0.0.1".into(), 6380)]);
     assert!(loaded.warnings.is_empty());

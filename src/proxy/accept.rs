@@ -1,5 +1,6 @@
 //! Taking clients in and handing each to the least loaded worker, or to the one that was chosen.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -70,6 +71,9 @@ pub(super) struct Accepting {
     workers: Workers,
     force: watch::Receiver<Arc<InForce>>,
     ids: AtomicU64,
+    /// A client that has been taken in, and for which its worker has had no room yet: [`Self::run`] may be
+    /// dropped while it waits for that.
+    waits: RefCell<Option<(usize, Arrival)>>,
 }
 
 impl Accepting {
@@ -78,7 +82,7 @@ impl Accepting {
         workers: Workers,
         force: watch::Receiver<Arc<InForce>>,
     ) -> Self {
-        Self { listeners, workers, force, ids: AtomicU64::new(1) }
+        Self { listeners, workers, force, ids: AtomicU64::new(1), waits: RefCell::default() }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -110,6 +114,9 @@ impl Accepting {
     /// queued there.
     pub(super) async fn close(mut self, given: &[usize], gently: bool) {
         self.audit().tell(Kind::Drain, "", Event::default);
+        if gently {
+            self.hand_over().await;
+        }
         for (number, listener) in std::mem::take(&mut self.listeners).into_iter().enumerate() {
             if gently && !given.contains(&number) && !listener.is_lent() {
                 self.empty(&listener).await;
@@ -195,8 +202,19 @@ impl Accepting {
         let index = self.workers.next();
         stats.clients[index].fetch_add(1, Ordering::Relaxed);
         let arrival = Arrival { stream, place, id: self.ids.fetch_add(1, Ordering::Relaxed) };
-        if self.workers.queues[index].send(arrival).await.is_err() {
-            stats.clients[index].fetch_sub(1, Ordering::Relaxed);
+        self.waits.replace(Some((index, arrival)));
+        self.hand_over().await;
+    }
+
+    /// Gives the client that waits to its worker. Cancel safe: it waits on.
+    async fn hand_over(&self) {
+        let Some(index) = self.waits.borrow().as_ref().map(|(index, _)| *index) else { return };
+        let room = self.workers.queues[index].reserve().await;
+        match (room, self.waits.take()) {
+            (Ok(room), Some((_, arrival))) => room.send(arrival),
+            _ => {
+                self.workers.stats.clients[index].fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }

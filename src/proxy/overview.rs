@@ -202,7 +202,7 @@ impl Clerk {
         let (redis, mut ways) = (&health.services.redis, health.workers.iter());
         let number = |of: fn(&Figures) -> u64| said.map_or(0, |said| of(said));
         Upstream {
-            address: self.reloader.config().upstream.address(),
+            address: config.upstream.address(),
             status: redis.status.name(),
             reason: ways.find_map(|way| way.reason.clone()).unwrap_or_default(),
             latency: redis.latency,

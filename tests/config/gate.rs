@@ -2,8 +2,8 @@
 
 use super::{Given, env, file};
 use nearside::config::{
-    Admin, Admission, Audit, AuthClients, CertificateUser, Config, DenyRule, Listen, LocalUser, Per, Rate,
-    RateUnit, Rules, Secret, Tls, TlsVersion, render,
+    Admin, Admission, Alerts, Audit, AuthClients, CertificateUser, Config, DenyRule, Health, Listen,
+    LocalUser, Per, Rate, RateUnit, Rules, Secret, Tls, TlsVersion, render,
 };
 use std::time::Duration;
 
@@ -114,6 +114,26 @@ listen = ["0.0.0.0:9180", "unix:/run/nearside/admin.sock"]
 token = "a-token"
 open = true
 tls = true
+
+[health]
+every = "2s"
+timeout = "500ms"
+stalled = "1m"
+upstream_info = 0
+
+[alerts]
+enabled = false
+window = "5m"
+hold = "0s"
+memory = 0.7
+evictions = 5
+connections = 0.5
+latency = "20ms"
+error_rate = 0
+least_commands = 10
+hit_rate = 0.25
+least_reads = 50
+certificate = "30d"
 "#;
 
 /// What [`EVERYTHING`] says.
@@ -199,6 +219,26 @@ fn everything() -> Config {
             tls: true,
             ..Admin::default()
         },
+        health: Health {
+            every: Duration::from_secs(2),
+            timeout: Duration::from_millis(500),
+            stalled: Duration::from_secs(60),
+            upstream_info: None,
+        },
+        alerts: Alerts {
+            enabled: false,
+            window: Duration::from_secs(300),
+            hold: Duration::ZERO,
+            memory: 0.7,
+            evictions: 5,
+            connections: 0.5,
+            latency: Duration::from_millis(20),
+            error_rate: 0.0,
+            least_commands: 10,
+            hit_rate: 0.25,
+            least_reads: 50,
+            certificate: Duration::from_secs(30 * 24 * 3600),
+        },
         ..Config::default()
     }
 }
@@ -213,8 +253,8 @@ fn every_setting_from_a_file() {
 #[test]
 fn what_check_shows_is_read_back_from_every_source() {
     let loaded = file(EVERYTHING).good();
-    let gate =
-        ["protected_mode", "rates", "tls.", "rules.", "admission.", "audit.", "admin.", "upstream.rename"];
+    let sections = ["tls.", "rules.", "admission.", "audit.", "admin.", "health.", "alerts."];
+    let gate = [&sections[..], &["protected_mode", "rates", "upstream.rename"]].concat();
     // What is masked, or not set, cannot be read back.
     let token = "admin.token";
     let rows = || {

@@ -16,8 +16,6 @@ const FILES: [(&str, Option<&str>); 4] = [
     ("docker/compose.pair.yaml", None),
     ("docker/compose.metrics.yaml", Some("docker/compose.yaml")),
 ];
-/// Files that come with the metrics; each directory is whole, or not there yet.
-const METRICS: [&str; 2] = ["docker/prometheus", "docker/grafana"];
 const SETTINGS: [&str; 3] = ["NEARSIDE_LISTEN", "NEARSIDE_TLS_LISTEN", "NEARSIDE_ADMIN_LISTEN"];
 
 /// The services of a file that are Nearside.
@@ -87,13 +85,29 @@ fn what_is_built_and_mounted_is_there() {
                 assert!(is_named || from.starts_with('.'), "{file}, {name:?}: {volume}");
                 // Made by certs/make.sh.
                 let is_there = is_named || from == "../certs/dev" || path("docker").join(from).exists();
-                let comes = METRICS
-                    .iter()
-                    .any(|dir| path("docker").join(from).starts_with(path(dir)) && !path(dir).exists());
-                assert!(is_there || comes, "{file}: {from} is not there");
+                assert!(is_there, "{file}: {from} is not there");
             }
         }
     }
+}
+
+#[test]
+fn what_scrapes_and_shows_figures_finds_them() {
+    let metrics = yaml("docker/compose.metrics.yaml");
+    let services = &metrics["services"];
+    let admin = variables(&services["nearside"])["NEARSIDE_ADMIN_LISTEN"].clone();
+    let scrape = yaml("docker/prometheus/prometheus.yml");
+    let targets = list(&scrape["scrape_configs"][0]["static_configs"][0]["targets"]).iter();
+    assert_eq!(targets.map(scalar).collect::<Vec<_>>(), [format!("nearside:{}", port(&admin))]);
+    let source = yaml("docker/grafana/provisioning/datasources/prometheus.yml");
+    assert_eq!(source["datasources"][0]["url"].as_str(), Some("http://prometheus:9090"));
+    let shown = yaml("docker/grafana/provisioning/dashboards/nearside.yml");
+    let shown = scalar(&shown["providers"][0]["options"]["path"]);
+    let mounted = list(&services["grafana"]["volumes"]).iter().map(scalar);
+    assert!(
+        mounted.into_iter().any(|volume| volume == format!("./grafana/dashboards:{shown}:ro")),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -22,6 +22,8 @@ fn slow_commands_are_said_and_blocking_ones_are_not_slow() {
     let relay = Relay::before(&server.place());
     let mut config = quick(&relay.place());
     config.alerts.least_commands = 3;
+    // A lane that is silent for a tenth of a second is left for another, which would not be slow.
+    config.alerts.latency = Duration::from_millis(20);
     let proxy = Proxy::start(config);
     until_ready(&proxy, true);
     let (mut one, mut blocked) = (proxy.connect(), proxy.connect());
@@ -35,10 +37,10 @@ fn slow_commands_are_said_and_blocking_ones_are_not_slow() {
         quick_ones.state == State::Ok && quick_ones.value.is_none_or(|mean| mean < 0.1),
         "{quick_ones:?}"
     );
-    relay.wires().iter().for_each(|wire| wire.down().delay(Duration::from_millis(200)));
+    relay.wires().iter().for_each(|wire| wire.down().delay(Duration::from_millis(50)));
     meanwhile(&proxy, "latency", State::Firing, || drop(one.ask(&["SET", "k", "v"])));
     let found = alert(&proxy, "latency");
-    assert!(found.value.is_some_and(|mean| mean > 0.1), "{found:?}");
+    assert!(found.value.is_some_and(|mean| mean > 0.02), "{found:?}");
     assert!(vitals(&proxy).live(Instant::now()).ok && vitals(&proxy).startup(Instant::now()).ok);
     // Slow is not broken.
     until_ready(&proxy, true);

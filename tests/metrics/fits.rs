@@ -173,7 +173,7 @@ fn rules_and_dashboard_speak_of_what_there_is() {
     }
     // The other way round: what is measured of the path of requests is shown.
     let shown = expressions.join("\n");
-    for start in ["nearside_request", "nearside_errors", "nearside_cache_hit", "nearside_cache_misses"] {
+    for start in ["nearside_request", "nearside_errors", "nearside_cache_hits", "nearside_cache_misses"] {
         for instrument in instruments().filter(|one| one.name.starts_with(start)) {
             assert!(shown.contains(instrument.name), "{} is shown nowhere", instrument.name);
         }

@@ -155,8 +155,10 @@ fn it_scrapes_everything_judges_by_the_rules_and_tells_what_is_wrong() {
     assert_eq!(prometheus.api("/api/v1/alerts")["alerts"], Value::Array(Vec::new()));
     // Every expression of the dashboard has an answer, and most say something.
     let expressions = dashboard_expressions();
-    let says = expressions.iter().filter(|expression| prometheus.query(expression).is_some()).count();
-    assert!(says * 10 > expressions.len() * 7, "{says} of {}", expressions.len());
+    eventually("answers to most expressions", || {
+        let says = expressions.iter().filter(|expression| prometheus.query(expression).is_some()).count();
+        (says * 10 > expressions.len() * 7).then_some(())
+    });
     // Settings that are refused, and a Redis that is gone.
     handle.reload().expect_err("it cannot be read");
     eventually("NearsideReloadRefused", || {

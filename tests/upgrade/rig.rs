@@ -127,3 +127,11 @@ pub(crate) fn until_connected(talk: &mut Talk, count: usize) {
 pub(crate) fn python() -> String {
     std::env::var("NEARSIDE_TEST_PYTHON").unwrap_or_else(|_| "python3".into())
 }
+
+/// Waits until the process before `run` has ended, as `run` says, or has said before it was listened to.
+pub(crate) fn until_alone(run: &mut Run) {
+    let words = "the takeover is complete";
+    if !run.said.iter().any(|line| line.contains(words)) {
+        run.says(words);
+    }
+}

@@ -1,7 +1,7 @@
 //! One process takes over from another: what passes to it, and that both serve without hits meanwhile.
 
 use crate::common::{PATIENCE, Place, Run, Talk, eventually, signal};
-use crate::rig::{Rig, figure, reply_or_end, until_connected};
+use crate::rig::{Rig, figure, reply_or_end, until_alone, until_connected};
 
 /// Everything that is read twice is kept.
 pub(crate) const CACHING: [&str; 4] = ["--set", "cache.admit_after=1", "--set", "workers=1"];
@@ -50,7 +50,7 @@ fn the_next_one_serves_where_the_last_one_did() {
     assert_eq!(held.ask(&["EXEC"]), b"*1\r\n+OK\r\n");
     assert_eq!(reply_or_end(&mut held), None);
     assert!(old.end().success());
-    new.says("the takeover is complete");
+    until_alone(&mut new);
     assert!(!is_suspended(&mut talk));
     assert_eq!(talk.ask(&["GET", "k"]), b"$1\r\nw\r\n");
     until_hit(&mut talk, "k");
@@ -104,7 +104,7 @@ fn addresses_may_differ() {
     assert_eq!(rig.connect().ask(&["PING"]), b"+PONG\r\n");
     assert_eq!(Talk::connect(&Place::Unix(other)).ask(&["PING"]), b"+PONG\r\n");
     assert!(!rig.unix().exists(), "nobody listens there any more");
-    new.says("the takeover is complete");
+    until_alone(&mut new);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod cache;
 mod clients;
+mod health;
 mod process;
 mod requests;
 #[cfg(test)]
@@ -42,6 +43,7 @@ impl Figures {
     pub(super) fn sheet(&self) -> Sheet {
         let mut sheet = Sheet::default();
         self.process(&mut sheet);
+        self.health(&mut sheet);
         self.requests(&mut sheet);
         self.clients(&mut sheet);
         self.decisions(&mut sheet);
