@@ -29,6 +29,7 @@ const NOT_THE_GATE: &[&str] = &[
     "cache.",
     "limits.",
     "log.",
+    "slowlog.",
     "admission.",
     "audit.",
 ];
