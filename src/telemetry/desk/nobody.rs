@@ -87,5 +87,13 @@ impl Desk for Nobody {
         Err(ReloadError::of("nobody is here"))
     }
 
+    fn log_level(&self) -> Option<String> {
+        None
+    }
+
+    fn set_log_level(&self, _level: &str) -> Result<(), String> {
+        Err("nobody is here".into())
+    }
+
     fn drain(&self) {}
 }
