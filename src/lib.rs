@@ -29,7 +29,7 @@ mod worker;
 
 pub use config::Config;
 pub use proxy::{Error, Handle, Load, Options, Proxy, Reloader, Source};
-pub use telemetry::{ReloadError, Reloaded};
+pub use telemetry::desk::{ReloadError, Reloaded};
 
 /// Keeps the example in the README compiling.
 #[cfg(doctest)]

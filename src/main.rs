@@ -11,6 +11,7 @@ use nearside::{Config, Options, Proxy, Source, telemetry};
 
 mod backup;
 mod signals;
+mod systemd;
 mod wait;
 mod watched;
 
@@ -110,6 +111,7 @@ fn run(loaded: Loaded, flags: Flags) -> ExitCode {
     let file = flags.config_file(&Sources::variables(std::env::vars_os()));
     let options = Options {
         search_path: std::env::var_os("PATH"),
+        inherited: systemd::inherited(),
         source: Some(Source::new(move || load(&flags))),
         settings: loaded.settings,
         log: Some(levels),
@@ -135,6 +137,7 @@ fn run(loaded: Loaded, flags: Flags) -> ExitCode {
         for address in handle.admin_addresses() {
             tracing::info!("health, metrics and dashboard on {address}");
         }
+        systemd::ready(&format!("serving in front of {upstream}"));
     };
     if let Some(file) = file.filter(|_| handle.reloader().config().reload.watch) {
         watched::start(file, handle.reloader());

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,10 +21,10 @@ use crate::policy::Origin;
 use crate::policy::limit::Place;
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
-    self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Roster,
-    Session, Taken, Warden, Worker,
+    self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Pulse,
+    Roster, Session, Taken, Warden, Worker,
 };
-use crate::telemetry::{Desk, Stats, Tally};
+use crate::telemetry::{Desk, Phase, Stats, Tally};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -33,17 +33,6 @@ const SCRATCH: usize = 64 * 1024;
 const TIDY: Duration = Duration::from_millis(100);
 /// Clients on their way to a worker.
 const QUEUE: usize = 1024;
-
-/// What a proxy is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Serving.
-    Serving,
-    /// No new clients; sessions end when what they have begun is done.
-    Draining,
-    /// The end, whatever is still in flight.
-    Stopped,
-}
 
 /// What workers of one proxy have in common.
 #[derive(Clone, Debug)]
@@ -76,7 +65,8 @@ pub(crate) struct Arrival {
     pub(crate) id: u64,
 }
 
-/// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left.
+/// Starts worker `index`. It ends when the phase is `Stopped`, or when it drains and has no client left:
+/// who sends it clients is to have stopped by then.
 pub(crate) fn start(
     index: usize,
     common: Common,
@@ -109,12 +99,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
     let mut tick = interval(TIDY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let warden = Warden::new(index, &common.shared, &common.stats);
+    let pulse = Pulse::new(Rc::clone(worker));
     let mut force = common.force.clone();
     let taken = Takes(index, &common.taken);
     taken.over(&force.borrow_and_update(), worker, clients);
     tokio::task::spawn_local(session::tend(Rc::clone(worker)));
     if index == 0 {
         tokio::task::spawn_local(session::inside::watch_scripts(Rc::clone(worker)));
+        tokio::task::spawn_local(session::figures::watch_upstream(Rc::clone(worker)));
     }
     loop {
         tokio::select! {
@@ -122,6 +114,7 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
             () = worker.monitors.arrived() => worker.monitors.deliver(),
             Some(order) = orders.recv() => carry_out(order, &clients.borrow()),
             _ = tick.tick() => {
+                pulse.look(Instant::now());
                 if index == 0 {
                     worker.audit.tell_left_out(false);
                 }
@@ -130,7 +123,10 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
                     clients.borrow().values().filter(|client| client.acts_as(&credential, when)).for_each(|client| client.cut());
                 }
                 worker.pool.tidy();
-                if !worker.draining.get() && worker.latest.get().config.enabled {
+                if worker.draining.get() {
+                    // Whose time is up to say something first.
+                    clients.borrow().values().for_each(|client| client.wake());
+                } else if worker.latest.get().config.enabled {
                     worker.pool.keep_warm();
                 }
                 warden.look(&worker.latest.get().config, &clients.borrow());
@@ -140,12 +136,14 @@ async fn run(index: usize, common: Common, mut arrivals: mpsc::Receiver<Arrival>
                 taken.over(&latest, worker, clients);
             }
             Ok(()) = phase.changed() => {
-                worker.draining.set(*phase.borrow() != Phase::Serving);
+                worker.draining.set(*phase.borrow() >= Phase::Draining);
                 clients.borrow().values().for_each(|client| client.wake());
             }
         }
         let now = *phase.borrow();
-        if now == Phase::Stopped || (now == Phase::Draining && clients.borrow().is_empty()) {
+        // Counted are those on their way here, too, and those in the middle of a handshake.
+        let left = || common.stats.clients[index].load(Ordering::Relaxed);
+        if now == Phase::Stopped || (now == Phase::Draining && left() == 0) {
             return;
         }
     }
@@ -213,6 +211,7 @@ fn worker(index: usize, common: &Common) -> Worker {
         denials: Arc::clone(&common.stats.denials),
         audit: Arc::clone(&common.stats.audit),
         notices: Arc::clone(&common.stats.notices),
+        vitals: Arc::clone(&common.stats.vitals),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),

@@ -9,7 +9,8 @@ mod upstream_tls;
 
 use nearside::config::cli::FlagValue;
 use nearside::config::{
-    Config, Endpoint, Listen, Loaded, Profile, Secret, Sources, Value, load, reference, render, settings,
+    Admin, Alerts, Config, Endpoint, Listen, Loaded, Profile, Secret, Sources, Value, load, reference,
+    render, settings,
 };
 use std::time::Duration;
 
@@ -75,7 +76,10 @@ fn tcp(host: &str, port: u16) -> Endpoint {
 #[test]
 fn without_any_source_the_defaults_hold_and_a_server_of_our_own_is_started() {
     let loaded = Given::default().good();
-    assert_eq!(loaded.config, Config::default());
+    let listen = vec![Listen::Tcp("127.0.0.1".into(), 9180)];
+    let admin = Admin { listen, optional: true, ..Admin::default() };
+    let alerts = Alerts { enabled: true, ..Alerts::default() };
+    assert_eq!(loaded.config, Config { admin, alerts, ..Config::default() });
     assert_eq!(loaded.config.upstream.endpoint, Endpoint::Embedded);
     assert_eq!(loaded.config.listen, [Listen::Tcp("127.0.0.1".into(), 6380)]);
     assert!(loaded.warnings.is_empty());
@@ -577,9 +581,9 @@ fn every_text_a_setting_shows_is_a_text_it_reads() {
     for seed in 0..40 {
         let mut dice = Dice(seed);
         let mut given = Given::default().cores(1);
-        // The rules of users are masked.
-        let all =
-            settings().filter(|setting| !setting.key.starts_with("upstream.") && setting.key != "users");
+        // The rules of users are masked, and so is a token.
+        let is_shown = |key: &str| !key.starts_with("upstream.") && !matches!(key, "users" | "admin.token");
+        let all = settings().filter(|setting| is_shown(setting.key));
         for setting in all {
             given = given.flag("--set", setting.key, &dice.text());
             if load(&given.0).is_err() {
@@ -588,7 +592,7 @@ fn every_text_a_setting_shows_is_a_text_it_reads() {
         }
         let loaded = given.good();
         let mut again = Given::default().cores(1);
-        let shown = loaded.settings.iter().filter(|s| !s.key.starts_with("upstream.") && s.key != "users");
+        let shown = loaded.settings.iter().filter(|setting| is_shown(setting.key));
         for setting in shown {
             // A path may keep blanks that a list of paths cannot tell from its own.
             if setting.value.is_empty()
@@ -599,6 +603,9 @@ fn every_text_a_setting_shows_is_a_text_it_reads() {
             }
             again = again.flag("--set", setting.key, &setting.value);
         }
-        assert_eq!(again.good().config, loaded.config, "seed {seed}");
+        let mut config = loaded.config;
+        // What is shown is asked for by now.
+        config.admin.optional = false;
+        assert_eq!(again.good().config, config, "seed {seed}");
     }
 }

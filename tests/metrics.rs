@@ -5,8 +5,12 @@ mod common;
 #[path = "tls/certs.rs"]
 #[allow(dead_code)]
 mod certs;
+#[path = "metrics/fits.rs"]
+mod fits;
 #[path = "metrics/live.rs"]
 mod live;
+#[path = "metrics/prometheus.rs"]
+mod prometheus;
 #[path = "metrics/scrape.rs"]
 mod scrape;
 

@@ -191,6 +191,8 @@ fn talk_of_secrets(run: &Run) -> String {
             "NEARSIDE INFO",
             "NEARSIDE CACHE STATS",
             "NEARSIDE HOTKEYS",
+            "NEARSIDE CLIENTS",
+            "NEARSIDE CONFIG",
             "CLIENT LIST",
             "CLIENT INFO",
             "ACL WHOAMI",

@@ -20,11 +20,11 @@ use tokio::sync::oneshot;
 
 use crate::config::{Admin, Listen, Secret};
 use crate::net::tls::Admission;
-use crate::net::{BindError, Door, Listener};
+use crate::net::{BindError, Door, Inherited, Listener, Offer};
 use crate::telemetry::Desk;
 
-/// Clients that may wait to be accepted.
-const BACKLOG: u32 = 64;
+/// Clients that may wait to be accepted: one for whom there is no room tries again after a second.
+const BACKLOG: u32 = 1024;
 
 /// Why those who operate a proxy cannot ask it.
 #[derive(Debug, thiserror::Error)]
@@ -58,18 +58,19 @@ struct Setup {
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<Listen>,
+    offers: Vec<Offer>,
     setup: Option<oneshot::Sender<Setup>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Binds what `settings` name, on a thread of its own; blocks for that long. Clients wait until
-    /// [`Self::serve`]. `None`: nothing is to be served, or only the default address is taken.
+    /// Binds what `settings` name, or takes it from the `inherited`, on a thread of its own; blocks for that
+    /// long. Clients wait until [`Self::serve`]. `None`: nothing is to be served, or only the default address is taken.
     ///
     /// # Errors
     /// An address, or the file of the token, cannot be used.
-    pub fn bind(settings: &Admin) -> Result<Option<Self>, AdminError> {
+    pub fn bind(settings: &Admin, inherited: &mut Inherited) -> Result<Option<Self>, AdminError> {
         if settings.listen.is_empty() {
             return Ok(None);
         }
@@ -80,14 +81,15 @@ impl Server {
         let (bound, answer) = std_mpsc::sync_channel(1);
         let (setup, wanted) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
-        let wishes = settings.clone();
+        let (wishes, mut sockets) = (settings.clone(), std::mem::take(inherited));
         let thread = std::thread::Builder::new().name("nearside-admin".into()).spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
             let ended = runtime.map_err(AdminError::from).and_then(|runtime| {
                 runtime.block_on(async {
-                    let listeners = listen(&wishes)?;
+                    let listeners = listen(&wishes, &mut sockets)?;
                     let addresses = listeners.iter().map(Listener::address).collect();
-                    let _ = bound.send(Ok(addresses));
+                    let offers = listeners.iter().map(Listener::offer).collect::<Result<_, _>>()?;
+                    let _ = bound.send(Ok((addresses, offers, sockets)));
                     // Both are dropped together with the server.
                     if let Ok(setup) = wanted.await {
                         serve::run(listeners, gate, setup, stopped).await;
@@ -101,7 +103,10 @@ impl Server {
         })?;
         let (setup, stop, thread) = (Some(setup), Some(stop), Some(thread));
         match answer.recv() {
-            Ok(Ok(addresses)) => Ok(Some(Self { addresses, setup, stop, thread })),
+            Ok(Ok((addresses, offers, left))) => {
+                *inherited = left;
+                Ok(Some(Self { addresses, offers, setup, stop, thread }))
+            }
             Ok(Err(AdminError::Bind(error))) if settings.optional => {
                 tracing::warn!("{error}; going on without health, metrics and dashboard (admin.listen)");
                 Ok(None)
@@ -114,6 +119,11 @@ impl Server {
     /// Where it is asked, with the ports that were picked.
     pub fn addresses(&self) -> &[Listen] {
         &self.addresses
+    }
+
+    /// Its sockets, as another process could have them; given out once. They listen until these are dropped.
+    pub fn offers(&mut self) -> Vec<Offer> {
+        std::mem::take(&mut self.offers)
     }
 
     /// Answers from now on, over TLS where `tls` is given.
@@ -133,11 +143,11 @@ impl Drop for Server {
     }
 }
 
-fn listen(settings: &Admin) -> Result<Vec<Listener>, AdminError> {
+fn listen(settings: &Admin, inherited: &mut Inherited) -> Result<Vec<Listener>, AdminError> {
     let mut listeners = Vec::new();
     for (index, listen) in settings.listen.iter().enumerate() {
         let door = Door { index, tls: settings.tls };
-        listeners.extend(Listener::bind_private(listen, BACKLOG, door)?);
+        listeners.extend(Listener::bind_private(listen, BACKLOG, door, inherited)?);
     }
     Ok(listeners)
 }

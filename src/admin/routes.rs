@@ -11,7 +11,8 @@ use axum::routing::{get, post};
 use super::answer::{Answer, found, json, plain, wrong};
 use super::dashboard::Dashboard;
 use crate::telemetry::Desk;
-use crate::telemetry::desk::Probe;
+use crate::telemetry::desk::{Asked, Probe, Question};
+use crate::telemetry::health::{Health, Status};
 use crate::telemetry::metrics::Format;
 
 /// Clients and keys that are shown unless it is asked for more, and the most that are.
@@ -24,14 +25,19 @@ pub(super) type Asks = State<Arc<dyn Desk>>;
 /// Everything that can be asked of `desk`, and the page that shows it.
 pub(super) fn all(desk: Arc<dyn Desk>, dashboard: &Dashboard) -> Router {
     Router::new()
-        .route("/live", get(async || probe(&Probe::yes())))
+        .route("/health", get(async |State(desk): Asks| health(&desk.health())))
+        .route("/live", get(async |State(desk): Asks| probe(&desk.live())))
         .route("/ready", get(async |State(desk): Asks| probe(&desk.ready())))
+        .route("/startup", get(async |State(desk): Asks| probe(&desk.startup())))
+        .route("/alerts", get(async |State(desk): Asks| found(&desk.alerts())))
         .route("/config", get(async |State(desk): Asks| found(&desk.settings())))
         .route("/clients", get(clients))
         .route("/hotkeys", get(hot_keys))
+        .route("/explain", get(explain))
         .route("/cache", get(async |State(desk): Asks| found(&desk.cache())))
         .route("/metrics", get(metrics))
         .route("/cache/flush", post(async |State(desk): Asks| done(|| desk.flush_cache(), "flushed")))
+        .route("/reload", post(reload))
         .route("/drain", post(async |State(desk): Asks| done(|| desk.drain(), "draining")))
         .merge(dashboard.routes())
         .method_not_allowed_fallback(wrong_method)
@@ -52,6 +58,37 @@ async fn metrics(State(desk): Asks, headers: HeaderMap) -> Answer {
     let accepts: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let format = Format::for_accept(&accepts.join(","));
     plain(StatusCode::OK, format.content_type(), desk.metrics(format))
+}
+
+async fn explain(State(desk): Asks, uri: Uri) -> Answer {
+    let Some(command) = value(&uri, "command").filter(|line| !line.trim().is_empty()) else {
+        let how = "which command? /explain?command=GET+key, and user= and listener= where they matter";
+        return wrong(StatusCode::BAD_REQUEST, how);
+    };
+    let named = |name| value(&uri, name).filter(|text| !text.is_empty());
+    let (user, listener) = (named("user"), named("listener"));
+    match desk.explain(&Question { user, listener, command: Asked::Line(command) }) {
+        Ok(explained) => found(&explained),
+        Err(why) => wrong(StatusCode::BAD_REQUEST, &why),
+    }
+}
+
+/// Reads files, and waits for workers: not on this thread.
+async fn reload(State(desk): Asks) -> Answer {
+    match tokio::task::spawn_blocking(move || desk.reload()).await {
+        Ok(Ok(reloaded)) => found(&reloaded),
+        Ok(Err(error)) => {
+            let body = serde_json::json!({ "error": error.to_string(), "problems": error.problems });
+            json(StatusCode::UNPROCESSABLE_ENTITY, &body)
+        }
+        Err(error) => wrong(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// What works, if not as it should, is no reason to answer with an error.
+fn health(health: &Health) -> Answer {
+    let works = health.status != Status::Unhealthy;
+    json(if works { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, health)
 }
 
 fn probe(probe: &Probe) -> Answer {

@@ -27,6 +27,7 @@ mod sketch;
 mod stamp;
 mod store;
 mod survey;
+mod suspend;
 mod sweep;
 mod worker;
 
@@ -48,6 +49,7 @@ pub use sketch::Sketch;
 pub use stamp::{Stamps, Stripe, Word, is_busy};
 pub use store::{Front, Policy, Store};
 pub use survey::{Shown, Survey, Void};
+pub use suspend::Suspension;
 pub use sweep::Sweep;
 pub use worker::PerWorker;
 

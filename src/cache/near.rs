@@ -47,6 +47,8 @@ pub struct Near {
     figures: Vec<Figures>,
     hot: Vec<Mutex<Hot>>,
     standing: Mutex<Standing>,
+    /// Who has asked for no hits.
+    pub(super) suspensions: AtomicU32,
     pub(super) live: Live,
     /// Changes of users' rights are noticed.
     watched: AtomicBool,
@@ -74,6 +76,7 @@ impl Near {
             figures: (0..workers.max(1)).map(|_| Figures::default()).collect(),
             hot: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
             standing: Mutex::new(Standing { mode: "off", reason: reason.into() }),
+            suspensions: AtomicU32::new(0),
             watched: AtomicBool::new(false),
             settings,
             mode,

@@ -47,6 +47,7 @@ impl Near {
         let mut all = vec![
             ("mode", Value::Text(standing.mode.into())),
             ("mode_reason", Value::Text(reason)),
+            ("suspended", Value::Count(u64::from(self.is_suspended()))),
             ("memory_budget", Value::Count(self.settings.memory)),
             ("memory_used", Value::Count(bytes)),
             ("entries", Value::Count(entries)),

@@ -95,6 +95,12 @@ pub struct Flags {
     /// How long a stop waits for what is in flight [default: 10s]
     #[arg(long, global = true, value_name = "DURATION")]
     drain_timeout: Option<String>,
+    /// How long a stop says so before it stops accepting [default: 0s]
+    #[arg(long, global = true, value_name = "DURATION")]
+    drain_delay: Option<String>,
+    /// Unix socket to take over from the running proxy, and later to hand over [default: no]
+    #[arg(long, global = true, value_name = "PATH")]
+    takeover: Option<String>,
     /// Address for health, metrics and the dashboard, or none [default: 127.0.0.1:9180]; repeatable
     #[arg(long, global = true, value_name = "ADDRESS")]
     admin_listen: Vec<String>,
@@ -144,6 +150,8 @@ impl Flags {
             ("--cache", "cache.mode", &self.cache),
             ("--cache-memory", "cache.memory", &self.cache_memory),
             ("--drain-timeout", "drain_timeout", &self.drain_timeout),
+            ("--drain-delay", "drain_delay", &self.drain_delay),
+            ("--takeover", "takeover", &self.takeover),
             ("--server", "embedded.server", &self.server),
             ("--data-dir", "embedded.data_dir", &self.data_dir),
             ("--log-format", "log.format", &self.log_format),

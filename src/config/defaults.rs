@@ -2,9 +2,9 @@
 
 use super::machine::{available_cores, available_memory};
 use super::{
-    Admin, Admission, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features, Limits,
-    Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Reload, Rules, Tls, Upstream,
-    UpstreamTls,
+    Admin, Admission, Alerts, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features,
+    Health, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Reload, Rules, Tls,
+    Upstream, UpstreamTls,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,11 +37,15 @@ impl Default for Config {
             pubsub_dedicated: 256,
             pubsub_on_loss: OnLoss::Close,
             drain_timeout: Duration::from_secs(10),
+            drain_delay: Duration::ZERO,
+            takeover: None,
             upstream,
             embedded: Embedded::default(),
             limits: Limits::default(),
             cache: Cache::default(),
             admin: Admin::default(),
+            health: Health::default(),
+            alerts: Alerts::default(),
             reload: Reload { watch: false, every: Duration::from_secs(5) },
             log: Log { format: LogFormat::Text, level: "info".into() },
             features: Features::default(),

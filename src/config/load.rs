@@ -66,6 +66,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     loader.gather(sources);
     let mut config = Config::default();
     config.admin.listen = Admin::default_listen();
+    config.alerts.enabled = true;
     config.embedded.data_dir = data_dir(&sources.env).unwrap_or(config.embedded.data_dir);
     loader.apply(&mut config);
     loader.resolve_upstream(&mut config);

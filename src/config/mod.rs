@@ -20,6 +20,7 @@ pub mod env;
 mod field;
 mod file;
 mod gate;
+mod health;
 mod listen;
 mod load;
 mod machine;
@@ -48,6 +49,7 @@ pub use admin::Admin;
 pub use cache::{Cache, CacheMode, CachePattern, CachePolicy};
 pub use change::{Changes, carry, changes, hash};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
+pub use health::{Alerts, Health};
 pub use load::{Effective, Loaded, Sources, effective, load};
 pub use reference::reference;
 pub use render::render;
@@ -106,6 +108,12 @@ pub struct Config {
     pub pubsub_on_loss: OnLoss,
     /// How long a stopping proxy waits for what is in flight. Default 10 s.
     pub drain_timeout: Duration,
+    /// How long a stopping proxy goes on as before, but for saying that it is not ready, before it stops
+    /// accepting. Default 0.
+    pub drain_delay: Duration,
+    /// The Unix socket on which a running proxy hands its listeners over to the next one; `None`: it does
+    /// not. Default `None`.
+    pub takeover: Option<PathBuf>,
     /// The Redis or Valkey behind the proxy.
     pub upstream: Upstream,
     /// The server Nearside starts itself when no upstream is configured.
@@ -116,6 +124,10 @@ pub struct Config {
     pub cache: Cache,
     /// Where those who operate it ask it.
     pub admin: Admin,
+    /// How it sees to it that commands get through.
+    pub health: Health,
+    /// Of what it warns.
+    pub alerts: Alerts,
     /// Whether the file is looked at for changes.
     pub reload: Reload,
     /// How the log is written.

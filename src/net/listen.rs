@@ -1,17 +1,15 @@
 //! Listening for clients.
 
-use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Protocol, Type};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use socket2::SockRef;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::Stream;
+use super::bound::{Bound, Socket};
+use super::inherit::{From, Inherited, Offer};
 use crate::config::Listen;
 
 /// The mode of what only its owner may reach.
@@ -21,8 +19,8 @@ const OWNER: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {listen}: {source}{}", hint(.source))]
 pub struct BindError {
-    listen: Listen,
-    source: io::Error,
+    pub(super) listen: Listen,
+    pub(super) source: io::Error,
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -46,47 +44,36 @@ pub struct Door {
 }
 
 /// A bound address on which clients queue until [`Listener::poll_accept`] takes them. Dropping it closes
-/// it and removes a Unix socket's file.
+/// it and removes a Unix socket's file, if that is ours.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Bound,
+    bound: Bound,
     door: Door,
 }
 
-#[derive(Debug)]
-enum Bound {
-    Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
-}
-
-/// The file of a Unix socket, removed on drop.
-#[derive(Debug)]
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 impl Listener {
-    /// Binds every address that `listen`, which is `door`, names, with an accept queue of `backlog`. Must run
-    /// inside a tokio runtime, the one that will accept.
-    pub fn bind(listen: &Listen, backlog: u32, door: Door) -> Result<Vec<Self>, BindError> {
-        let bound = Bound::bind(listen, backlog)?;
-        Ok(bound.into_iter().map(|socket| Self { socket, door }).collect())
+    /// Binds every address that `listen`, which is `door`, names, with an accept queue of `backlog`; those that
+    /// are among the `inherited` are taken from there. Must run inside a tokio runtime, the one that will
+    /// accept.
+    pub fn bind(
+        listen: &Listen,
+        backlog: u32,
+        door: Door,
+        inherited: &mut Inherited,
+    ) -> Result<Vec<Self>, BindError> {
+        let bound = Bound::bind(listen, backlog, None, inherited)?;
+        Ok(bound.into_iter().map(|bound| Self { bound, door }).collect())
     }
 
     /// The same for an address that only this process's own user may reach, if it is a Unix socket.
-    pub fn bind_private(listen: &Listen, backlog: u32, door: Door) -> Result<Vec<Self>, BindError> {
-        let failed = |source| BindError { listen: listen.clone(), source };
-        match listen {
-            Listen::Tcp(..) => Self::bind(listen, backlog, door),
-            Listen::Unix(path) => {
-                let socket = bind_unix(path, backlog, Some(OWNER)).map_err(failed)?;
-                Ok(vec![Self { socket, door }])
-            }
-        }
+    pub fn bind_private(
+        listen: &Listen,
+        backlog: u32,
+        door: Door,
+        inherited: &mut Inherited,
+    ) -> Result<Vec<Self>, BindError> {
+        let bound = Bound::bind(listen, backlog, Some(OWNER), inherited)?;
+        Ok(bound.into_iter().map(|bound| Self { bound, door }).collect())
     }
 
     /// Which of the configured addresses it is.
@@ -96,50 +83,61 @@ impl Listener {
 
     /// Where clients reach it, in the form settings use.
     pub fn address(&self) -> Listen {
-        match &self.socket {
-            Bound::Tcp(listener) => listener.local_addr().map_or_else(
-                |_| Listen::Tcp(String::new(), 0),
-                |a| Listen::Tcp(a.ip().to_string(), a.port()),
-            ),
-            Bound::Unix(_, file) => Listen::Unix(file.0.clone()),
-        }
+        self.bound.address()
     }
 
     /// The next client. Cancel safe: no client is lost.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        let socket = match &self.socket {
-            Bound::Tcp(listener) => {
+        let socket = match &self.bound.socket {
+            Socket::Tcp(listener) => {
                 let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
                 Socket::Tcp(stream.into_std()?)
             }
-            Bound::Unix(listener, _) => {
+            Socket::Unix(listener) => {
                 let (stream, _) = std::task::ready!(listener.poll_accept(cx))?;
                 Socket::Unix(stream.into_std()?)
             }
         };
         Poll::Ready(Ok(Accepted { socket, door: self.door }))
     }
+
+    /// A client that is queued, by the system's account: events may be late. `None`: nobody is.
+    pub fn accept_queued(&self) -> io::Result<Option<Accepted>> {
+        let queue = match &self.bound.socket {
+            Socket::Tcp(listener) => SockRef::from(listener),
+            Socket::Unix(listener) => SockRef::from(listener),
+        };
+        let client = match queue.accept() {
+            Ok((client, _)) => client,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        client.set_nonblocking(true)?;
+        let socket = match &self.bound.socket {
+            Socket::Tcp(_) => Socket::Tcp(client.into()),
+            Socket::Unix(_) => Socket::Unix(client.into()),
+        };
+        Ok(Some(Accepted { socket, door: self.door }))
+    }
+
+    /// Whether a manager keeps the socket: clients may go on queueing when we have closed it.
+    pub fn is_lent(&self) -> bool {
+        self.bound.from == Some(From::Manager)
+    }
+
+    /// It, as another process could have it. Clients can queue until both are dropped.
+    pub fn offer(&self) -> io::Result<Offer> {
+        let socket = self.as_fd().try_clone_to_owned()?;
+        let file = self.bound.file.as_ref().map(|file| file.ours());
+        Ok(Offer::new(socket, self.address(), file, self.bound.from))
+    }
 }
 
-impl Bound {
-    fn bind(listen: &Listen, backlog: u32) -> Result<Vec<Self>, BindError> {
-        let failed = |source| BindError { listen: listen.clone(), source };
-        match listen {
-            Listen::Unix(path) => Ok(vec![bind_unix(path, backlog, None).map_err(failed)?]),
-            Listen::Tcp(host, port) => {
-                let addrs = (host.as_str(), *port).to_socket_addrs().map_err(failed)?;
-                // A name such as `localhost` may have an IPv6 address on a machine without IPv6.
-                let (bound, errors): (Vec<_>, Vec<_>) =
-                    addrs.map(|addr| bind_tcp(addr, backlog)).partition(Result::is_ok);
-                let bound: Vec<Self> = bound.into_iter().flatten().collect();
-                match errors.into_iter().find_map(Result::err) {
-                    Some(source) if bound.is_empty() || source.kind() == io::ErrorKind::AddrInUse => {
-                        Err(failed(source))
-                    }
-                    None if bound.is_empty() => Err(failed(io::Error::other("the name has no address"))),
-                    _ => Ok(bound),
-                }
-            }
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.bound.socket {
+            Socket::Tcp(listener) => listener.as_fd(),
+            Socket::Unix(listener) => listener.as_fd(),
         }
     }
 }
@@ -147,14 +145,8 @@ impl Bound {
 /// A client that has been accepted on one thread and will be served on another.
 #[derive(Debug)]
 pub struct Accepted {
-    socket: Socket,
+    socket: Socket<std::net::TcpStream, std::os::unix::net::UnixStream>,
     door: Door,
-}
-
-#[derive(Debug)]
-enum Socket {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
 }
 
 impl Accepted {
@@ -166,7 +158,7 @@ impl Accepted {
     /// The address it has come from; `None` for a Unix socket.
     pub fn ip(&self) -> Option<std::net::IpAddr> {
         match &self.socket {
-            Socket::Tcp(stream) => stream.peer_addr().ok().map(|peer| peer.ip()),
+            Socket::Tcp(stream) => stream.peer_addr().ok().map(|peer| peer.ip().to_canonical()),
             Socket::Unix(_) => None,
         }
     }
@@ -189,43 +181,4 @@ impl Accepted {
             Socket::Unix(mut stream) => stream.write(words),
         };
     }
-}
-
-fn bind_tcp(addr: SocketAddr, backlog: u32) -> io::Result<Bound> {
-    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    // Restarting must not wait for the last run's connections to leave TIME_WAIT.
-    socket.set_reuse_address(true)?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Bound::Tcp(TcpListener::from_std(socket.into())?))
-}
-
-fn bind_unix(path: &Path, backlog: u32, mode: Option<u32>) -> io::Result<Bound> {
-    // A socket file nobody answers on is what a killed process left behind.
-    if path.exists()
-        && std::os::unix::net::UnixStream::connect(path)
-            .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
-    {
-        std::fs::remove_file(path)?;
-    }
-    let mut socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    if let Some(mode) = mode {
-        // Before there is a file: else others could connect until its mode is set.
-        let file = File::from(OwnedFd::from(socket));
-        let _ = file.set_permissions(Permissions::from_mode(mode));
-        socket = OwnedFd::from(file).into();
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&socket2::SockAddr::unix(path)?)?;
-    let file = SocketFile(path.to_owned());
-    if let Some(mode) = mode {
-        // Where the socket's own mode does not become the file's.
-        std::fs::set_permissions(path, Permissions::from_mode(mode))?;
-    }
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Bound::Unix(UnixListener::from_std(socket.into())?, file))
 }

@@ -36,6 +36,10 @@ pub enum Peer {
 }
 
 impl Peer {
+    fn of(address: SocketAddr) -> Self {
+        Self::Tcp(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+
     /// Its IP address.
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
@@ -107,14 +111,14 @@ impl Stream {
         }
     }
 
-    /// The peer's address.
+    /// The peer's address: an IPv4 one as such, also on a socket of both families.
     pub fn peer(&self) -> Peer {
-        self.tcp().and_then(|stream| stream.peer_addr().ok()).map_or(Peer::Unix, Peer::Tcp)
+        self.tcp().and_then(|stream| stream.peer_addr().ok()).map_or(Peer::Unix, Peer::of)
     }
 
     /// Our own address, as the peer sees it.
     pub fn local(&self) -> Peer {
-        self.tcp().and_then(|stream| stream.local_addr().ok()).map_or(Peer::Unix, Peer::Tcp)
+        self.tcp().and_then(|stream| stream.local_addr().ok()).map_or(Peer::Unix, Peer::of)
     }
 
     /// The file descriptor, to show to people.

@@ -65,12 +65,12 @@ impl Origin {
 /// The rules in force: made from a configuration, never changed, replaced as a whole.
 #[derive(Debug)]
 pub struct Gate {
-    common: Arc<Common>,
+    pub(super) common: Arc<Common>,
     protected: bool,
     /// We have a password for the upstream, so that who comes without one must not use ours unasked.
     has_password: bool,
     /// Nearside's own users; empty: clients are the upstream's.
-    users: BTreeMap<String, Arc<User>>,
+    pub(super) users: BTreeMap<String, Arc<User>>,
     certificates: Vec<CertificateUser>,
     /// Rights that somebody has had, so that all like him share them.
     kept: Mutex<HashMap<(String, usize), Arc<Rights>>>,
@@ -239,7 +239,7 @@ impl Gate {
         (!self.is_strange(origin)).then(|| self.local(origin, default))
     }
 
-    fn local(&self, origin: &Origin, user: &Arc<User>) -> Arc<Rights> {
+    pub(super) fn local(&self, origin: &Origin, user: &Arc<User>) -> Arc<Rights> {
         self.kept(origin, user.name(), || Who::Local(Arc::clone(user)))
     }
 

@@ -11,6 +11,7 @@ mod inside;
 pub mod limit;
 mod rights;
 mod rules;
+mod suppose;
 
 pub use denied::Denied;
 pub use gate::{Gate, Login, Origin, Proof, UserError};

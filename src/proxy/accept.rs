@@ -1,5 +1,6 @@
 //! Taking clients in and handing each to the least loaded worker, or to the one that was chosen.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,9 +10,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::net::{Accepted, Listener};
-use crate::session::{InForce, Limiting};
+use crate::session::{InForce, Limiting, Roster};
 use crate::telemetry::audit::{Event, Kind};
-use crate::telemetry::{Audit, Stats};
+use crate::telemetry::{Audit, Shown, Stats};
 use crate::upstream::Shared;
 use crate::worker::Arrival;
 
@@ -52,6 +53,7 @@ pub(super) struct Workers {
     pub(super) limiting: Limiting,
     pub(super) nonce: Arc<str>,
     pub(super) placing: Arc<Placing>,
+    pub(super) roster: Arc<Roster>,
 }
 
 impl Workers {
@@ -69,6 +71,9 @@ pub(super) struct Accepting {
     workers: Workers,
     force: watch::Receiver<Arc<InForce>>,
     ids: AtomicU64,
+    /// A client that has been taken in, and for which its worker has had no room yet: [`Self::run`] may be
+    /// dropped while it waits for that.
+    waits: RefCell<Option<(usize, Arrival)>>,
 }
 
 impl Accepting {
@@ -77,7 +82,7 @@ impl Accepting {
         workers: Workers,
         force: watch::Receiver<Arc<InForce>>,
     ) -> Self {
-        Self { listeners, workers, force, ids: AtomicU64::new(1) }
+        Self { listeners, workers, force, ids: AtomicU64::new(1), waits: RefCell::default() }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -92,10 +97,45 @@ impl Accepting {
         &self.workers.stats.audit
     }
 
-    /// Nobody is taken in any more. What is answered is for events that are still to come.
-    pub(super) fn close(self) -> Arc<Audit> {
+    pub(super) fn phase(&self) -> &Shown {
+        &self.workers.stats.vitals.phase
+    }
+
+    pub(super) fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.workers.stats)
+    }
+
+    pub(super) fn connected(&self) -> usize {
+        self.workers.stats.connected()
+    }
+
+    /// Nobody is taken in any more. `given`: listeners that another process goes on with. Those that are
+    /// nobody's from now on are emptied first, unless there is no time (`gently`): closing them resets who is
+    /// queued there.
+    pub(super) async fn close(mut self, given: &[usize], gently: bool) {
         self.audit().tell(Kind::Drain, "", Event::default);
-        Arc::clone(&self.workers.stats.audit)
+        if gently {
+            self.hand_over().await;
+        }
+        for (number, listener) in std::mem::take(&mut self.listeners).into_iter().enumerate() {
+            if gently && !given.contains(&number) && !listener.is_lent() {
+                self.empty(&listener).await;
+            }
+        }
+    }
+
+    /// Takes in who is queued; not for ever where clients come faster than they are taken.
+    async fn empty(&self, listener: &Listener) {
+        for _ in 0..2 * u64::from(self.force.borrow().config.tcp_backlog) {
+            match listener.accept_queued() {
+                Ok(Some(client)) => self.admit(client).await,
+                Ok(None) => return,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    return tracing::warn!(%error, "clients that were queued cannot be accepted any more");
+                }
+            }
+        }
     }
 
     /// Accepts on every listener until dropped.
@@ -162,8 +202,19 @@ impl Accepting {
         let index = self.workers.next();
         stats.clients[index].fetch_add(1, Ordering::Relaxed);
         let arrival = Arrival { stream, place, id: self.ids.fetch_add(1, Ordering::Relaxed) };
-        if self.workers.queues[index].send(arrival).await.is_err() {
-            stats.clients[index].fetch_sub(1, Ordering::Relaxed);
+        self.waits.replace(Some((index, arrival)));
+        self.hand_over().await;
+    }
+
+    /// Gives the client that waits to its worker. Cancel safe: it waits on.
+    async fn hand_over(&self) {
+        let Some(index) = self.waits.borrow().as_ref().map(|(index, _)| *index) else { return };
+        let room = self.workers.queues[index].reserve().await;
+        match (room, self.waits.take()) {
+            (Ok(room), Some((_, arrival))) => room.send(arrival),
+            _ => {
+                self.workers.stats.clients[index].fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }

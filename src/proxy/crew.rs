@@ -17,9 +17,9 @@ use crate::config::{Config, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
 use crate::session::{Bells, InForce, Limiting, Monitors, Orders, Roster, Taken};
-use crate::telemetry::Desk;
 use crate::telemetry::log::Levels;
-use crate::worker::{self, Arrival, Common, Phase};
+use crate::telemetry::{Desk, Phase};
+use crate::worker::{self, Arrival, Common};
 
 /// Everything that is there before the first worker runs.
 pub(super) struct Crew {
@@ -45,6 +45,7 @@ impl Crew {
         let forces = force.subscribe();
         let (roster, orders) = Roster::new(config.workers);
         let (limiting, taken) = (Limiting::new(config), Arc::new(Taken::new(config.workers)));
+        limiting.stats.vitals.reconfigure(config);
         let shared = Arc::new(parts::shared(config, certificates.upstream(), &limiting.stats));
         let (shares, roster) = (Arc::<Shares>::default(), Arc::new(roster));
         let parts = Parts {
@@ -71,7 +72,6 @@ impl Crew {
         let desk: Arc<dyn Desk> = Arc::new(Clerk {
             figures,
             reloader: reloader.clone(),
-            upstream: config.upstream.address(),
             shared: Arc::clone(&shared),
             stats: Arc::clone(&limiting.stats),
             shares: Arc::clone(&shares),
@@ -120,7 +120,10 @@ impl Crew {
             queues.push(queue);
             threads.push(thread);
         }
-        let Common { shared, stats, limiting, nonce, .. } = self.common;
-        Ok((accept::Workers { queues, shared, stats, limiting, nonce, placing: self.placing }, threads))
+        let Common { shared, stats, limiting, nonce, roster, .. } = self.common;
+        Ok((
+            accept::Workers { queues, shared, stats, limiting, nonce, placing: self.placing, roster },
+            threads,
+        ))
     }
 }

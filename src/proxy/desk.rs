@@ -7,18 +7,25 @@ use tokio::sync::watch;
 
 use super::Reloader;
 use super::figures::Figures;
+use super::handle::leave;
 use super::overview::Lately;
 use crate::cache::{Near, Value};
 use crate::config::{self, Effective};
 use crate::net::tls::Certificates;
 use crate::pubsub::Shares;
+use crate::session::explain::{self, Court};
 use crate::session::{Card, Roster, now};
-use crate::telemetry::desk::{Client, Clients, Desk, Figure, HotKey, Named, Overview, Probe, Setting, shown};
+use crate::telemetry::alerts::Alert;
+use crate::telemetry::desk::{
+    Client, Clients, Desk, Explained, Figure, HotKey, Named, Overview, Probe, Question, ReloadError,
+    Reloaded, Setting, shown,
+};
+use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::metrics::Format;
-use crate::telemetry::{Stats, section};
+use crate::telemetry::upstream_view::Seen;
+use crate::telemetry::{Phase, Stats, section};
 use crate::upstream::Shared;
-use crate::worker::Phase;
 
 /// Knows whom to ask.
 #[derive(Debug)]
@@ -27,8 +34,6 @@ pub(super) struct Clerk {
     pub(super) figures: Figures,
     /// Knows the settings in force.
     pub(super) reloader: Reloader,
-    /// Where the upstream is, as settings say it.
-    pub(super) upstream: String,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
     pub(super) shares: Arc<Shares>,
@@ -40,12 +45,33 @@ pub(super) struct Clerk {
 }
 
 impl Desk for Clerk {
+    fn health(&self) -> Health {
+        self.stats.vitals.health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        self.stats.vitals.live(Instant::now())
+    }
+
     fn ready(&self) -> Probe {
         match *self.phase.borrow() {
-            Phase::Serving => Probe::yes(),
+            Phase::Serving => self.stats.vitals.ready(Instant::now()),
+            Phase::Leaving => Probe::no("leaving: it will soon take no new clients (drain_delay)"),
             Phase::Draining => Probe::no("draining: it finishes what has begun and takes no new clients"),
             Phase::Stopped => Probe::no("stopped"),
         }
+    }
+
+    fn startup(&self) -> Probe {
+        self.stats.vitals.startup(Instant::now())
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        self.stats.vitals.alerts()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        self.stats.vitals.upstream.get()
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -98,8 +124,18 @@ impl Desk for Clerk {
         self.note();
     }
 
+    fn explain(&self, question: &Question) -> Result<Explained, String> {
+        let (near, shared) = (&*self.near, &*self.shared);
+        explain::explain(Court { force: &self.reloader.force(), near, shared }, question)
+    }
+
     fn info(&self) -> String {
-        section(&self.stats, &self.upstream, self.shared.connections(), &self.shared.lending)
+        section(
+            &self.stats,
+            &self.reloader.config().upstream.address(),
+            self.shared.connections(),
+            &self.shared.lending,
+        ) + &self.stats.vitals.section(Instant::now())
             + &self.stats.denials.section()
             + &self.stats.notices.section()
             + &self.shares.section()
@@ -117,14 +153,14 @@ impl Desk for Clerk {
         self.near.flush();
     }
 
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
+    }
+
     fn drain(&self) {
-        let serving = |phase: &mut Phase| {
-            let first = *phase == Phase::Serving;
-            *phase = if first { Phase::Draining } else { *phase };
-            first
-        };
-        if self.phase.send_if_modified(serving) {
-            tracing::info!("draining: told to");
+        self.stats.vitals.leave();
+        if leave(&self.phase, Phase::Leaving) {
+            tracing::info!("told to drain");
         }
     }
 }

@@ -44,6 +44,20 @@ pub enum Error {
     /// Users or rates cannot be.
     #[error(transparent)]
     Force(#[from] ForceError),
+    /// A server of Nearside's own belongs to one process.
+    #[error(
+        "takeover cannot be had with a server of Nearside's own, which belongs to one process: \
+         set NEARSIDE_UPSTREAM (or upstream.uri), or unset `takeover`"
+    )]
+    TakeoverEmbedded,
+    /// The running proxy does not hand its sockets over, which goes on as before.
+    #[error("cannot take over at {}: {why}", path.display())]
+    Takeover {
+        /// Where the running proxy was to be found.
+        path: std::path::PathBuf,
+        /// What went wrong.
+        why: String,
+    },
     /// The log cannot show what it is to.
     #[error(transparent)]
     Level(#[from] LevelError),
@@ -62,6 +76,7 @@ impl Error {
                 | Self::Tls(_)
                 | Self::UpstreamTls(_)
                 | Self::Force(_)
+                | Self::TakeoverEmbedded
         )
     }
 }

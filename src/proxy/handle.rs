@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -10,9 +11,9 @@ use super::reload::Reloader;
 use crate::cache::Near;
 use crate::config::Listen;
 use crate::net::Listener;
+use crate::telemetry::desk::{ReloadError, Reloaded};
 use crate::telemetry::metrics::Format;
-use crate::telemetry::{Desk, ReloadError, Reloaded, Stats};
-use crate::worker::Phase;
+use crate::telemetry::{Desk, Phase, Stats, Vitals};
 
 /// A running proxy. Dropping it stops the proxy at once, without draining.
 #[derive(Debug)]
@@ -37,6 +38,17 @@ impl Handle {
     ) -> Self {
         let Inside { addresses, reloader, desk, stats } = inside;
         Self { addresses, phase, placing, near, reloader, desk, stats, thread: Some(thread) }
+    }
+
+    /// What it is doing.
+    pub fn phase(&self) -> Phase {
+        self.stats.vitals.phase.get()
+    }
+
+    /// Whether every worker has had a turn within `limit`, as it has several times a second. One that is
+    /// draining may have workers that have ended already.
+    pub fn lives(&self, limit: Duration) -> bool {
+        self.phase() >= Phase::Draining || self.stats.vitals.turn_within(limit, Instant::now())
     }
 
     /// Where clients connect, with the ports that were picked.
@@ -65,12 +77,15 @@ impl Handle {
         self.placing.set(worker);
     }
 
-    /// Stops accepting and lets sessions finish what is in flight, within `drain_timeout`. Does not wait.
+    /// Stops accepting, after `drain_delay`, and lets sessions finish what is in flight, within
+    /// `drain_timeout`. Does not wait.
     pub fn drain(&self) {
-        let _ = self.phase.send(Phase::Draining);
+        self.stats.vitals.leave();
+        leave(&self.phase, Phase::Leaving);
     }
 
-    /// Ready once it no longer serves, whoever told it to leave.
+    /// Ready once it leaves: whoever told it to, because another process has taken over, or because it has
+    /// ended by itself.
     pub async fn until_leaving(&self) {
         let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Serving).await;
     }
@@ -104,6 +119,11 @@ impl Handle {
         &self.stats
     }
 
+    /// How it is, and of what it warns.
+    pub fn vitals(&self) -> &Vitals {
+        &self.stats.vitals
+    }
+
     /// Waits until the proxy has ended.
     pub fn wait(mut self) {
         self.join();
@@ -119,10 +139,15 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            let _ = self.phase.send(Phase::Stopped);
+            leave(&self.phase, Phase::Stopped);
             self.join();
         }
     }
+}
+
+/// The proxy is to come to `phase`. Answers whether it was not that far.
+pub(super) fn leave(phase: &watch::Sender<Phase>, to: Phase) -> bool {
+    phase.send_if_modified(|now| std::mem::replace(now, to.max(*now)) < to)
 }
 
 /// Where clients, and those who operate it, connect.

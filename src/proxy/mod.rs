@@ -6,21 +6,22 @@ mod desk;
 mod error;
 mod figures;
 mod handle;
+mod health;
 mod holders;
+mod leave;
 mod options;
 mod overview;
 mod parts;
 mod probe;
 mod reload;
+mod takeover;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use self::accept::Placing;
 use self::crew::Crew;
@@ -34,13 +35,10 @@ use crate::cache::Near;
 use crate::config::{self, Config, Endpoint, Listen};
 use crate::embedded::Server;
 use crate::net::tls::{Certificates, ClientTls, ServerTls};
-use crate::net::{BindError, Door, Listener};
+use crate::net::{BindError, Door, Inherited, Listener};
 use crate::session::InForce;
-use crate::telemetry::Audit;
-use crate::worker::Phase;
+use crate::telemetry::{Audit, Phase};
 
-/// How long sessions have to notice that the time for draining is over.
-const STOP: Duration = Duration::from_secs(1);
 /// How long the embedded server has to save and leave.
 const EMBEDDED_STOP: Duration = Duration::from_secs(30);
 
@@ -60,7 +58,8 @@ impl Proxy {
     ///
     /// Spawns `config.workers` threads and one that accepts; installs nothing global.
     pub fn start_with(config: Config, options: Options) -> Result<Handle, Error> {
-        let (phase, phases) = watch::channel(Phase::Serving);
+        let (phase, _) = watch::channel(Phase::Serving);
+        let told = phase.clone();
         let (ready, started) = std_mpsc::sync_channel(1);
         let placing = Arc::<Placing>::default();
         let seed = fastrand::Rng::new().u64(..);
@@ -69,8 +68,8 @@ impl Proxy {
             Outside { phase: phase.clone(), placing: Arc::clone(&placing), near: Arc::clone(&near) };
         let thread = std::thread::Builder::new().name("nearside-accept".into()).spawn(move || {
             let result = Builder::new_current_thread().enable_all().build().map_err(Error::from);
-            let result =
-                result.and_then(|runtime| runtime.block_on(run(config, options, phases, &ready, outside)));
+            let result = result.and_then(|runtime| runtime.block_on(run(config, options, &ready, outside)));
+            handle::leave(&told, Phase::Stopped);
             if let Err(error) = result {
                 let _ = ready.send(Err(error));
             }
@@ -93,29 +92,31 @@ struct Outside {
 type Ready = std_mpsc::SyncSender<Result<Inside, Error>>;
 
 /// Binds every address, those without TLS first.
-fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
+fn bind(config: &Config, inherited: &mut Inherited) -> Result<Vec<Listener>, BindError> {
     let plain = config.listen.iter().map(|listen| (listen, false));
     let all = plain.chain(config.tls.listen.iter().map(|listen| (listen, true)));
     let mut listeners = Vec::new();
     for (index, (listen, tls)) in all.enumerate() {
-        listeners.extend(Listener::bind(listen, config.tcp_backlog, Door { index, tls })?);
+        listeners.extend(Listener::bind(listen, config.tcp_backlog, Door { index, tls }, inherited)?);
     }
     Ok(listeners)
 }
 
-async fn run(
-    mut config: Config,
-    options: Options,
-    mut phases: watch::Receiver<Phase>,
-    ready: &Ready,
-    outside: Outside,
-) -> Result<(), Error> {
+async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outside) -> Result<(), Error> {
     let as_written = config.clone();
     config.upstream.bound_waits();
-    let listeners = bind(&config)?;
-    let mut admin = admin::Server::bind(&config.admin)?;
+    let Options { search_path, settings, source, mut inherited, log } = options;
+    let predecessor = takeover::meet(&config, &outside.near, &mut inherited).await?;
+    let listeners = bind(&config, &mut inherited)?;
+    let mut admin = admin::Server::bind(&config.admin, &mut inherited)?;
+    inherited.left().for_each(|name| tracing::warn!("a socket that was handed in is not used: {name}"));
+    drop(inherited);
+    let mut offers = listeners.iter().map(Listener::offer).collect::<Result<Vec<_>, _>>()?;
+    offers.extend(admin.iter_mut().flat_map(admin::Server::offers));
     let asked_at = admin.as_ref().map(admin::Server::addresses).unwrap_or_default();
     let addresses = Addresses::of(&listeners, asked_at);
+    let (near, phase, mut phases) =
+        (Arc::clone(&outside.near), outside.phase.clone(), outside.phase.subscribe());
     let written = std::mem::replace(&mut config.listen, addresses.plain.clone());
     if config.enabled
         && let Some(listen) = config.upstream_is_own_listener()
@@ -124,34 +125,53 @@ async fn run(
     }
     config.listen = written; // rules name listeners as they are written
     let certificates = Arc::new(certificates(&config)?);
-    let settings = if options.settings.is_empty() { config::effective(&config) } else { options.settings };
-    let server = embed(&mut config, options.search_path).await?;
+    let settings = if settings.is_empty() { config::effective(&config) } else { settings };
+    let server = embed(&mut config, search_path).await?;
     let (relay, inner) = watch::channel(Phase::Serving);
     let force = watch::Sender::new(Arc::new(parts::in_force(&config)?));
     let forces = force.subscribe();
-    let crew = Crew::new(
-        &config,
-        &certificates,
-        outside,
-        (options.source, force, as_written, settings),
-        options.log,
-    );
+    let crew = Crew::new(&config, &certificates, outside, (source, force, as_written, settings), log);
     let inside = crew.inside(addresses);
     let (workers, threads) = crew.start(inner)?;
+    let leaving = leave::Leaving { threads, relay, roster: Arc::clone(&workers.roster) };
+    let alone = watch::Sender::new(predecessor.is_none());
+    let opened = takeover::succeed(&config, &workers.shared, predecessor, &offers, &alone).await;
+    let post = opened.inspect_err(|_| {
+        let _ = leaving.relay.send(Phase::Stopped);
+    })?;
     if let Some(admin) = &mut admin {
         admin.serve(Arc::clone(&inside.desk), certificates.admin_admission().map(Arc::new));
     }
+    let watcher = health::Watcher::new(forces.clone(), &certificates, &workers, Arc::clone(&near));
     let accepting = accept::Accepting::new(listeners, workers, forces.clone());
-    tokio::select! {
-        () = accepting.run() => {}
-        () = watch_certificates(&certificates, forces.clone(), accepting.audit()) => {}
-        looped = serve(&accepting, &config, &inside, ready, &mut phases) => looped?,
+    let estate = takeover::Estate { near: &near, offers: &offers, alone: alone.subscribe() };
+    let left = tokio::select! {
+        () = accepting.run() => None,
+        () = watcher.run() => None,
+        () = watch_certificates(&certificates, forces.clone(), accepting.audit()) => None,
+        left = serve(&accepting, &config, &inside, ready, async {
+            tokio::select! {
+                successor = estate.successor(post.as_ref()) => Some(successor),
+                () = leave::told(&mut phases, accepting.phase(), &forces) => None,
+            }
+        }) => left?,
+    };
+    handle::leave(&phase, Phase::Draining);
+    if left.is_some() {
+        // It is asked there now, and nobody may be asked twice.
+        drop(admin.take());
     }
-    let last = *phases.borrow();
-    let audit = accepting.close(); // the listeners and the workers' queues
+    let given: Vec<usize> = left.as_ref().map_or_else(Vec::new, |successor| successor.takes.clone());
+    drop(offers);
+    tracing::info!(clients = accepting.connected(), handed_over = left.is_some(), "draining");
+    let stats = accepting.stats();
+    stats.vitals.phase.reach(Phase::Draining);
+    drop(post); // nobody can take over from here on
+    accepting.close(&given, *phases.borrow() != Phase::Stopped).await; // the listeners and the workers' queues
     let deadline = forces.borrow().config.drain_timeout;
-    finish(&relay, last, deadline, phases, threads).await;
-    audit.tell_left_out(true);
+    leaving.finish(&mut phases, deadline, left).await;
+    stats.vitals.phase.reach(Phase::Stopped);
+    stats.audit.tell_left_out(true);
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
     {
@@ -160,22 +180,21 @@ async fn run(
     Ok(())
 }
 
-/// Announces the proxy once it is sure not to talk to itself, and waits for the end.
-async fn serve(
+/// Announces the proxy once it is sure not to talk to itself, and waits until it `leaves`.
+async fn serve<T>(
     accepting: &accept::Accepting,
     config: &Config,
     inside: &Inside,
     ready: &Ready,
-    phases: &mut watch::Receiver<Phase>,
-) -> Result<(), Error> {
+    leaves: impl Future<Output = T>,
+) -> Result<T, Error> {
     if config.enabled && accepting.shared().leads_back(accepting.nonce()).await {
         let addresses = &inside.addresses;
         let own = addresses.plain.iter().chain(&addresses.tls).next();
         return Err(own_upstream(config, own.unwrap_or(&Listen::Tcp(String::new(), 0))));
     }
     let _ = ready.send(Ok(inside.clone()));
-    let _ = phases.wait_for(|phase| *phase != Phase::Serving).await;
-    Ok(())
+    Ok(leaves.await)
 }
 
 fn own_upstream(config: &Config, listen: &Listen) -> Error {
@@ -222,29 +241,4 @@ async fn embed(
     let server = Server::start(&config.embedded, search_path).await?;
     config.upstream.endpoint = Endpoint::Unix(server.socket().to_owned());
     Ok(Some(server))
-}
-
-/// Drains the workers unless they are to stop at once, then stops what is left.
-async fn finish(
-    relay: &watch::Sender<Phase>,
-    last: Phase,
-    deadline: Duration,
-    mut phases: watch::Receiver<Phase>,
-    threads: Vec<JoinHandle<()>>,
-) {
-    let mut joined =
-        tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| drop(thread.join())));
-    if last != Phase::Stopped {
-        let _ = relay.send(Phase::Draining);
-        let stopped = async {
-            let _ = phases.wait_for(|phase| *phase == Phase::Stopped).await;
-        };
-        tokio::select! {
-            _ = &mut joined => return,
-            () = stopped => {}
-            () = tokio::time::sleep(deadline) => tracing::warn!(?deadline, "drain_timeout is over: closing what is left"),
-        }
-    }
-    let _ = relay.send(Phase::Stopped);
-    let _ = timeout(STOP, joined).await;
 }

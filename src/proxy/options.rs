@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::{Effective, Loaded};
+use crate::net::Inherited;
 use crate::telemetry::log::Levels;
 
 /// What a proxy may be given besides its configuration, by a program that has it. All of it is optional.
@@ -12,6 +13,9 @@ use crate::telemetry::log::Levels;
 pub struct Options {
     /// Where a server binary is looked for, the value of `PATH`. Only for the embedded server.
     pub search_path: Option<OsString>,
+    /// Listening sockets to use for those of the configured addresses they are bound to. What is left of them
+    /// is closed, with a warning.
+    pub inherited: Inherited,
     /// Where settings come from when they are to be read again. Without it they cannot be.
     pub source: Option<Source>,
     /// Where the settings came from, for those who ask; empty: from the program.

@@ -7,14 +7,18 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::desk::Clerk;
 use super::holders;
-use crate::cache::Figures;
+use crate::cache;
 use crate::config::Config;
+use crate::telemetry::Phase;
+use crate::telemetry::alerts::State;
 use crate::telemetry::desk::{
-    Cache, Certificate, Configuration, Connected, Connections, Desk, Overview, Slow, Sums, Upstream,
+    Cache, Certificate, Configuration, Connected, Connections, Desk, Memory, Overview, Slow, Sums, Upstream,
+    Warning,
 };
+use crate::telemetry::health::Health;
 use crate::telemetry::history::{History, List, Rings, Totals};
-use crate::telemetry::meters::Snapshot;
-use crate::worker::Phase;
+use crate::telemetry::meters::Cause;
+use crate::telemetry::upstream_view::{Figures, Said};
 
 /// Hot keys, slow commands and clients shown.
 const ROWS: usize = 10;
@@ -34,7 +38,7 @@ struct Kept(BTreeMap<&'static str, u64>);
 
 impl Kept {
     fn of(clerk: &Clerk) -> Self {
-        let names = Figures::NAMES.iter().map(|(name, _)| *name);
+        let names = cache::Figures::NAMES.iter().map(|(name, _)| *name);
         Self(names.zip(clerk.near.totals()).collect())
     }
 
@@ -61,15 +65,20 @@ impl Clerk {
 
     /// What has been counted since the start.
     fn totals(&self) -> Totals {
-        let (kept, meters) = (Kept::of(self), Snapshot::default());
+        let (kept, meters) = (Kept::of(self), self.stats.meters());
         let mut named = BTreeMap::new();
         let mut note = |list, name: &str, count: u64| _ = named.insert((list, name.to_owned()), count);
         kept.misses().for_each(|(name, count)| note(List::Misses, name, count));
+        for cause in Cause::ALL.iter().filter(|cause| !is_refusal(**cause)) {
+            note(List::Errors, cause.name(), meters.errors_of(*cause));
+        }
         self.limits(|name, count| note(List::Limits, name, count));
+        let denied = Cause::ALL.iter().filter(|cause| is_refusal(**cause));
+        let denied = denied.map(|cause| meters.errors_of(*cause)).sum();
         Totals {
             commands: meters.commands_total(),
-            errors: 0,
-            denied: 0,
+            errors: meters.errors_total() - denied,
+            denied,
             hits: kept.get("hits") + kept.get("joins") + kept.get("stale_served"),
             misses: kept.get("misses"),
             latency: meters.latency(),
@@ -103,7 +112,7 @@ impl Clerk {
 
     /// Everything at once.
     pub(super) fn see(&self) -> Overview {
-        let unix = unix_now();
+        let (unix, health) = (unix_now(), self.health());
         if self.lately.history().totals().is_none() {
             self.note();
         }
@@ -116,9 +125,9 @@ impl Clerk {
             uptime: self.stats.since.elapsed().as_secs_f64(),
             workers: self.stats.clients.len(),
             listen: config.listen.iter().chain(&config.tls.listen).map(ToString::to_string).collect(),
-            state: self.state(),
-            reasons: Vec::new(),
-            alerts: Vec::new(),
+            state: self.state(&health),
+            reasons: health.reasons.clone(),
+            alerts: self.warnings(),
             now: history.now(),
             recent: history.recent(),
             latency: history.mean(),
@@ -134,7 +143,7 @@ impl Clerk {
             hot_keys: self.hot_keys(ROWS),
             slow: self.slow(),
             clients: self.connected(&config),
-            upstream: self.redis(&config),
+            upstream: self.redis(&config, &health),
             limits: history.counted(List::Limits),
             config: self.configuration(),
         }
@@ -145,8 +154,16 @@ impl Clerk {
         Arc::clone(&self.figures.force.borrow().config)
     }
 
-    fn state(&self) -> &'static str {
-        if *self.phase.borrow() == Phase::Serving { "healthy" } else { "draining" }
+    fn state(&self, health: &Health) -> &'static str {
+        match *self.phase.borrow() {
+            Phase::Serving => health.status.name(),
+            Phase::Leaving | Phase::Draining | Phase::Stopped => "draining",
+        }
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let all = self.alerts().into_iter();
+        all.map(|alert| Warning { name: alert.name, firing: alert.state == State::Firing }).collect()
     }
 
     fn kept(&self, history: &History, config: &Config) -> Cache {
@@ -175,16 +192,28 @@ impl Clerk {
         Connected { connected: self.stats.connected(), max: config.maxclients as usize, states, top }
     }
 
-    fn redis(&self, config: &Config) -> Upstream {
+    fn redis(&self, config: &Config, health: &Health) -> Upstream {
         let (settings, in_use) = (&config.upstream, self.shared.connections());
+        let seen = Desk::upstream(self);
+        let said = match &seen.said {
+            Said::Figures(said) => Some(said),
+            Said::Unknown(_) => None,
+        };
+        let (redis, mut ways) = (&health.services.redis, health.workers.iter());
+        let number = |of: fn(&Figures) -> u64| said.map_or(0, |said| of(said));
         Upstream {
-            address: self.upstream.clone(),
-            status: "unknown",
-            reason: String::new(),
-            latency: None,
-            version: String::new(),
-            role: String::new(),
-            memory: None,
+            address: config.upstream.address(),
+            status: redis.status.name(),
+            reason: ways.find_map(|way| way.reason.clone()).unwrap_or_default(),
+            latency: redis.latency,
+            version: said.map_or_else(String::new, |said| format!("{} {}", said.server, said.version)),
+            role: said.map_or_else(String::new, |said| said.role.clone()),
+            memory: said.map(|said| Memory {
+                used: said.used_memory,
+                max: said.maxmemory,
+                policy: said.maxmemory_policy.clone(),
+                evicted: said.evicted_keys,
+            }),
             connections: Connections {
                 used: in_use.budgeted(),
                 budget: settings.max_connections,
@@ -196,8 +225,8 @@ impl Clerk {
                 pinned_max: settings.max_pinned,
                 waits_failed: self.shared.lending.waits_failed.load(Relaxed),
             },
-            clients: 0,
-            max_clients: 0,
+            clients: number(|said| said.connected_clients),
+            max_clients: number(|said| said.maxclients),
             lost: self.shared.lane_events.lost.load(Relaxed),
         }
     }
@@ -214,6 +243,11 @@ impl Clerk {
             certificates: ends.map(|(name, end)| Certificate { name, days: days(end) }).collect(),
         }
     }
+}
+
+/// Whether it is Nearside doing as it was told, and not something that went wrong.
+fn is_refusal(cause: Cause) -> bool {
+    matches!(cause, Cause::Denied | Cause::RateLimited)
 }
 
 fn unix_now() -> f64 {

@@ -108,6 +108,7 @@ impl Parts {
         self.near.renew(&config.cache, config.features.cache);
         self.limiting.admission.renew(&config.admission);
         self.limiting.stats.audit.renew(&config.audit);
+        self.limiting.stats.vitals.reconfigure(config);
     }
 }
 

@@ -10,7 +10,7 @@ use super::parts::Parts;
 use crate::config::{self, Changes, Config, Effective};
 use crate::session::InForce;
 use crate::telemetry::audit::{Event, Kind};
-use crate::telemetry::{ReloadError, Reloaded};
+use crate::telemetry::desk::{ReloadError, Reloaded};
 
 /// How long workers have to take over what is new; each does between two events.
 const TAKEN_WITHIN: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ const NOT_THE_GATE: &[&str] = &[
     "timeout",
     "tcp_keepalive",
     "client_output_buffer_limit",
+    "drain_delay",
     "drain_timeout",
     "rates",
     "features.rate_limiting",
@@ -30,6 +31,9 @@ const NOT_THE_GATE: &[&str] = &[
     "log.",
     "admission.",
     "audit.",
+    "alerts.",
+    "health.",
+    "reload.",
 ];
 
 /// Reloads one proxy's settings, from any thread. A clone is the same one; one that is left over when the proxy
@@ -139,6 +143,7 @@ impl Inner {
         let odd = std::mem::take(&mut prepared.warnings);
         let warnings = loaded.warnings.into_iter().chain(doubts).chain(odd).collect();
         self.parts.apply(&force.config, prepared);
+        self.parts.limiting.stats.vitals.reconfigure(&force.config);
         self.force.send_replace(force);
         if !self.parts.taken.wait(generation, TAKEN_WITHIN) {
             tracing::warn!("a worker is busy: it takes over the new settings when it is not");

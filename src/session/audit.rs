@@ -10,8 +10,8 @@ use crate::resp::rename::Names;
 use crate::resp::request::Args;
 use crate::telemetry::audit::{Event, Kind};
 
-/// Commands that concern everybody, or show what everybody does. Sorted. `NEARSIDE CACHE FLUSH` is told of
-/// where it is answered.
+/// Commands that concern everybody, or show what everybody does. Sorted. What `NEARSIDE` does is told
+/// of where it is answered.
 const ADMIN: [&str; 31] = [
     "ACL|DELUSER",
     "ACL|LOAD",
@@ -176,9 +176,9 @@ impl Path {
         }
     }
 
-    /// `NEARSIDE CACHE FLUSH` has been carried out.
-    pub(super) fn note_flush(&self) {
-        self.note("NEARSIDE|CACHE|FLUSH", &[]);
+    /// A `NEARSIDE` of that name has been carried out, or is about to be.
+    pub(super) fn note_of(&self, name: &'static str) {
+        self.note(name, &[]);
     }
 
     #[cold]

@@ -137,6 +137,12 @@ impl Intake {
         Poll::Ready(n > 0)
     }
 
+    /// One read of what nobody wants any more; `false` at the end of the stream.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.kept.clear();
+        self.poll_more(cx)
+    }
+
     /// How much has been taken in.
     #[inline]
     pub(super) fn taken(&self) -> Taken {

@@ -7,12 +7,15 @@
 
 mod audit;
 mod client;
+pub mod explain;
+pub mod figures;
 mod force;
 mod hello;
 mod identity;
 pub mod inside;
 mod intake;
 mod laned;
+mod leave;
 mod limiting;
 mod local;
 mod metered;
@@ -22,6 +25,7 @@ mod nearside;
 mod nod;
 mod path;
 mod pinned;
+mod pulse;
 mod refused;
 mod roster;
 mod state;
@@ -47,7 +51,7 @@ use crate::policy::Origin;
 use crate::pubsub::Feeds;
 use crate::resp::scan::request::ProtocolError;
 use crate::telemetry::meters::Cause;
-use crate::telemetry::{Audit, Denials, Desk, Notices, Tally};
+use crate::telemetry::{Audit, Denials, Desk, Notices, Tally, Vitals};
 use crate::upstream::{Lanes, Pool, Shared};
 
 use client::Again;
@@ -59,6 +63,7 @@ pub use monitor::{Feed, Monitors};
 pub(crate) use near::now;
 pub use near::{Bells, Keeper, LaneWatch, Mark, tend};
 use path::Path;
+pub use pulse::{Probing, Pulse};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
 pub use taken::Taken;
@@ -90,6 +95,8 @@ pub struct Worker {
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// How the proxy is.
+    pub vitals: Arc<Vitals>,
     /// What happens on the path of requests is counted here.
     pub tally: Rc<Tally>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
@@ -178,7 +185,7 @@ impl Session {
                 }
                 Next::Hold => Box::pin(pinned::hold(self)).await,
                 Next::Again(request) => Box::pin(pinned::run(self, Some(request))).await,
-                Next::Close => return,
+                Next::Close => return self.part().await,
             }
             self.path.back_from_own_connection();
             self.client().took(self.intake.taken(), false);
@@ -225,29 +232,22 @@ impl Session {
             if client.is_ending() {
                 return if client.is_flushed() { Poll::Ready(Next::Close) } else { Poll::Pending };
             }
-            if self.ended || self.path.worker.draining.get() {
+            if self.ended {
                 if self.finished() {
                     return Poll::Ready(Next::Close);
                 }
-                if self.ended {
-                    client.wake_when_drained();
-                    return Poll::Pending;
-                }
+                client.wake_when_drained();
+                return Poll::Pending;
             }
             let verdict = if self.exhausted {
                 if client.is_starved() && self.intake.kept() > 0 {
                     // There is no memory for the rest of its request. The warden wakes it when there is.
                     client.took(self.intake.taken(), false);
-                    return Poll::Pending;
+                    return self.leave_or_wait();
                 }
                 match self.read(cx) {
                     Poll::Ready(verdict) => verdict,
-                    Poll::Pending => {
-                        if self.path.worker.draining.get() {
-                            client.wake_when_drained();
-                        }
-                        return Poll::Pending;
-                    }
+                    Poll::Pending => return self.leave_or_wait(),
                 }
             } else {
                 let path = &mut self.path;
@@ -308,13 +308,6 @@ impl Session {
             Poll::Ready(Read::Routed(verdict)) => Poll::Ready(verdict),
             Poll::Ready(Read::Ended) => Poll::Ready(Ok(Verdict::Close)),
         }
-    }
-
-    /// Nothing is owed to the client any more.
-    fn finished(&self) -> bool {
-        let client = self.client();
-        let idle = client.outstanding() == 0 && client.is_flushed() && !client.has_later();
-        idle && (self.ended || self.exhausted)
     }
 
     /// A protocol error: Redis's words, then the end.

@@ -295,7 +295,7 @@ impl Path {
         }
         let walks = which == Local::Nearside
             && (nearside::takes_a_walk(args) || (nearside::is_private(args) && self.is_somebody_else()));
-        if walks && !self.must_authenticate() && self.is_let_in() {
+        if walks && !self.must_authenticate() && (self.is_let_in() || nearside::waits_for_others(args)) {
             return Verdict::Walk;
         }
         match local::answer(self, which, args) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::meters::Snapshot;
-use super::{Audit, Denials, Meters, Notices, Reloads};
+use super::{Audit, Denials, Meters, Notices, Reloads, Vitals};
 use crate::config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
@@ -69,6 +69,8 @@ pub struct Stats {
     pub audit: Arc<Audit>,
     /// What is wrong now.
     pub notices: Arc<Notices>,
+    /// How the proxy is, and of what it warns.
+    pub vitals: Arc<Vitals>,
     /// Which settings are in force.
     pub reloads: Reloads,
 }
@@ -91,6 +93,7 @@ impl Stats {
             denials: Arc::default(),
             audit: Arc::new(Audit::new(audit)),
             notices: Arc::default(),
+            vitals: Arc::new(Vitals::new(workers)),
             reloads: Reloads::default(),
         }
     }
@@ -179,6 +182,7 @@ pub fn section(stats: &Stats, upstream: &str, connections: Connections, lending:
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     line("version", &env!("CARGO_PKG_VERSION"));
     line("uptime_in_seconds", &stats.since.elapsed().as_secs());
+    line("phase", &stats.vitals.phase.get().name());
     line("workers", &stats.clients.len());
     line("upstream", &upstream);
     line("connected_clients", &stats.connected());

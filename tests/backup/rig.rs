@@ -42,7 +42,8 @@ impl Home {
 
     pub(crate) fn start(&self) -> Near {
         let socket = self.dir.join("n");
-        let mut run = Run::start(self.nearside().arg("--listen").arg(format!("unix:{}", socket.display())));
+        let listen = format!("unix:{}", socket.display());
+        let mut run = Run::start(self.nearside().args(["--listen", &listen, "--admin-listen", "none"]));
         run.says("listening on");
         Near { run, place: Place::Unix(socket) }
     }

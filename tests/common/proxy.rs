@@ -36,6 +36,7 @@ pub fn transparent(upstream: &Place) -> Config {
     let mut config = config::load(&sources).expect("settings that fit").config;
     config.workers = 2;
     config.admin = config::Admin::default();
+    config.alerts.enabled = false;
     config
 }
 

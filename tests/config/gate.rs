@@ -2,8 +2,8 @@
 
 use super::{Given, env, file};
 use nearside::config::{
-    Admission, Audit, AuthClients, CertificateUser, Config, DenyRule, Listen, LocalUser, Per, Rate, RateUnit,
-    Rules, Secret, Tls, TlsVersion, render,
+    Admin, Admission, Alerts, Audit, AuthClients, CertificateUser, Config, DenyRule, Health, Listen,
+    LocalUser, Per, Rate, RateUnit, Rules, Secret, Tls, TlsVersion, render,
 };
 use std::time::Duration;
 
@@ -108,6 +108,32 @@ auth_failures = 0
 [audit]
 enabled = false
 redact_keys = true
+
+[admin]
+listen = ["0.0.0.0:9180", "unix:/run/nearside/admin.sock"]
+token = "a-token"
+open = true
+tls = true
+
+[health]
+every = "2s"
+timeout = "500ms"
+stalled = "1m"
+upstream_info = 0
+
+[alerts]
+enabled = false
+window = "5m"
+hold = "0s"
+memory = 0.7
+evictions = 5
+connections = 0.5
+latency = "20ms"
+error_rate = 0
+least_commands = 10
+hit_rate = 0.25
+least_reads = 50
+certificate = "30d"
 "#;
 
 /// What [`EVERYTHING`] says.
@@ -183,6 +209,36 @@ fn everything() -> Config {
             auth_failures: 0,
         },
         audit: Audit { enabled: false, redact_keys: true },
+        admin: Admin {
+            listen: vec![
+                Listen::Tcp("0.0.0.0".into(), 9180),
+                Listen::Unix("/run/nearside/admin.sock".into()),
+            ],
+            token: Some(Secret::new("a-token")),
+            open: true,
+            tls: true,
+            ..Admin::default()
+        },
+        health: Health {
+            every: Duration::from_secs(2),
+            timeout: Duration::from_millis(500),
+            stalled: Duration::from_secs(60),
+            upstream_info: None,
+        },
+        alerts: Alerts {
+            enabled: false,
+            window: Duration::from_secs(300),
+            hold: Duration::ZERO,
+            memory: 0.7,
+            evictions: 5,
+            connections: 0.5,
+            latency: Duration::from_millis(20),
+            error_rate: 0.0,
+            least_commands: 10,
+            hit_rate: 0.25,
+            least_reads: 50,
+            certificate: Duration::from_secs(30 * 24 * 3600),
+        },
         ..Config::default()
     }
 }
@@ -197,18 +253,23 @@ fn every_setting_from_a_file() {
 #[test]
 fn what_check_shows_is_read_back_from_every_source() {
     let loaded = file(EVERYTHING).good();
-    let gate = ["protected_mode", "rates", "tls.", "rules.", "admission.", "audit.", "upstream.rename"];
-    let rows = || loaded.settings.iter().filter(|row| gate.iter().any(|head| row.key.starts_with(head)));
+    let sections = ["tls.", "rules.", "admission.", "audit.", "admin.", "health.", "alerts."];
+    let gate = [&sections[..], &["protected_mode", "rates", "upstream.rename"]].concat();
+    // What is masked, or not set, cannot be read back.
+    let token = "admin.token";
+    let rows = || {
+        let rows = loaded.settings.iter().filter(|row| !row.key.starts_with(token));
+        rows.filter(|row| gate.iter().any(|head| row.key.starts_with(head)))
+    };
     let users = "[{name = \"app\", acl = \"on >hunter2 ~app:* +@read\"}, {name = \"ops\", acl = \"on \
         #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 ~* &* +@all\"}]";
-    let flags = rows().fold(Given::default().flag("--set users", "users", users), |given, row| {
-        given.flag("--set", row.key, &row.value)
-    });
+    let given = Given::default().flag("--set users", "users", users).flag("--set", token, "a-token");
+    let flags = rows().fold(given, |given, row| given.flag("--set", row.key, &row.value));
     assert_eq!(flags.good().config, loaded.config);
     let name = |key: &str| format!("NEARSIDE_{}", key.replace('.', "_").to_ascii_uppercase());
     let all: Vec<(String, String)> = rows().map(|row| (name(row.key), row.value.clone())).collect();
     let mut all: Vec<(&str, &str)> = all.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    all.push(("NEARSIDE_USERS", users));
+    all.extend([("NEARSIDE_USERS", users), ("NEARSIDE_ADMIN_TOKEN", "a-token")]);
     assert_eq!(env(&all).good().config, loaded.config);
 }
 
@@ -559,4 +620,24 @@ fn no_message_shows_a_users_password_or_a_key_wherever_it_was_put() {
         let problems = format!("{:?}", file(line).bad());
         assert!(!problems.contains("hunter2"), "{problems}");
     }
+}
+
+#[test]
+fn who_could_ask_without_a_token_must_be_on_this_machine() {
+    let refused = |toml: &str| file(toml).bad().join("\n");
+    let everybody = "[admin]\nlisten = [\"0.0.0.0:9180\"]\n";
+    assert!(refused(everybody).contains("set admin.token (or admin.token_file), or admin.open = true"));
+    for more in ["open = true", "token = \"t\"", "token_file = \"/run/t\""] {
+        file(&format!("{everybody}{more}\n")).good();
+    }
+    for local in ["localhost:1", "127.0.0.1:1", "[::1]:1", "unix:/a", "none"] {
+        assert!(!env(&[("NEARSIDE_ADMIN_LISTEN", local)]).good().config.admin.optional, "{local}");
+    }
+    let both = "[admin]\ntoken = \"zqs3cr3t\"\ntoken_file = \"/run/t\"\n";
+    assert!(refused(both).contains("keep one") && !refused(both).contains("zqs3cr3t"));
+    assert!(refused("[admin]\ntls = true\n").contains("tls.cert_file"));
+    let bad = refused("[admin]\ntoken = \"zqs3cr3t zq\"\n");
+    assert!(bad.contains("admin.token") && !bad.contains("zqs3cr3t"), "{bad}");
+    let shown = render(&env(&[("NEARSIDE_ADMIN_TOKEN", "zqs3cr3t")]).good());
+    assert!(shown.contains("******") && !shown.contains("zqs3cr3t"), "{shown}");
 }

@@ -24,11 +24,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("proxy", &["*"]),
     ("lib", &["*"]),
     // The program knows the crate's public names only, and its own other files.
-    ("main", &["wait", "backup", "signals", "watched"]),
-    ("signals", &[]),
+    ("main", &["wait", "backup", "signals", "systemd", "watched"]),
+    ("signals", &["systemd"]),
     ("wait", &[]),
     ("watched", &[]),
     ("backup", &[]),
+    ("systemd", &[]),
 ];
 
 /// The rooms a request passes.

@@ -9,7 +9,7 @@ pub(crate) fn room_of(path: &str) -> &str {
 pub(crate) fn rooms<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut rooms: Vec<String> = paths
         .map(room_of)
-        .filter(|room| !["lib", "main", "wait", "backup", "signals", "watched"].contains(room))
+        .filter(|room| !["lib", "main", "wait", "backup", "signals", "systemd", "watched"].contains(room))
         .map(String::from)
         .collect();
     rooms.dedup();

@@ -124,6 +124,8 @@ fn whatever_clients_are_called_and_ask_for_there_are_no_more_series() {
     };
     let mut talk = proxy.connect();
     doings(&mut talk, 0);
+    // Who asks makes workers look how the upstream is: from then on there are series that say so.
+    eventually("a look", || scrape(&proxy).get("nearside_upstream_latency_seconds"));
     let first = scrape(&proxy);
     assert_eq!(first.value("nearside_denied_total{rule=\"rules.deny: \\\\\"}"), 4.0);
     let name = "a\\\"} 1\\nx{y=\\\"";

@@ -22,6 +22,7 @@ const HEAD: &str = "listen = [\"127.0.0.1:0\"]\nadmin.listen = \"none\"\nworkers
 pub(crate) fn load(socket: &str, text: &str) -> Result<Loaded, Vec<String>> {
     let mut sources = Sources { cores: Some(2), memory: Some(1 << 30), ..Sources::default() };
     sources.env.insert("NEARSIDE_UPSTREAM".into(), socket.into());
+    sources.env.insert("NEARSIDE_ADMIN_LISTEN".into(), "none".into());
     sources.file = Some(("/etc/nearside.toml".into(), format!("{HEAD}{text}")));
     config::load(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }

@@ -14,7 +14,13 @@ let heard = 0; // when it came, on this machine's clock
 let lost = null; // { why, retry }: since when and until when there is no answer
 let spoken = "";
 
-const range = () => Number(document.querySelector("#ranges input:checked").value);
+let chosen = false; // how far back to look: until somebody chooses, two minutes as long as there is no more
+
+const range = () => {
+  const inputs = [...document.querySelectorAll("#ranges input")];
+  if (!chosen && newest) inputs[history.age(newest.time) < 150 ? 0 : 1].checked = true;
+  return Number(inputs.find((input) => input.checked).value);
+};
 const paused = () => at("pause").getAttribute("aria-pressed") === "true";
 
 // Said to a screen reader, and only when it differs from what was said last.
@@ -48,7 +54,8 @@ const head = () => {
   const o = newest;
   if (lost) {
     const age = o ? `The figures below are ${as.age((Date.now() - heard) / 1000)} old.` : "There are no figures yet.";
-    panels.state("gone", `${age} Next try in ${as.age(Math.max(lost.until - Date.now(), 0) / 1000)}: ${lost.why}.`, []);
+    const wait = Math.ceil(Math.max(lost.until - Date.now(), 0) / 1000);
+    panels.state("gone", `${lost.why} ${age} ${wait ? `Next try in ${as.age(wait)}.` : "Trying now."}`, []);
     document.title = "No answer – Nearside";
     speak("Nearside does not answer. The figures are the last ones.");
   } else if (o) {
@@ -63,7 +70,7 @@ const head = () => {
   put(at("link-text"), lost ? "No answer" : !o ? "Connecting" : paused() ? `Paused at ${as.clock(shown.time)}` : "Live");
 };
 const text = (o) => {
-  const redis = `Redis: ${panels.answers(o.upstream)}.`;
+  const redis = `Redis ${panels.answers(o.upstream)}.`;
   return o.state === "healthy" ? `Nothing is above its threshold. ${redis}` : redis;
 };
 
@@ -97,7 +104,10 @@ at("pause").addEventListener("click", () => {
   head();
   draw();
 });
-at("ranges").addEventListener("change", draw);
+at("ranges").addEventListener("change", () => {
+  chosen = true;
+  draw();
+});
 document.querySelector(".as-table").addEventListener("toggle", draw);
 setInterval(() => lost && head(), 1000); // its age
 charts.start();

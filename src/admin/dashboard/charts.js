@@ -11,13 +11,13 @@ const LOOKS = {
   faint: { colour: "--grey", width: 1.5, dash: [1.5, 3], fill: false },
 };
 const CHARTS = [
-  { id: "traffic", title: "Traffic", unit: "per second", say: as.count, lines: [
+  { id: "traffic", title: "Traffic", unit: "per second", say: as.count, least: 10, lines: [
     ["commands", "Commands", "main"], ["hits", "Hits", "plain"]] },
-  { id: "latency", title: "Latency", unit: "time a command takes", say: as.seconds, lines: [
-    ["p99", "p99", "main"], ["upstream_p99", "of it Redis p99", "plain"], ["p50", "p50", "faint"]] },
+  { id: "latency", title: "Latency", unit: "time a command takes", say: as.seconds, least: 1e-3, lines: [
+    ["p99", "p99 of all", "main"], ["upstream_p99", "p99 of Redis\u2019s part", "plain"], ["p50", "p50 of all", "faint"]] },
   { id: "ratio", title: "Hit ratio", unit: "share of cacheable reads", say: as.share, most: 1, lines: [
     ["hit_ratio", "Hits", "main"]] },
-  { id: "trouble", title: "Errors and refusals", unit: "per second", say: as.count, least: 1, lines: [
+  { id: "trouble", title: "Errors and refusals", unit: "per second", say: as.count, least: 4, lines: [
     ["errors", "Errors", "main"], ["denied", "Refused", "plain"]] },
 ];
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -59,7 +59,7 @@ class Chart {
     const axis = { stroke: style("--muted"), grid, ticks: { show: false }, font: `12px ${getComputedStyle(document.body).fontFamily}` };
     const labels = (values) => values.map((value) => this.say(value));
     this.u = new uPlot({
-      width: Math.max(this.plot.clientWidth, 60), height: 180, padding: [8, 6, 0, 0], legend: { show: false },
+      width: Math.max(this.plot.clientWidth, 60), height: 180, padding: [8, 18, 0, 0], legend: { show: false },
       cursor: { sync: { key: "time" }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { time: true, range: () => this.span }, y: { range: (u, low, high) => [0, this.most ?? (Math.max(high || 0, this.least ?? 0) * 1.12 || 1)] } },
       axes: [
@@ -74,7 +74,7 @@ class Chart {
     }, this.data, this.plot);
   }
 
-  span = [0, 1];
+  span = [Date.now() / 1000 - 900, Date.now() / 1000];
 
   size() {
     const width = Math.max(this.plot.clientWidth, 60);

@@ -58,6 +58,7 @@ export const table = (node, columns, rows, none) => {
     head.append(el("tr", {}, ...columns.map((column) => el("th", { scope: "col", className: column.right ? "n" : "", textContent: column.head }))));
   }
   const body = node.tBodies[0];
+  head.hidden = rows.length === 0;
   if (rows.length === 0) {
     if (!body.querySelector(".none")) body.replaceChildren(el("tr", { className: "none" }, el("td", { colSpan: columns.length, textContent: none })));
     return;

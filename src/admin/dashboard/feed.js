@@ -47,7 +47,7 @@ export class Feed {
       const began = performance.now();
       try {
         await this.once();
-        throw new Error("the stream ended");
+        throw new Error("It has ended the conversation.");
       } catch (error) {
         if (error instanceof Wanted) {
           this.on.asks(sessionStorage.getItem(KEY) !== null);
@@ -96,11 +96,12 @@ export class Feed {
     try {
       const answer = await fetch(path, { headers, cache: "no-store", signal: stop.signal });
       if (answer.status === 401) throw new Wanted();
-      if (!answer.ok) throw new Refused(`it answered ${answer.status}`);
+      if (!answer.ok) throw new Refused(`It answers with an error (${answer.status}).`);
       answer.stop = stop;
       return answer;
     } catch (error) {
-      throw stop.signal.aborted ? new Error("it does not answer") : error;
+      if (stop.signal.aborted) throw new Error("It takes too long to answer.");
+      throw error instanceof TypeError ? new Error("Nobody listens at its address, or the way there is cut.") : error;
     } finally {
       clearTimeout(timer);
     }
@@ -118,7 +119,7 @@ export class Feed {
         step = await reader.read();
       } catch (error) {
         if (answer.stop.signal.aborted && !any) return false;
-        throw answer.stop.signal.aborted ? new Error("it has stopped answering") : error;
+        throw new Error(answer.stop.signal.aborted ? "It has stopped answering." : "The connection was cut.");
       } finally {
         clearTimeout(timer);
       }

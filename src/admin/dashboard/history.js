@@ -62,14 +62,20 @@ export class History {
     if (recent) this.coarse.add([recent]);
   }
 
-  // What there is of the last `span` seconds up to `until`, as columns. The last point is always the last
-  // second's: nobody waits ten seconds to see that something changes.
+  // What there is of the last `span` seconds up to `until`, as columns. What is not in a step of ten seconds
+  // yet is shown by the second: nobody waits ten of them to see that something changes.
   columns(span, until) {
     if (span <= 120) return this.fine.columns(until - span);
     const columns = this.coarse.columns(until - span);
-    const newest = this.fine.rows.at(-1);
-    if (newest && newest.time > (columns.time.at(-1) ?? 0)) NAMES.forEach((name) => columns[name].push(newest[name]));
+    const after = columns.time.at(-1) ?? 0;
+    const newer = this.fine.rows.filter((row) => row.time > after);
+    NAMES.forEach((name) => columns[name].push(...newer.map((row) => row[name])));
     return columns;
+  }
+
+  // How many seconds there is something of, up to `until`.
+  age(until) {
+    return until - (this.coarse.rows[0] ?? this.fine.rows[0] ?? { time: until }).time;
   }
 
   // Only whole steps of ten seconds.

@@ -39,7 +39,7 @@ export const split = ({ latency }) => {
   at("split").hidden = !parts;
   if (!parts) return;
   const upstream = Math.min(latency.upstream_mean / latency.mean, 1);
-  put(at("split-label"), `A command takes ${as.seconds(latency.mean)} on average`);
+  put(at("split-label"), `A command took ${as.seconds(latency.mean)} on average in the last minute`);
   at("split-proxy").style.width = `${(1 - upstream) * 100}%`;
   at("split-upstream").style.width = `${upstream * 100}%`;
   put(at("split-proxy-text"), `Nearside ${as.seconds(latency.mean * (1 - upstream))}`);
@@ -67,7 +67,7 @@ export const tiles = (o) => {
     { name: "Latency p99", parts: as.secondsParts(now.p99), small: `p50 ${as.seconds(now.p50)}, Redis p99 ${as.seconds(now.upstream_p99)}`, alarm: firing.has("latency") },
     { name: "Clients", parts: as.countParts(o.clients.connected), small: `of at most ${as.count(o.clients.max)}`, alarm: firing.has("clients") },
     { name: "Redis connections", parts: as.countParts(connections.used), small: `of at most ${as.count(connections.budget)}, ${as.count(connections.waiting)} waiting`, alarm: firing.has("upstream_connections") },
-    { name: "Redis memory", parts: as.bytesParts(memory?.used), small: memory?.max ? `${as.share(used)} of ${as.bytes(memory.max)}` : "no maximum set", alarm: firing.has("memory") },
+    { name: "Redis memory", parts: as.bytesParts(memory?.used), small: !memory ? "not known" : memory.max ? `${as.share(used)} of ${as.bytes(memory.max)}` : "no maximum set", alarm: firing.has("memory") },
   ], () => el("div", {}, el("dt"), el("dd", {}, el("span"), el("span", { className: "unit" })), el("dd")), tile);
 };
 const perSecond = (value) => {
@@ -110,7 +110,7 @@ export const upstream = (o) => {
   facts(at("upstream"), [
     ["State", answers(it), it.status === "healthy" ? "good" : "bad"],
     ["Address", it.address],
-    ["Server", [it.version, it.role].filter(Boolean).join(", ") || as.NONE],
+    ["Server", [it.version.replace(/^./, (letter) => letter.toUpperCase()), it.role].filter(Boolean).join(", ") || as.NONE],
     it.memory && ["Memory", it.memory.max ? `${as.bytes(it.memory.used)} of ${as.bytes(it.memory.max)}, ${it.memory.policy}` : `${as.bytes(it.memory.used)}, no maximum`, "", it.memory.max && it.memory.used / it.memory.max],
     it.memory && ["Evicted", `${as.count(it.memory.evicted)} keys`],
     ["Connections", `${as.count(c.used)} of ${as.count(c.budget)}`, "", c.budget ? c.used / c.budget : 0],
@@ -125,7 +125,7 @@ export const upstream = (o) => {
 // Whether commands get through to it, in words.
 export const answers = (it) => {
   if (it.status === "healthy") return `answers in ${as.seconds(it.latency)}`;
-  return it.reason || { disabled: "switched off (enabled = false)", unknown: "nobody has looked yet" }[it.status] || it.status;
+  return { disabled: "is switched off (enabled = false)", unknown: "has not been asked yet", degraded: "does not answer every worker" }[it.status] ?? "does not answer";
 };
 
 export const cache = (o) => {

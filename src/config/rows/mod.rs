@@ -3,14 +3,18 @@
 mod admin;
 mod cache;
 mod gate;
+mod health;
 mod reload;
 mod upstream;
 
 pub(super) use admin::ADMIN;
 pub(super) use cache::CACHE;
 pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
+pub(super) use health::{ALERTS, HEALTH};
 pub(super) use reload::RELOAD;
 pub(super) use upstream::UPSTREAM;
+
+use std::time::Duration;
 
 use super::field::{Bare, Field};
 use super::setting::{Setting, fixed, live};
@@ -91,6 +95,22 @@ pub(super) const GENERAL: &[Setting] = &[
         "How long a stopping proxy waits for what is in flight.",
     )
     .flag("--drain-timeout"),
+    live(
+        "drain_delay",
+        Field::Span(|c| &mut c.drain_delay, [Duration::ZERO, Duration::from_secs(3600)]),
+        "How long a stopping proxy says that it is not ready and serves as before, new clients too, before it \
+            stops accepting: as long as whoever sends it clients needs to notice.",
+    )
+    .flag("--drain-delay"),
+    fixed(
+        "takeover",
+        Field::PathOrNone(|c| &mut c.takeover),
+        "A Unix socket. A proxy that starts while another one listens there takes over from it: the addresses \
+            both listen on change hands without a connection refused, then the other one drains and ends. Not \
+            with a server of Nearside's own.",
+    )
+    .flag("--takeover")
+    .unset("no", "\"/run/nearside/takeover.sock\""),
 ];
 
 pub(super) const EMBEDDED: &[Setting] = &[

@@ -105,6 +105,18 @@ impl Certificates {
         }
     }
 
+    /// Whose certificate of those in use expires first, and in how many whole days; negative when it has.
+    pub fn soonest(&self, now: SystemTime) -> Option<(&'static str, i64)> {
+        // Where both are there it is the same file.
+        let clients = self.clients.as_ref().or(self.admin.as_ref()).and_then(|tls| tls.days_left(now));
+        let upstream = self.upstream.as_ref().and_then(|tls| tls.days_left(now));
+        let all = [
+            ("shown to clients (tls.cert_file)", clients),
+            ("shown to the upstream (upstream.ssl_certfile)", upstream),
+        ];
+        all.into_iter().filter_map(|(whose, days)| Some((whose, days?))).min_by_key(|(_, days)| *days)
+    }
+
     /// When what each file holds that was named ends, seconds since 1970; by the setting that names it.
     pub fn ends(&self) -> Vec<(&'static str, i64)> {
         let clients = self.clients.iter().flat_map(|tls| tls.ends());

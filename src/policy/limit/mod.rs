@@ -6,6 +6,7 @@
 //! cannot make it grow. Time is handed in, as nanoseconds since any fixed moment.
 
 mod admission;
+mod bearing;
 mod gcra;
 mod meter;
 mod rate;
@@ -13,6 +14,7 @@ mod rates;
 mod table;
 
 pub use admission::{Admission, Place, Seat, TurnedAway, locked_out_text};
+pub use bearing::Bearing;
 pub use meter::{Meter, Pass, Refusal};
 pub use rate::RateError;
 pub use rates::Rates;

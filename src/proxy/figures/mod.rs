@@ -3,7 +3,9 @@
 
 mod cache;
 mod clients;
+mod health;
 mod process;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -41,6 +43,8 @@ impl Figures {
     pub(super) fn sheet(&self) -> Sheet {
         let mut sheet = Sheet::default();
         self.process(&mut sheet);
+        self.health(&mut sheet);
+        self.requests(&mut sheet);
         self.clients(&mut sheet);
         self.decisions(&mut sheet);
         self.upstream(&mut sheet);

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{CacheMode, Config};
 use crate::net::tls::Certificates;
 use crate::session::Limiting;
-use crate::telemetry::metrics::{Value, instruments};
+use crate::telemetry::metrics::{Value, Values, instruments};
 
 fn figures(config: Config) -> Figures {
     let limiting = Limiting::new(&config);
@@ -65,4 +65,15 @@ fn each_figure_of_the_cache_arrives() {
         assert_eq!(sheet.get(name, labels), Some(&Value::Whole(1)), "{name}{labels:?}");
     }
     assert_eq!(sheet.get("nearside_cache_hit_ratio", &[]), Some(&Value::Real(1.0 / 3.0)));
+}
+
+#[test]
+fn every_alert_there_is_has_its_series() {
+    use crate::telemetry::alerts::Alerts;
+    let sheet = figures(Config::default()).sheet();
+    let names: Vec<_> = Alerts::names().collect();
+    assert!(names.iter().all(|name| sheet.get("nearside_alert_firing", &[name]) == Some(&Value::Whole(0))));
+    let list = instruments().find(|instrument| instrument.name == "nearside_alert_firing").unwrap();
+    let Values::These(listed) = list.labels[0].values else { panic!("a list") };
+    assert_eq!(listed, names);
 }

@@ -17,6 +17,11 @@ const HIGH_WATER: usize = 256 * 1024;
 pub(super) const STEP: usize = 64 * 1024;
 
 impl Client {
+    /// Nothing more will be said to it; what it still says can be read.
+    pub(in crate::session) fn end_of_stream(&self) {
+        self.write.end();
+    }
+
     /// A reply of our own, in its place: nothing else may be owed.
     pub(in crate::session) fn say(&self, reply: &[u8]) {
         debug_assert!(self.outstanding.get() == 0);

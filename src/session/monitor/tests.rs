@@ -40,6 +40,7 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         denials: Arc::default(),
         audit: Arc::default(),
         notices: Arc::default(),
+        vitals: Arc::new(crate::telemetry::Vitals::new(1)),
         scratch,
         spares: Rc::default(),
         draining: Cell::new(false),

@@ -6,6 +6,7 @@ use super::clock;
 use super::verify::Verify;
 use crate::cache::{self, Fill, Heard, PerWorker, Stripe, Time};
 use crate::session::Client;
+use crate::session::pulse::Probing;
 use crate::upstream::{self, Lane};
 
 /// See [`upstream::Mark`].
@@ -30,6 +31,8 @@ pub enum Mark {
     Global(Global),
     /// A read whose reply is compared with what was given out.
     Verify(Box<Verify>),
+    /// What shows that commands get through.
+    Pulse(Box<Probing>),
 }
 
 /// Which reply of a fill it is.
@@ -158,6 +161,7 @@ impl upstream::Mark<Client> for Mark {
                 fenced.signals.passed();
             }
             Self::Verify(verify) => verify.compare(reply, clock::now()),
+            Self::Pulse(probing) => probing.replied(reply),
         }
     }
 }

@@ -6,36 +6,63 @@ use crate::session::local::integer;
 /// Entries that `KEYS` shows unless it is told otherwise, and the most it shows.
 const COUNT: usize = 100;
 const MOST: usize = 10_000;
-/// Hot keys that are shown unless it is told otherwise.
+/// Hot keys that are shown unless it is told otherwise, and clients.
 const HOT: usize = 10;
+const CLIENTS: usize = 100;
 
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask<'a> {
     Probe,
     Info,
+    Health,
     Help,
     Stats,
     Flush,
-    Keys { pattern: &'a [u8], count: usize },
+    Keys {
+        pattern: &'a [u8],
+        count: usize,
+    },
     Explain(&'a [u8]),
     Hotkeys(usize),
+    Clients(usize),
+    /// Settings whose keys match.
+    Config(&'a [u8]),
+    /// What would become of the command that begins at this argument; as that user, where one is named.
+    Command {
+        user: Option<&'a [u8]>,
+        from: usize,
+    },
+    Reload,
+    Drain,
 }
 
 /// What `args` asks for, or the error for it.
 pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
     // The last is one only with UPSTREAM, and then it does not come here.
-    let all: [(&str, usize, Ask<'a>); 5] = [
+    let all: [(&str, usize, Ask<'a>); 11] = [
         ("PROBE", 3, Ask::Probe),
         ("INFO", 2, Ask::Info),
+        ("HEALTH", 2, Ask::Health),
         ("HELP", 2, Ask::Help),
         ("HOTKEYS", 2, Ask::Help),
+        ("CLIENTS", 2, Ask::Clients(CLIENTS)),
+        ("CONFIG", 2, Ask::Config(b"*")),
+        ("EXPLAIN", 0, Ask::Help),
+        ("RELOAD", 2, Ask::Reload),
+        ("DRAIN", 2, Ask::Drain),
         ("MONITOR", 0, Ask::Help),
     ];
     match args.len() {
         0 | 1 => Err(wrong_number("nearside")),
         _ if args.is(1, "CACHE") => cache(args),
         2 if args.is(1, "HOTKEYS") => Ok(Ask::Hotkeys(HOT)),
+        3 if args.is(1, "CLIENTS") => positive(args.get(2)).map(Ask::Clients),
+        3 if args.is(1, "CONFIG") => Ok(Ask::Config(args.get(2))),
+        5.. if args.is(1, "EXPLAIN") && args.is(2, "USER") => {
+            Ok(Ask::Command { user: Some(args.get(3)), from: 4 })
+        }
+        3.. if args.is(1, "EXPLAIN") => Ok(Ask::Command { user: None, from: 2 }),
         3 if args.is(1, "HOTKEYS") => positive(args.get(2)).map(Ask::Hotkeys),
         _ => one_of(args, 1, "nearside", &all),
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::keys::entry;
 use super::shape::Shape;
 use super::walk::{TURN, walk};
-use crate::cache::{Query, Rule, Shown, Survey, Time, Trust, is_busy, values_row};
+use crate::cache::{Query, Shown, Survey, Time, Trust, is_busy, values_row};
+use crate::session::explain::near_rule;
 use crate::session::near::{Seen, now};
 use crate::session::path::Path;
 
@@ -61,7 +62,7 @@ impl<'k> Found<'k> {
         shape.text("mode_reason");
         shape.text(&standing.reason);
         shape.text("rule");
-        shape.text(&rule(&near.patterns().rule(self.name)));
+        shape.text(&near_rule(&near.patterns().rule(self.name)));
         shape.text("max_age_ms");
         shape.count_or_nothing(kept.map(|kept| kept.max_age / MILLI));
         shape.text("serve_stale_ms");
@@ -94,15 +95,6 @@ pub(super) fn at_once(path: &mut Path, name: &[u8]) -> Vec<u8> {
     let mut found = Found::new(&survey, name);
     let ended = found.search(&mut survey);
     found.done(path, &survey, ended.unwrap_or(false))
-}
-
-fn rule(rule: &Rule<'_>) -> String {
-    match rule {
-        Rule::Every => "every key is kept".into(),
-        Rule::Included(glob) => format!("kept: cache.include {glob}"),
-        Rule::NotIncluded => "not kept: no pattern of cache.include fits".into(),
-        Rule::Excluded(glob) => format!("not kept: cache.exclude {glob}"),
-    }
 }
 
 /// How often a `GET` of it on this client's lane has missed lately.
@@ -151,7 +143,8 @@ fn next(path: &mut Path, name: &[u8], entries: &[Shown], now: Time) -> String {
     let not_kept = match kept.trust() {
         Trust::None if lane.link_info().is_none() => Some("this client's lane has no connection yet".into()),
         Trust::None => Some(near.standing().reason),
-        _ if near.patterns().kept(name).is_none() => Some(rule(&near.patterns().rule(name))),
+        _ if near.patterns().kept(name).is_none() => Some(near_rule(&near.patterns().rule(name))),
+        _ if near.is_suspended() => Some("another process serves the same clients (a hand-over)".into()),
         _ if is_busy(near.word.load()) => Some("a command that concerns all keys is in flight".into()),
         _ if is_busy(near.stamps.at(near.stripe(name)).load()) => Some("a write is in flight".into()),
         _ => cold.map(|misses| {

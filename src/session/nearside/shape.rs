@@ -1,5 +1,7 @@
 //! Replies made of maps and arrays: maps are flat arrays in RESP2, as Redis has them.
 
+use serde_json::Value;
+
 use crate::resp::{Proto, reply};
 
 /// A reply under construction. Whoever opens a map or array puts as much into it as was said.
@@ -64,6 +66,31 @@ impl Shape {
         }
     }
 
+    /// Any value: objects are maps, and nothing is nothing.
+    pub(super) fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.out.extend_from_slice(reply::null(self.proto)),
+            Value::Bool(yes) => self.flag(*yes),
+            Value::Number(number) if !number.is_f64() => self.count(number),
+            Value::Number(number) => match self.proto {
+                Proto::Resp2 => self.text(&number.to_string()),
+                Proto::Resp3 => self.line(',', number),
+            },
+            Value::String(text) => self.text(text),
+            Value::Array(items) => {
+                self.array(items.len());
+                items.iter().for_each(|item| self.value(item));
+            }
+            Value::Object(fields) => {
+                self.map(fields.len());
+                for (name, field) in fields {
+                    self.text(name);
+                    self.value(field);
+                }
+            }
+        }
+    }
+
     /// A piece made elsewhere, in the same protocol.
     pub(super) fn append(&mut self, piece: Self) {
         self.out.extend_from_slice(&piece.out);
@@ -85,6 +112,26 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_value_has_a_form_in_both_protocols() {
+        let value = serde_json::json!({"b": [1, -2, 0.25], "a": null, "c": {"x": "é\r\n", "y": false}});
+        let made = |proto| {
+            let mut shape = Shape::new(proto);
+            shape.value(&value);
+            String::from_utf8(shape.done()).expect("text")
+        };
+        assert_eq!(
+            made(Proto::Resp2),
+            "*6\r\n$1\r\nb\r\n*3\r\n:1\r\n:-2\r\n$4\r\n0.25\r\n$1\r\na\r\n$-1\r\n$1\r\nc\r\n\
+             *4\r\n$1\r\nx\r\n$4\r\né\r\n\r\n$1\r\ny\r\n:0\r\n"
+        );
+        assert_eq!(
+            made(Proto::Resp3),
+            "%3\r\n$1\r\nb\r\n*3\r\n:1\r\n:-2\r\n,0.25\r\n$1\r\na\r\n_\r\n$1\r\nc\r\n\
+             %2\r\n$1\r\nx\r\n$4\r\né\r\n\r\n$1\r\ny\r\n#f\r\n"
+        );
+    }
 
     #[test]
     fn a_map_is_flat_in_resp2_and_values_have_their_own_types_in_resp3() {

@@ -47,8 +47,12 @@ pub(in crate::session) async fn run(session: &mut Session) {
     if !matches!(session.intake.front(&limits), Ok(Front::Whole)) {
         return;
     }
-    if !right::is_proven(session).await {
-        session.client().say(right::NONE);
+    let refused = match right::is_let_in(&mut session.path).await {
+        false => Some(super::NOAUTH),
+        true => (!right::is_proven(session).await).then_some(right::NONE),
+    };
+    if let Some(refused) = refused {
+        session.client().say(refused);
         session.path.limited.settle(1);
         return session.intake.pop();
     }
@@ -66,6 +70,7 @@ pub(in crate::session) async fn run(session: &mut Session) {
             let ended = turns(&client, || found.search(&mut survey)).await;
             found.done(&mut session.path, &survey, ended)
         }
+        Ok(Ask::Reload) => super::reload(&session.path).await,
         _ => match super::answer(&mut session.path, &args) {
             Some(answer) => answer,
             None => return,

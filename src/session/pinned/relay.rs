@@ -82,6 +82,8 @@ pub(super) struct Relay<'a> {
     pub(super) stuck: Rc<Cell<bool>>,
     /// An element that was popped for the client is still on its way to it.
     pub(super) popped: bool,
+    /// The proxy drains: it was asked whether anything is left for who listens.
+    pub(super) farewell: bool,
     /// What an open transaction has queued, should rights change.
     pub(super) queued: Queued,
     /// What is under way that concerns what is kept.
@@ -134,6 +136,7 @@ impl<'a> Relay<'a> {
             deaf: false,
             stuck: Rc::default(),
             popped: false,
+            farewell: false,
             queued: Queued::default(),
             streaming: None,
             closing: false,
@@ -208,6 +211,7 @@ impl<'a> Relay<'a> {
                 return Poll::Ready(Ok(()));
             }
             moved |= self.read_client(cx)?;
+            moved |= self.leaves();
             if moved {
                 self.progress = Instant::now();
                 continue;
@@ -232,11 +236,10 @@ impl<'a> Relay<'a> {
 
     /// Whether the stay can end: nothing owed, nothing held, nothing half done.
     fn done(&mut self) -> bool {
-        // Who waits for somebody else's write, or listens, would keep a drain waiting for ever.
+        // Who waits for somebody else's write would keep a drain waiting for ever.
         if self.session.path.worker.draining.get() {
             self.let_go();
-            let idle = self.held.listens() || (self.held.kept && self.expect.is_empty());
-            if idle || self.stuck.get() {
+            if self.stuck.get() || (self.held.opaque && self.closing) {
                 self.closing = true;
                 return true;
             }
@@ -253,11 +256,6 @@ impl<'a> Relay<'a> {
             && self.client.outstanding() == 0
             && self.streaming.is_none()
             && (!self.held.any() || self.closing)
-    }
-
-    /// Whether it waits for somebody else's write.
-    pub(super) fn blocked(&self) -> bool {
-        matches!(self.expect.front(), Some(Expect::Blocking { .. }))
     }
 
     /// Whether the upstream owes an answer that it should have given by now. An upload that has stopped

@@ -6,12 +6,18 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::relay::Relay;
-use crate::session::state::Expect;
+use crate::resp::request::encode;
+use crate::session::state::{Expect, Replies};
 
 /// How long a server has to say what it had popped for a client that has gone.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Relay<'_> {
+    /// Whether it waits for somebody else's write.
+    pub(super) fn blocked(&self) -> bool {
+        matches!(self.expect.front(), Some(Expect::Blocking { .. }))
+    }
+
     /// The proxy drains: what the client is blocked on is to be let go of, by the upstream itself, so
     /// that nothing is popped for it any more. What was popped before still goes to it.
     pub(super) fn let_go(&mut self) {
@@ -27,6 +33,27 @@ impl Relay<'_> {
                 client.wake();
             }
         });
+    }
+
+    /// The proxy drains, and there is nothing to read from the client. Who holds the connection for what may
+    /// come some day would keep the drain waiting: that ends now, for a subscriber once everything has come
+    /// that was published before. Answers whether anything has changed.
+    pub(super) fn leaves(&mut self) -> bool {
+        let silent = self.held.replies != Replies::On;
+        let waits_for_some_day = self.held.listens() || self.held.kept || silent;
+        let quiet = self.expect.is_empty() && self.to_upstream.is_empty() && self.streaming.is_none();
+        let draining = self.session.path.worker.draining.get() && !self.closing;
+        if !draining || self.held.multi || !waits_for_some_day || !(quiet || self.held.opaque) {
+            return false;
+        }
+        if self.held.listens() && !self.held.opaque && !self.farewell {
+            self.farewell = true;
+            self.to_upstream.extend(encode(&[b"PING"]));
+            self.expect.push_back(Expect::Nothing);
+            return true;
+        }
+        self.closing = self.replies.at_start();
+        self.closing
     }
 
     /// The client has gone while it was blocked, or before it took what its command brought. An element

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::command::Channels;
 use crate::pubsub::{Feed, Subscriber, Topic};
+use crate::resp::request::encode;
 use crate::resp::{Proto, reply};
 use crate::session::client::Client;
 use crate::session::local;
@@ -29,6 +30,8 @@ enum Awaited {
     Pong(Bytes),
     /// The reply to a `PUBLISH`, to which so many receivers are added.
     Receivers(i64),
+    /// The replies to the last questions, which are nobody's.
+    Farewell,
 }
 
 /// Where a subscription is, and its place in the order of the client's.
@@ -55,6 +58,8 @@ pub struct Listener {
     answers: Cell<usize>,
     touched: Cell<bool>,
     gone: Cell<bool>,
+    /// It was asked whether there is anything left.
+    farewell: Cell<bool>,
 }
 
 impl Listener {
@@ -68,6 +73,7 @@ impl Listener {
             answers: Cell::new(0),
             touched: Cell::new(false),
             gone: Cell::new(false),
+            farewell: Cell::new(false),
         }
     }
 
@@ -132,6 +138,19 @@ impl Listener {
     /// Publishes in order with the messages; `extra` receivers are not seen by the upstream.
     pub(super) fn publish(self: &Rc<Self>, request: &[u8], extra: i64) {
         self.ask(request, Awaited::Receivers(extra));
+    }
+
+    /// Whether every message has come that was published before the first call. That call sends a
+    /// `PING` behind them; whoever waits is woken when nothing is outstanding any more.
+    pub(super) fn has_heard_all(self: &Rc<Self>) -> bool {
+        if !self.farewell.replace(true) && self.is_subscribed() {
+            let feeds = self.feeds.borrow().clone();
+            self.wait_for(Awaited::Farewell, feeds.len());
+            let ping = encode(&[b"PING"]);
+            // One that is being connected again has nothing.
+            feeds.iter().filter(|feed| !feed.ask(self, &ping)).for_each(|_| self.done());
+        }
+        !self.is_waiting()
     }
 
     fn ask(self: &Rc<Self>, request: &[u8], awaited: Awaited) {
@@ -262,12 +281,16 @@ impl Subscriber for Listener {
                     reply::bulk(argument, out);
                 }));
             }
+            Awaited::Farewell => {}
             Awaited::Receivers(extra) => self.client.queue(&super::correct::add(frame, *extra)),
             _ => self.client.queue(frame),
         }
     }
 
     fn failed(&self, failure: &Failure) {
+        if matches!(*self.awaited.borrow(), Awaited::Farewell) {
+            return;
+        }
         self.client.queue(&encoded(|out| local::failure(failure, out)));
     }
 

@@ -105,6 +105,12 @@ impl Path {
         Some(Verdict::Done)
     }
 
+    /// The proxy drains: whether a subscriber has by now got everything that was published before. Who
+    /// is not subscribed has.
+    pub(in crate::session) fn says_farewell(&self) -> bool {
+        self.member.as_ref().is_none_or(|member| member.0.has_heard_all())
+    }
+
     /// Ends what the session shares, without a word to the client.
     pub(super) fn unsubscribe_all(&mut self) {
         if self.member.take().is_some() {

@@ -4,19 +4,27 @@
 //! or what is behind them. It is implemented once, where the proxy is put together. Answers are plain values
 //! that say what is so at the moment, and can be written in any form ([`serde::Serialize`]).
 //!
-//! Everything here may be called from any thread and takes no longer than a look at what there is: nothing
-//! waits for the upstream or for a client.
+//! Everything here may be called from any thread and, but for a reload, takes no longer than a look at what
+//! there is: nothing waits for the upstream or for a client.
 
 mod answers;
+mod explained;
 mod named;
 #[cfg(test)]
 mod nobody;
 mod overview;
+mod reloaded;
 
 use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::alerts::Alert;
+use super::health::Health;
+use super::upstream_view::Seen;
 
 use super::metrics::Format;
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
+pub use explained::{Asked, Explained, KeyKept, Question, RateOf};
 pub use named::{Figure, Named};
 #[cfg(test)]
 pub(crate) use nobody::Nobody;
@@ -27,10 +35,28 @@ pub use overview::{
 
 use super::history::Rings;
 
+pub use reloaded::{ReloadError, Reloaded};
+
 /// See the module.
 pub trait Desk: Debug + Send + Sync {
-    /// Whether new clients may be sent here.
+    /// How it is, with reasons. See [`super::health`] for what this and the next three mean.
+    fn health(&self) -> Health;
+
+    /// Whether its threads turn.
+    fn live(&self) -> Probe;
+
+    /// Whether new clients may be sent here: a command has just gone to the upstream and back on every worker,
+    /// and it is not stopping.
     fn ready(&self) -> Probe;
+
+    /// Whether it has been ready once.
+    fn startup(&self) -> Probe;
+
+    /// Of what it warns, or could: every rule, where it stands and what it has found.
+    fn alerts(&self) -> Vec<Alert>;
+
+    /// What the upstream said of itself last, and when.
+    fn upstream(&self) -> Arc<Seen>;
 
     /// The settings in force, in the order of the reference; secrets are masked.
     fn settings(&self) -> Vec<Setting>;
@@ -53,6 +79,12 @@ pub trait Desk: Debug + Send + Sync {
     /// Notes what has been counted so far, for the history. To be called once a second by whoever serves it.
     fn look(&self);
 
+    /// What would become of a command, and by which rule.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    fn explain(&self, question: &Question) -> Result<Explained, String>;
+
     /// The `# Nearside` section of `INFO`.
     fn info(&self) -> String;
 
@@ -61,6 +93,14 @@ pub trait Desk: Debug + Send + Sync {
 
     /// Makes every entry of the near cache void. Once it has returned no older value is given out.
     fn flush_cache(&self);
+
+    /// Reads the settings anew and puts what has changed into force, whole or not at all.
+    ///
+    /// Blocks: for files, and until the workers have heard of it. Not for a worker's thread.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new settings.
+    fn reload(&self) -> Result<Reloaded, ReloadError>;
 
     /// Begins to drain, as on a signal: no new clients, and the proxy ends once those there are have what they
     /// asked for, or `drain_timeout` is over. Does not wait.

@@ -1,7 +1,19 @@
 //! A desk nobody sits at, for tests.
 
-use super::{Clients, Desk, Format, HotKey, Named, Overview, Probe, Setting};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::telemetry::Vitals;
+use crate::telemetry::alerts::Alert;
+use crate::telemetry::health::Health;
+use crate::telemetry::upstream_view::Seen;
+
 use crate::telemetry::history::Rings;
+
+use super::{
+    Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
+    Setting,
+};
 
 /// Answers that there is nothing, and does nothing.
 #[derive(Debug)]
@@ -10,6 +22,26 @@ pub(crate) struct Nobody;
 impl Desk for Nobody {
     fn ready(&self) -> Probe {
         Probe::no("nobody is here")
+    }
+
+    fn health(&self) -> Health {
+        Vitals::new(1).health(Instant::now())
+    }
+
+    fn live(&self) -> Probe {
+        Probe::yes()
+    }
+
+    fn startup(&self) -> Probe {
+        self.ready()
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        Vec::new()
+    }
+
+    fn upstream(&self) -> Arc<Seen> {
+        Arc::default()
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -38,6 +70,10 @@ impl Desk for Nobody {
 
     fn look(&self) {}
 
+    fn explain(&self, _question: &Question) -> Result<Explained, String> {
+        Err("nobody is here".into())
+    }
+
     fn info(&self) -> String {
         String::new()
     }
@@ -47,6 +83,10 @@ impl Desk for Nobody {
     }
 
     fn flush_cache(&self) {}
+
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        Err(ReloadError::of("nobody is here"))
+    }
 
     fn drain(&self) {}
 }

@@ -104,7 +104,6 @@ impl Instrument {
     }
 
     /// A distribution of times.
-    #[cfg(test)]
     pub(super) const fn times(name: &'static str, help: &'static str) -> Self {
         Self::new(Kind::Histogram, name, help).of(Unit::Seconds)
     }

@@ -188,6 +188,12 @@ impl<C: Caller> Lane<C> {
         self.info.borrow().is_none() && self.down.borrow().is_some()
     }
 
+    /// Why it cannot be reached, if it cannot ([`Self::is_down`]).
+    pub fn failure(&self) -> Option<Failure> {
+        let down = self.down.borrow();
+        down.as_ref().filter(|_| self.info.borrow().is_none()).map(|down| down.failure.clone())
+    }
+
     /// What the server said of itself, while there is a connection.
     pub fn link_info(&self) -> Option<Rc<ServerInfo>> {
         self.info.borrow().clone()

@@ -2,15 +2,19 @@
 
 mod cache;
 mod clients;
+mod health;
 mod policy;
 mod process;
+mod requests;
 mod upstream;
 
 use super::{Instrument, Label, Values};
 
 /// Everything that is measured, in the order in which it is shown.
 pub fn instruments() -> impl Iterator<Item = &'static Instrument> {
-    [process::ALL, clients::ALL, policy::ALL, upstream::ALL, cache::ALL].into_iter().flatten()
+    [process::ALL, health::ALL, requests::ALL, clients::ALL, policy::ALL, upstream::ALL, cache::ALL]
+        .into_iter()
+        .flatten()
 }
 
 /// A label with these values.
