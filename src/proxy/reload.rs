@@ -32,6 +32,9 @@ const NOT_THE_GATE: &[&str] = &[
     "slowlog.",
     "admission.",
     "audit.",
+    "alerts.",
+    "health.",
+    "reload.",
 ];
 
 /// Reloads one proxy's settings, from any thread. A clone is the same one; one that is left over when the proxy
