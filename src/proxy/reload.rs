@@ -144,7 +144,6 @@ impl Inner {
         let odd = std::mem::take(&mut prepared.warnings);
         let warnings = loaded.warnings.into_iter().chain(doubts).chain(odd).collect();
         self.parts.apply(&force.config, prepared);
-        self.parts.limiting.stats.vitals.reconfigure(&force.config);
         self.force.send_replace(force);
         if !self.parts.taken.wait(generation, TAKEN_WITHIN) {
             tracing::warn!("a worker is busy: it takes over the new settings when it is not");
