@@ -57,6 +57,7 @@ pub use secret::Secret;
 pub use setting::Setting;
 pub use table::settings;
 pub use tables::Tables;
+pub use texts::log_level;
 pub use tls::{AuthClients, CertReqs, CertificateUser, Tls, TlsVersion, UpstreamTls};
 pub use written::{Origin, Problem, Value};
 
