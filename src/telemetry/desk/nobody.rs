@@ -9,6 +9,7 @@ use crate::telemetry::health::Health;
 use crate::telemetry::upstream_view::Seen;
 
 use crate::telemetry::history::Rings;
+use crate::telemetry::slow::Entry;
 
 use super::{
     Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
@@ -55,6 +56,12 @@ impl Desk for Nobody {
     fn hot_keys(&self, _most: usize) -> Vec<HotKey> {
         Vec::new()
     }
+
+    fn slow_log(&self, _most: usize) -> Vec<Entry> {
+        Vec::new()
+    }
+
+    fn slow_log_reset(&self) {}
 
     fn cache(&self) -> Named {
         Named::default()
