@@ -22,6 +22,7 @@ const NOT_THE_GATE: &[&str] = &[
     "tcp_keepalive",
     "client_output_buffer_limit",
     "drain_delay",
+    "drain_delay",
     "drain_timeout",
     "rates",
     "features.rate_limiting",

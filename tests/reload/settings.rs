@@ -14,6 +14,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("timeout", "99"),
     ("tcp_keepalive", "17"),
     ("client_output_buffer_limit", "\"normal 1mb 0 0 pubsub 2mb 1mb 5\""),
+    ("drain_delay", "\"3s\""),
     ("drain_timeout", "\"3s\""),
     ("protected_mode", "false"),
     ("users", "[{name = \"default\", acl = \"on nopass ~* &* +@all\"}]"),
