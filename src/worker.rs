@@ -22,9 +22,9 @@ use crate::policy::limit::Place;
 use crate::pubsub::{self, Feeds, Shares};
 use crate::session::{
     self, Bells, Client, Feed, InForce, Keeper, LaneWatch, Latest, Limiting, Monitors, Order, Orders, Pulse,
-    Roster, Session, Taken, Warden, Worker,
+    Roster, Session, Taken, Traces, Warden, Worker,
 };
-use crate::telemetry::{Desk, Phase, Stats, Tally};
+use crate::telemetry::{Desk, Phase, Sampler, Stats, Tally};
 use crate::upstream::{Lanes, Pool, Shared};
 
 /// Room for a read; what a session or lane cannot use at once is copied out of it.
@@ -187,8 +187,8 @@ fn carry_out(order: Order, clients: &HashMap<u64, Rc<Client>>) {
 fn worker(index: usize, common: &Common) -> Worker {
     let scratch = Rc::new(RefCell::new(BytesMut::with_capacity(SCRATCH)));
     let force = Arc::clone(&common.force.borrow());
-    let (shared, config) = (&common.shared, &*force.config);
-    let tally = Rc::new(Tally::new(Arc::clone(&common.stats.workers[index]), common.stats.since));
+    let (shared, config, stats) = (&common.shared, &*force.config, &common.stats);
+    let tally = Rc::new(Tally::new(Arc::clone(&stats.workers[index]), stats.since));
     let pool = Rc::new(Pool::new(Arc::clone(shared), idle_share(index, config), Rc::clone(&tally)));
     let keeper = Keeper::new(&common.near, &common.bells, index);
     let (kept, base) = (Rc::clone(&keeper.worker), Arc::clone(shared));
@@ -205,6 +205,7 @@ fn worker(index: usize, common: &Common) -> Worker {
             move |db, credential| Rc::new(LaneWatch::new(&kept, db, credential, &base.credential())),
         ),
         tally,
+        traces: Rc::new(Traces::new(Arc::clone(&stats.slow), Sampler::new(Arc::clone(&stats.access), index))),
         keeper,
         pool,
         limiting: common.limiting.clone(),

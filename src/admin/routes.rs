@@ -37,6 +37,7 @@ pub(super) fn all(desk: Arc<dyn Desk>, dashboard: &Dashboard) -> Router {
         .route("/cache", get(async |State(desk): Asks| found(&desk.cache())))
         .route("/metrics", get(metrics))
         .route("/cache/flush", post(async |State(desk): Asks| done(|| desk.flush_cache(), "flushed")))
+        .route("/log", get(async |State(desk): Asks| level(&*desk)).post(set_level))
         .route("/reload", post(reload))
         .route("/drain", post(async |State(desk): Asks| done(|| desk.drain(), "draining")))
         .merge(dashboard.routes())
@@ -69,6 +70,18 @@ async fn explain(State(desk): Asks, uri: Uri) -> Answer {
     let (user, listener) = (named("user"), named("listener"));
     match desk.explain(&Question { user, listener, command: Asked::Line(command) }) {
         Ok(explained) => found(&explained),
+        Err(why) => wrong(StatusCode::BAD_REQUEST, &why),
+    }
+}
+
+fn level(desk: &dyn Desk) -> Answer {
+    found(&serde_json::json!({ "level": desk.log_level() }))
+}
+
+async fn set_level(State(desk): Asks, uri: Uri) -> Answer {
+    let how = || "which level? POST /log?level=debug, or info,nearside::upstream=debug".to_owned();
+    match value(&uri, "level").ok_or_else(how).and_then(|wanted| desk.set_log_level(&wanted)) {
+        Ok(()) => level(&*desk),
         Err(why) => wrong(StatusCode::BAD_REQUEST, &why),
     }
 }

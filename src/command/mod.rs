@@ -12,6 +12,7 @@ mod lookup;
 mod monitor;
 mod reply;
 pub mod table;
+mod withheld;
 
 pub use access::{Access, Need};
 pub use cached::Cached;
@@ -20,6 +21,7 @@ pub use keys::{KeyIter, Keys, Positions};
 pub use lookup::{all, lookup, named, number, numbered};
 pub use reply::Resp2;
 pub use table::COUNT;
+pub use withheld::withheld;
 
 use crate::resp::{convert::Conversion, request::Args};
 

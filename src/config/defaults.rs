@@ -3,8 +3,8 @@
 use super::machine::{available_cores, available_memory};
 use super::{
     Admin, Admission, Alerts, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features,
-    Health, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Reload, Rules, Tls,
-    Upstream, UpstreamTls,
+    Health, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Reload, Rules,
+    SlowLog, Tls, Upstream, UpstreamTls,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,9 +47,16 @@ impl Default for Config {
             health: Health::default(),
             alerts: Alerts::default(),
             reload: Reload { watch: false, every: Duration::from_secs(5) },
-            log: Log { format: LogFormat::Text, level: "info".into() },
+            slowlog: SlowLog::default(),
+            log: Log { format: LogFormat::Text, level: "info".into(), access_sample: 0.0 },
             features: Features::default(),
         }
+    }
+}
+
+impl Default for SlowLog {
+    fn default() -> Self {
+        Self { threshold: Duration::from_millis(10), max_len: 128 }
     }
 }
 

@@ -57,6 +57,7 @@ pub use secret::Secret;
 pub use setting::Setting;
 pub use table::settings;
 pub use tables::Tables;
+pub use texts::log_level;
 pub use tls::{AuthClients, CertReqs, CertificateUser, Tls, TlsVersion, UpstreamTls};
 pub use written::{Origin, Problem, Value};
 
@@ -130,6 +131,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Whether the file is looked at for changes.
     pub reload: Reload,
+    /// Which requests the slow log keeps.
+    pub slowlog: SlowLog,
     /// How the log is written.
     pub log: Log,
     /// Which families of features are on.
@@ -287,13 +290,24 @@ pub enum OnLoss {
     Resubscribe,
 }
 
-/// How the log is written.
+/// Which requests the slow log keeps, and how many.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowLog {
+    /// Requests that take as long are kept; 0: all. Default 10 ms.
+    pub threshold: Duration,
+    /// So many, the last ones; 0: none, there is no slow log. Default 128.
+    pub max_len: usize,
+}
+
+/// How the log is written.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     /// Text for people or JSON for machines. Default text.
     pub format: LogFormat,
     /// Level or filter directives as `tracing` reads them. Default `info`.
     pub level: String,
+    /// The share of requests that have a line of their own (target `nearside::access`), 0 to 1. Default 0.
+    pub access_sample: f64,
 }
 
 /// Whether the configuration file is looked at for changes. It is the program that looks, not the library.

@@ -2,7 +2,7 @@
 
 use super::rows::{
     ADMIN, ADMISSION, ALERTS, AUDIT, CACHE, EMBEDDED, FEATURES, GATE, GENERAL, HEALTH, LIMITS, LOG, RELOAD,
-    RULES, TLS, UPSTREAM, UPSTREAM_RENAME,
+    RULES, SLOWLOG, TLS, UPSTREAM, UPSTREAM_RENAME,
 };
 use super::setting::Setting;
 
@@ -10,7 +10,7 @@ use super::setting::Setting;
 pub fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let gate = [TLS, RULES, ADMISSION, AUDIT];
     let before = [GENERAL, GATE, UPSTREAM, UPSTREAM_RENAME, EMBEDDED, LIMITS, CACHE];
-    before.into_iter().chain(gate).chain([ADMIN, HEALTH, ALERTS, RELOAD, LOG, FEATURES]).flatten()
+    before.into_iter().chain(gate).chain([ADMIN, HEALTH, ALERTS, RELOAD, SLOWLOG, LOG, FEATURES]).flatten()
 }
 
 /// The setting called `key`.

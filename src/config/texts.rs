@@ -40,7 +40,10 @@ pub(super) fn save_points(text: &str) -> Result<String, String> {
 
 /// A level or a list of filter directives. A lone word must be a level: as a directive it would
 /// silently name a module and log everything of it and nothing else.
-pub(super) fn log_level(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What was expected.
+pub fn log_level(text: &str) -> Result<String, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let expected = || "expects off, error, warn, info, debug, trace or module=level, ...".to_string();
     let known = |part: &str| {

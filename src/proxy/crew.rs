@@ -54,7 +54,7 @@ impl Crew {
             certificates: Arc::clone(certificates),
             limiting: limiting.clone(),
             taken: Arc::clone(&taken),
-            levels,
+            levels: levels.clone(),
             endpoint: config.upstream.endpoint.clone(),
         };
         let reloader = Reloader::new(source, parts, force, (written, settings));
@@ -72,6 +72,7 @@ impl Crew {
         let desk: Arc<dyn Desk> = Arc::new(Clerk {
             figures,
             reloader: reloader.clone(),
+            levels,
             shared: Arc::clone(&shared),
             stats: Arc::clone(&limiting.stats),
             shares: Arc::clone(&shares),

@@ -22,6 +22,7 @@ use crate::telemetry::desk::{
 };
 use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
+use crate::telemetry::log::Levels;
 use crate::telemetry::metrics::Format;
 use crate::telemetry::upstream_view::Seen;
 use crate::telemetry::{Phase, Stats, section};
@@ -34,6 +35,8 @@ pub(super) struct Clerk {
     pub(super) figures: Figures,
     /// Knows the settings in force.
     pub(super) reloader: Reloader,
+    /// Changes which lines the log shows, where it is ours.
+    pub(super) levels: Option<Levels>,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
     pub(super) shares: Arc<Shares>,
@@ -155,6 +158,18 @@ impl Desk for Clerk {
 
     fn reload(&self) -> Result<Reloaded, ReloadError> {
         self.reloader.reload()
+    }
+
+    fn log_level(&self) -> Option<String> {
+        self.levels.as_ref().map(Levels::get)
+    }
+
+    fn set_log_level(&self, level: &str) -> Result<(), String> {
+        let level = config::log_level(level).map_err(|why| format!("level {why}"))?;
+        let levels = self.levels.as_ref().ok_or("the log is not this proxy's own: the program has it")?;
+        levels.set(&level).map_err(|error| error.to_string())?;
+        tracing::info!("log.level is {level} until it is set again, or reloaded with another value");
+        Ok(())
     }
 
     fn drain(&self) {

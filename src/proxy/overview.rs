@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::desk::Clerk;
 use super::holders;
@@ -12,12 +12,13 @@ use crate::config::Config;
 use crate::telemetry::Phase;
 use crate::telemetry::alerts::State;
 use crate::telemetry::desk::{
-    Cache, Certificate, Configuration, Connected, Connections, Desk, Memory, Overview, Slow, Sums, Upstream,
-    Warning,
+    Cache, Certificate, Configuration, Connected, Connections, Desk, Memory, Overview, Slow, SlowCommand,
+    Sums, Upstream, Warning,
 };
 use crate::telemetry::health::Health;
 use crate::telemetry::history::{History, List, Rings, Totals};
 use crate::telemetry::meters::Cause;
+use crate::telemetry::slow::Entry;
 use crate::telemetry::upstream_view::{Figures, Said};
 
 /// Hot keys, slow commands and clients shown.
@@ -170,7 +171,8 @@ impl Clerk {
         let (kept, standing, (entries, bytes)) = (Kept::of(self), self.near.standing(), self.near.size());
         let reason = Some(&*standing.reason).filter(|reason| !reason.is_empty());
         Cache {
-            mode: reason.map_or(standing.mode.into(), |reason| format!("{}: {reason}", standing.mode)),
+            mode: reason
+                .map_or_else(|| standing.mode.into(), |reason| format!("{}: {reason}", standing.mode)),
             entries,
             bytes,
             max_bytes: config.cache.memory,
@@ -184,7 +186,9 @@ impl Clerk {
     }
 
     fn slow(&self) -> Slow {
-        Slow { threshold: None, entries: Vec::new() }
+        let (log, threshold) = (&self.stats.slow, self.stats.slow.threshold());
+        let threshold = (threshold < u64::MAX).then(|| Duration::from_nanos(threshold).as_secs_f64());
+        Slow { threshold, entries: log.entries(ROWS).into_iter().map(slow).collect() }
     }
 
     fn connected(&self, config: &Config) -> Connected {
@@ -206,6 +210,7 @@ impl Clerk {
             status: redis.status.name(),
             reason: ways.find_map(|way| way.reason.clone()).unwrap_or_default(),
             latency: redis.latency,
+            said: said.and(seen.at).map(|at| at.elapsed().as_secs_f64()),
             version: said.map_or_else(String::new, |said| format!("{} {}", said.server, said.version)),
             role: said.map_or_else(String::new, |said| said.role.clone()),
             memory: said.map(|said| Memory {
@@ -256,4 +261,20 @@ fn unix_now() -> f64 {
 
 fn unix(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// An entry of the slow log as the dashboard shows it.
+fn slow(entry: Entry) -> SlowCommand {
+    let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
+    SlowCommand {
+        id: entry.id,
+        time: entry.unix_time as f64,
+        command: entry.command.join(" "),
+        client: if entry.name.is_empty() { entry.address } else { entry.name },
+        user: entry.user,
+        total: seconds(entry.total_us),
+        queue: seconds(entry.queue_us),
+        upstream: seconds(entry.upstream_us),
+        client_time: seconds(entry.client_us),
+    }
 }

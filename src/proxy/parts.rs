@@ -108,6 +108,8 @@ impl Parts {
         self.near.renew(&config.cache, config.features.cache);
         self.limiting.admission.renew(&config.admission);
         self.limiting.stats.audit.renew(&config.audit);
+        self.limiting.stats.slow.set(&config.slowlog);
+        self.limiting.stats.access.set(config.log.access_sample);
         self.limiting.stats.vitals.reconfigure(config);
     }
 }

@@ -22,7 +22,6 @@ const NOT_THE_GATE: &[&str] = &[
     "tcp_keepalive",
     "client_output_buffer_limit",
     "drain_delay",
-    "drain_delay",
     "drain_timeout",
     "rates",
     "features.rate_limiting",
@@ -30,10 +29,12 @@ const NOT_THE_GATE: &[&str] = &[
     "cache.",
     "limits.",
     "log.",
+    "slowlog.",
     "admission.",
     "audit.",
     "alerts.",
     "health.",
+    "reload.",
     "reload.",
 ];
 
@@ -144,7 +145,6 @@ impl Inner {
         let odd = std::mem::take(&mut prepared.warnings);
         let warnings = loaded.warnings.into_iter().chain(doubts).chain(odd).collect();
         self.parts.apply(&force.config, prepared);
-        self.parts.limiting.stats.vitals.reconfigure(&force.config);
         self.force.send_replace(force);
         if !self.parts.taken.wait(generation, TAKEN_WITHIN) {
             tracing::warn!("a worker is busy: it takes over the new settings when it is not");

@@ -108,7 +108,8 @@ impl Path {
     pub(super) fn ticket(&self, request: &[u8], conversion: Option<Conversion>, after: After) -> Ticket {
         let weight = u32::try_from(request.len()).unwrap_or(u32::MAX);
         self.client.sent(weight);
-        Ticket { conversion, after, weight, class: self.class, by: By::Upstream, asked: self.asked }
+        let (class, asked, sampled) = (self.class, self.asked, self.worker.traces.samples());
+        Ticket { conversion, after, weight, class, by: By::Upstream, asked, sampled }
     }
 
     /// Queues a request on the lane. [`Self::before_post`] has said that it may be.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{Sleep, sleep};
 
 use super::path::Path;
+use super::traced::Outcome;
 use super::verdict::Verdict;
 use crate::command::Command;
 use crate::config::Config;
@@ -34,10 +35,7 @@ pub struct Limiting {
 impl Limiting {
     /// What `config` asks for.
     pub fn new(config: &Config) -> Self {
-        Self {
-            admission: Admission::new(&config.admission),
-            stats: Arc::new(Stats::new(config.workers, &config.audit)),
-        }
+        Self { admission: Admission::new(&config.admission), stats: Arc::new(Stats::new(config)) }
     }
 
     /// A moment as limits count time.
@@ -109,6 +107,7 @@ impl Path {
                     reply::error(refusal.to_string(), out);
                 });
                 if verdict.consumed() {
+                    self.outcome = Some(Outcome::Denied);
                     self.was_refused(&refusal);
                 }
                 return verdict;

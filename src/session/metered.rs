@@ -1,6 +1,7 @@
 //! What a request is counted as. How it is counted is `telemetry::meters`'.
 
 use super::path::Path;
+use super::traced::Outcome;
 use crate::command::{Command, Effect, Family, Pin, Route, When};
 use crate::resp::request::Args;
 use crate::telemetry::meters::{By, Cause, Class};
@@ -58,10 +59,16 @@ pub(super) fn cause(failure: &Failure) -> Option<Cause> {
     })
 }
 
+/// Since when a failed request that arrived then has waited for the upstream; 0: it was never its turn.
+pub(super) fn waited_for(failure: &Failure, asked: u64) -> u64 {
+    if matches!(failure, Failure::Busy { .. }) { 0 } else { asked }
+}
+
 impl Path {
     /// The request has been answered without asking anybody.
     #[inline]
-    pub(super) fn answered_here(&self, by: By) {
+    pub(super) fn answered_here(&mut self, by: By) {
+        self.outcome = Some(Outcome::By(by));
         self.worker.tally.answered_here(self.class, by, self.asked);
     }
 

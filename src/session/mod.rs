@@ -33,6 +33,7 @@ mod state;
 mod strangers;
 mod subscribed;
 mod taken;
+mod traced;
 mod users;
 mod verdict;
 mod warden;
@@ -67,6 +68,7 @@ pub use pulse::{Probing, Pulse};
 pub use roster::{Card, Flag, Names, Order, Orders, Place, Roster};
 pub use subscribed::Listener;
 pub use taken::Taken;
+pub use traced::Traces;
 use verdict::Verdict;
 pub use warden::Warden;
 
@@ -99,6 +101,8 @@ pub struct Worker {
     pub vitals: Arc<Vitals>,
     /// What happens on the path of requests is counted here.
     pub tally: Rc<Tally>,
+    /// What is told of one by one.
+    pub traces: Rc<Traces>,
     /// The buffer every read goes into; what is not consumed at once is copied out.
     pub scratch: Rc<RefCell<BytesMut>>,
     /// Emptied reply buffers.

@@ -12,6 +12,7 @@ use super::metered;
 use super::near::Seen;
 use super::nod;
 use super::subscribed::{Membership, correct};
+use super::traced::Outcome;
 use super::verdict::Verdict;
 use super::{InForce, Worker, local, monitor, nearside, users};
 use crate::cache::Time;
@@ -59,6 +60,8 @@ pub(super) struct Path {
     pub(super) asked: u64,
     /// What the request being routed is counted as.
     pub(super) class: Class,
+    /// What became of it, if nobody else was asked.
+    pub(super) outcome: Option<Outcome>,
 }
 
 impl Path {
@@ -70,6 +73,7 @@ impl Path {
         Self {
             asked: worker.tally.at(arrived),
             class: Class::Unknown,
+            outcome: None,
             limited: Limited::new(force.rates.as_ref(), rights.user(), &origin),
             proto: Proto::Resp2,
             db: force.config.upstream.database,
@@ -161,7 +165,7 @@ impl Path {
     #[inline]
     pub(super) fn route(&mut self, args: &Args<'_>) -> Verdict {
         let command = lookup(args);
-        self.class = metered::class(command);
+        (self.class, self.outcome) = (metered::class(command), None);
         let verdict = match self.rights.check(command, args) {
             Err(denied) => self.refuse(&denied, command, args),
             Ok(permit) if self.limited.is_metered() => self.route_metered(command, args, permit),
@@ -170,6 +174,11 @@ impl Path {
         };
         if verdict.consumed() {
             self.client.count(command, self.class, args.bytes().len());
+            if let Some(outcome) = self.outcome
+                && self.worker.traces.wants_all()
+            {
+                self.tell_here(command, args, outcome);
+            }
         }
         verdict
     }

@@ -1,6 +1,7 @@
 //! What is refused here: said to the client.
 
 use super::path::Path;
+use super::traced::Outcome;
 use super::verdict::Verdict;
 use crate::command::{Command, Pin, Route};
 use crate::policy::Denied;
@@ -15,6 +16,7 @@ impl Path {
         let verdict = self
             .here_for(Some(Cause::Denied), |path, out| reply::error(path.words_for(command, denied), out));
         if verdict.consumed() {
+            self.outcome = Some(Outcome::Denied);
             self.note_denied(denied, command, args);
         }
         verdict

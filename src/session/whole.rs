@@ -142,7 +142,7 @@ impl Path {
 
 impl Client {
     /// A reply to part of a transaction has come.
-    pub(super) fn part_answered(&self, ticket: Ticket, frame: &[u8], heard: &Heard) {
+    pub(super) fn part_answered(&self, ticket: Ticket, frame: &[u8], heard: &Heard<'_>) {
         let mut transactions = self.transactions.borrow_mut();
         let Some(transaction) = transactions.front_mut() else { return };
         self.timed(&ticket, transaction.class(), heard);
@@ -160,6 +160,9 @@ impl Client {
             self.deliver(|out| transaction.put(proto, frame, out));
         }
         if is_last {
+            if !heard.request.is_empty() {
+                self.tell_heard(&ticket, heard);
+            }
             transactions.pop_front();
             drop(transactions);
             self.done(ticket, frame.len());

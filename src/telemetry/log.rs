@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_changed_and_a_mistake_changes_nothing() {
-        let log = Log { format: LogFormat::Text, level: "warn".into() };
+        let log = Log { format: LogFormat::Text, level: "warn".into(), access_sample: 0.0 };
         let (subscriber, levels) = subscriber(&log).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             let shows = || (tracing::enabled!(tracing::Level::WARN), tracing::enabled!(tracing::Level::INFO));

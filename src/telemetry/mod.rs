@@ -15,6 +15,8 @@ mod phase;
 pub mod process;
 mod pulse;
 mod reloads;
+mod sampling;
+pub mod slow;
 mod stats;
 pub mod upstream_view;
 
@@ -28,4 +30,6 @@ pub use notices::Notices;
 pub use phase::{Phase, Shown};
 pub use pulse::{Beat, Pulses};
 pub use reloads::{Reloads, Settings};
+pub use sampling::{Sampler, Share};
+pub use slow::SlowLog;
 pub use stats::{Connections, Handshakes, LaneEvents, Lending, Stats, section};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::meters::Snapshot;
-use super::{Audit, Denials, Meters, Notices, Reloads, Vitals};
-use crate::config;
+use super::{Audit, Denials, Meters, Notices, Reloads, Share, SlowLog, Vitals};
+use crate::config::Config;
 
 /// Handshakes with clients on listeners that speak TLS, since the start.
 #[derive(Debug, Default)]
@@ -63,6 +63,10 @@ pub struct Stats {
     pub clients: Vec<AtomicUsize>,
     /// What each worker counts on the path of requests.
     pub workers: Vec<Arc<Meters>>,
+    /// Requests that took long.
+    pub slow: Arc<SlowLog>,
+    /// How many requests the access log tells of.
+    pub access: Arc<Share>,
     /// Requests that were refused.
     pub denials: Arc<Denials>,
     /// Where those who look after security hear of it.
@@ -76,8 +80,9 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// All zero, for so many workers.
-    pub fn new(workers: usize, audit: &config::Audit) -> Self {
+    /// All zero.
+    pub fn new(config: &Config) -> Self {
+        let workers = config.workers;
         Self {
             since: Instant::now(),
             accepted: AtomicU64::new(0),
@@ -90,8 +95,10 @@ impl Stats {
             shed: AtomicU64::new(0),
             clients: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             workers: (0..workers).map(|_| Arc::default()).collect(),
+            slow: Arc::new(SlowLog::new(&config.slowlog)),
+            access: Arc::new(Share::new(config.log.access_sample)),
             denials: Arc::default(),
-            audit: Arc::new(Audit::new(audit)),
+            audit: Arc::new(Audit::new(&config.audit)),
             notices: Arc::default(),
             vitals: Arc::new(Vitals::new(workers)),
             reloads: Reloads::default(),

@@ -76,7 +76,10 @@ pub trait Caller: std::fmt::Debug + Sized + 'static {
     type Watch: Watch;
 
     /// The reply, whole, and when it was heard. Must not wait, nor send on a lane.
-    fn answered(&self, ticket: Self::Ticket, reply: &[u8], heard: &Heard);
+    fn answered(&self, ticket: Self::Ticket, reply: &[u8], heard: &Heard<'_>);
+
+    /// Whether it wants to know again what it had asked, now that the reply has been read.
+    fn wants_request(&self, ticket: &Self::Ticket, read: u64) -> bool;
 
     /// There will be no reply to `request`. Must not wait, nor send on a lane.
     fn failed(&self, ticket: Self::Ticket, failure: &Failure, request: &[u8]);
@@ -94,11 +97,14 @@ pub trait Caller: std::fmt::Debug + Sized + 'static {
 
 /// When a reply was heard, and when what it answers was said, as a [`crate::telemetry::Tally`] counts time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// When the last byte of the request was written; 0: nobody knows.
+pub struct Heard<'a> {
+    /// When the last byte of the request was written; before it was asked, if that had to wait for the
+    /// upstream to be connected to; 0: nobody knows.
     pub written: u64,
     /// When the reply was read.
     pub read: u64,
+    /// The request, if any caller [`Caller::wants_request`]; else nothing.
+    pub request: &'a [u8],
 }
 
 /// What rides with a request on a lane, whether or not anybody waits for its reply. Told of the reply, or

@@ -148,7 +148,7 @@ fn a_head_is_answered_without_its_body_and_connections_are_kept() {
     assert!(head.header("content-length").is_some_and(|length| length.parse::<usize>().unwrap() > 1000));
     let mut talk = Talk::connect(&scene.place());
     talk.send(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\nGET /live HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    say(&mut talk, "GET /ready", &[]);
+    say(&mut talk, "GET /live", &[]);
     let all = talk.until_closed();
     assert_eq!(String::from_utf8_lossy(&all).matches("HTTP/1.1 200 OK").count(), 3);
     assert_eq!(heard(&all).status, 200);

@@ -162,6 +162,13 @@ fn the_program_listens_by_flag_and_ends_when_it_is_told_to() {
         &format!("unix:{}", admin.display()),
     ]));
     run.says("health, metrics and dashboard on unix:");
+    let place = Place::Unix(admin.clone());
+    assert_eq!(ask(&place, "GET /log", &[]).body, "{\"level\":\"info\"}\n");
+    for wrong in ["", "?level=loud", "?level=a=b=c"] {
+        assert_eq!(ask(&place, &format!("POST /log{wrong}"), &[]).status, 400, "{wrong}");
+    }
+    assert_eq!(ask(&place, "POST /log?level=info,nearside::admin=debug", &[]).status, 200);
+    run.says("log.level is info,nearside::admin=debug");
     assert_eq!(ask(&Place::Unix(admin.clone()), "POST /drain", &[]).status, 200);
     assert!(run.end().success());
     assert!(!admin.exists());

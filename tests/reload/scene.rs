@@ -29,7 +29,7 @@ pub(crate) fn load(socket: &str, text: &str) -> Result<Loaded, Vec<String>> {
 
 /// What a log of ours would be changed by; nothing is logged there.
 fn log() -> Option<Levels> {
-    let log = config::Log { format: config::LogFormat::Text, level: "info".into() };
+    let log = config::Log { format: config::LogFormat::Text, level: "info".into(), access_sample: 0.0 };
     // Kept for as long as the test runs: a log that is gone shows nothing that could be changed.
     let (subscriber, levels) = subscriber(&log).expect("a level there is");
     Box::leak(Box::new(subscriber));

@@ -27,6 +27,7 @@ GET  /metrics       everything that is measured, for Prometheus
 GET  /overview      what the dashboard shows
 GET  /history       the same over the last minutes
 GET  /events        an overview a second, as server-sent events
+GET  /log           which lines the log shows; POST /log?level=debug shows others
 POST /cache/flush   make every entry of the near cache void
 POST /reload        read the settings again and put what has changed into force
 POST /drain         take no new clients, finish what has begun, and end

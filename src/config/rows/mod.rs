@@ -203,6 +203,26 @@ pub(super) const LOG: &[Setting] = &[
         "off, error, warn, info, debug or trace; or per module, such as \"info,nearside::upstream=debug\".",
     )
     .flag("--log-level"),
+    live(
+        "log.access_sample",
+        Field::Share(|c| &mut c.log.access_sample),
+        "The share of requests that have a line of their own (target nearside::access): who asked what, what \
+            answered it, and how long that took.",
+    ),
+];
+
+pub(super) const SLOWLOG: &[Setting] = &[
+    live(
+        "slowlog.threshold",
+        Field::Span(|c| &mut c.slowlog.threshold, [Duration::ZERO, Duration::from_secs(3600)]),
+        "Requests that take as long are kept in the slow log, with where their time went: Nearside, the \
+            upstream or the client. 0: all. What blocks or subscribes is never kept.",
+    ),
+    live(
+        "slowlog.max_len",
+        Field::Count(|c| &mut c.slowlog.max_len, 0, 100_000),
+        "How many the slow log keeps, the last ones; 0: there is none.",
+    ),
 ];
 
 pub(super) const FEATURES: &[Setting] = &[

@@ -9,11 +9,11 @@ use super::owed::STEP;
 use super::{After, Again, Client, Later, Ticket, Waiting};
 use crate::resp::convert::convert;
 use crate::resp::reply;
-use crate::session::metered::cause;
+use crate::session::metered::{cause, waited_for};
 use crate::session::near::{LaneWatch, Mark};
 use crate::session::nod::{Nod, Settled};
 use crate::session::subscribed::correct;
-use crate::telemetry::meters::{By, Cause, Class};
+use crate::telemetry::meters::{Cause, Class};
 use crate::upstream::{Caller, Failure, Heard};
 
 impl Client {
@@ -44,9 +44,9 @@ impl Client {
 
     /// A request of the class has had its reply.
     #[inline]
-    pub(in crate::session) fn timed(&self, ticket: &Ticket, class: Class, heard: &Heard) {
+    pub(in crate::session) fn timed(&self, ticket: &Ticket, class: Class, heard: &Heard<'_>) {
         // Who joined may have come after the request was written.
-        let written = heard.written.max(if ticket.by == By::Joined { ticket.asked } else { 0 });
+        let written = if heard.written > 0 { heard.written.max(ticket.asked) } else { 0 };
         self.tally.answered(class, ticket.by, ticket.asked, written, heard.read);
     }
 
@@ -54,10 +54,17 @@ impl Client {
     #[cold]
     pub(in crate::session) fn timed_out(&self, ticket: &Ticket, class: Class, failure: &Failure) {
         let Some(cause) = cause(failure) else { return };
-        // It is the upstream that was waited for, unless it was never its turn.
-        let written = if cause == Cause::UpstreamBusy { 0 } else { ticket.asked };
+        let written = waited_for(failure, ticket.asked);
         self.tally.answered(class, ticket.by, ticket.asked, written, self.tally.now());
         self.tally.error(cause);
+    }
+
+    /// Tells of a failed request, if it is one to be told of.
+    fn tell_failed(&self, ticket: &Ticket, failure: &Failure, request: &[u8]) {
+        let read = self.tally.now();
+        if self.is_told(ticket, read) && cause(failure).is_some() {
+            self.tell_heard(ticket, &Heard { written: waited_for(failure, ticket.asked), read, request });
+        }
     }
 
     /// The upstream has answered, or not, what is waited for longest.
@@ -81,11 +88,14 @@ impl Caller for Client {
     type Watch = LaneWatch;
 
     #[inline]
-    fn answered(&self, ticket: Ticket, frame: &[u8], heard: &Heard) {
+    fn answered(&self, ticket: Ticket, frame: &[u8], heard: &Heard<'_>) {
         if ticket.after == After::Transaction {
             return self.part_answered(ticket, frame, heard);
         }
         self.timed(&ticket, ticket.class, heard);
+        if !heard.request.is_empty() {
+            self.tell_heard(&ticket, heard);
+        }
         self.done(ticket, frame.len());
         if ticket.after == After::Nod {
             return self.nodded(|nod, out| {
@@ -123,8 +133,10 @@ impl Caller for Client {
             self.cut();
         }
         if ticket.after == After::Transaction {
+            self.tell_failed(&ticket, failure, request);
             return self.parts_failed(ticket, failure);
         }
+        self.tell_failed(&ticket, failure, request);
         self.timed_out(&ticket, ticket.class, failure);
         self.done(ticket, 0);
         if ticket.after == After::Unknown {
@@ -151,6 +163,11 @@ impl Caller for Client {
             }
             other => self.deliver(|out| crate::session::local::failure(other, out)),
         }
+    }
+
+    #[inline]
+    fn wants_request(&self, ticket: &Ticket, read: u64) -> bool {
+        self.is_told(ticket, read)
     }
 
     fn takes(&self, len: usize) -> bool {

@@ -19,11 +19,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Worker;
 use super::near::{Signal, Signals};
 use super::nod::Nod;
 use super::roster::{Card, Flag, Roster};
 use super::whole::Transaction;
+use super::{Traces, Worker};
 use crate::cache::Sent;
 use crate::command::Command;
 use crate::config::{Config, OutputLimit};
@@ -115,6 +115,11 @@ pub struct Client {
     out: RefCell<Out>,
     spares: Spares,
     pub(super) tally: Rc<Tally>,
+    pub(super) traces: Rc<Traces>,
+    /// Since when it has left something unread; 0: it has not.
+    stuck: Cell<u64>,
+    /// What it leaves unread is timed where it is passed on.
+    relayed: Cell<bool>,
     desk: Arc<dyn Desk>,
     most: Most,
     pub(super) shared: Arc<Shared>,
@@ -171,6 +176,9 @@ impl Client {
             out: RefCell::default(),
             spares: Rc::clone(&worker.spares),
             tally: Rc::clone(&worker.tally),
+            traces: Rc::clone(&worker.traces),
+            stuck: Cell::new(0),
+            relayed: Cell::new(false),
             desk: Arc::clone(&worker.desk),
             most: Most::new(&config.limits),
             shared: Arc::clone(&worker.shared),

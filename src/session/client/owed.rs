@@ -233,8 +233,29 @@ impl Client {
         }
         // The task waits for the socket, and is not read from meanwhile.
         let full = unread + pending > 0;
+        if full != (self.stuck.get() > 0) {
+            self.note_stuck(full);
+        }
         if full != self.full.replace(full) || self.cut.get() {
             self.wake();
+        }
+    }
+
+    /// Whether its replies are passed on from a connection of its own, where what it leaves unread is timed.
+    pub(in crate::session) fn relayed(&self, relayed: bool) {
+        self.relayed.set(relayed);
+        if self.stuck.get() > 0 {
+            self.stuck.set(self.tally.now());
+        }
+    }
+
+    /// It has begun to leave something unread, or has read all.
+    #[cold]
+    fn note_stuck(&self, full: bool) {
+        let now = self.tally.now();
+        let since = self.stuck.replace(if full { now } else { 0 });
+        if !full && !self.relayed.get() {
+            self.has_stalled(now.saturating_sub(since));
         }
     }
 

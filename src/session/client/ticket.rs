@@ -19,6 +19,8 @@ pub struct Ticket {
     pub(in crate::session) by: By,
     /// When it arrived.
     pub(in crate::session) asked: u64,
+    /// It is told of, however long it takes.
+    pub(in crate::session) sampled: bool,
 }
 
 /// What becomes of a reply on its way to the client.

@@ -37,6 +37,10 @@ pub(in crate::session) fn worker(all: &Arc<Monitors>, index: usize, config: Conf
         latest: Latest::new(Arc::new(InForce::new(&config).unwrap())),
         limiting: crate::session::Limiting::new(&config),
         tally: Rc::default(),
+        traces: Rc::new(crate::session::Traces::new(
+            Arc::new(crate::telemetry::SlowLog::new(&config.slowlog)),
+            crate::telemetry::Sampler::new(Arc::default(), 0),
+        )),
         denials: Arc::default(),
         audit: Arc::default(),
         notices: Arc::default(),

@@ -179,8 +179,9 @@ impl Path {
     ) -> Option<Verdict> {
         let place = kept.joinable(query, now)?;
         let weight = u32::try_from(args.bytes().len()).unwrap_or(u32::MAX);
-        let (class, asked) = (self.class, self.asked);
-        let ticket = Ticket { conversion: how, after: After::Nothing, weight, class, by: By::Joined, asked };
+        let (class, asked, sampled) = (self.class, self.asked, self.worker.traces.samples());
+        let (conversion, after, by) = (how, After::Nothing, By::Joined);
+        let ticket = Ticket { conversion, after, weight, class, by, asked, sampled };
         if !lane.join(place, &self.client, ticket, self.arrived) {
             return None;
         }

@@ -36,7 +36,8 @@ impl Relay<'_> {
     /// What the reply that has just ended answers.
     pub(super) fn next_expected(&mut self) -> Option<Expect> {
         self.underway.answered();
-        self.timed.answered(&self.session.path.worker.tally);
+        let client = &self.client;
+        self.timed.answered(&self.session.path.worker.tally, |told| client.tell_if_wanted(told));
         self.expect.pop_front()
     }
 

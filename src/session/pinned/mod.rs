@@ -26,7 +26,8 @@ use tokio::time::sleep;
 
 use super::client::Again;
 use super::intake::Front;
-use super::metered::{cause, class_of};
+use super::metered::{cause, class_of, waited_for};
+use super::traced::{Outcome, Told, note};
 use super::{Session, Worker, local};
 use crate::command::{Command, Pin, Route, lookup};
 use crate::resp::request::Args;
@@ -153,6 +154,7 @@ fn failed(session: &mut Session, failure: &Failure, again: Option<Again>, fatal:
     let client = std::rc::Rc::clone(session.client());
     client.append(|out| local::failure(failure, out));
     let tally = std::rc::Rc::clone(&session.path.worker.tally);
+    let mut words = Vec::new();
     let mut counted = again.map(|again| (again.class, again.asked));
     if counted.is_none() {
         let limits = session.path.limits();
@@ -160,6 +162,7 @@ fn failed(session: &mut Session, failure: &Failure, again: Option<Again>, fatal:
             let args = session.intake.args();
             let class = class_of(lookup(&args), &args);
             tally.command(class);
+            note(&mut words, lookup(&args), &args, 0);
             counted = Some((class, session.path.asked));
             session.intake.pop();
             session.path.limited.settle(1);
@@ -169,9 +172,14 @@ fn failed(session: &mut Session, failure: &Failure, again: Option<Again>, fatal:
         tally.error(cause);
     }
     if let Some((class, asked)) = counted {
-        // It is the upstream that was waited for, unless the connections to it were all taken.
-        let written = if matches!(failure, Failure::Busy { .. }) { 0 } else { asked };
-        tally.answered(class, By::Upstream, asked, written, tally.now());
+        let (written, read) = (waited_for(failure, asked), tally.now());
+        tally.answered(class, By::Upstream, asked, written, read);
+        let traces = &session.path.worker.traces;
+        let sampled = traces.samples();
+        if sampled || traces.is_slow(read.saturating_sub(asked)) {
+            let outcome = Outcome::By(By::Upstream);
+            client.tell(&Told { words: &words, outcome, asked, written, read, stalled: 0, sampled });
+        }
         tally.settle();
     }
     session.ended |= fatal;

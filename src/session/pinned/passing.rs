@@ -46,8 +46,10 @@ impl Relay<'_> {
         // Who has a limit, as a subscriber has, is not waited for: it is cut there, as Redis would.
         let cut_instead = self.held.listens() && self.client.has_output_limit();
         if !self.client.is_reading() && !cut_instead {
+            self.timed.stalls(|| self.session.path.worker.tally.now());
             return Ok(false);
         }
+        self.timed.goes_on(|| self.session.path.worker.tally.now());
         let Some(lease) = &mut self.lease else { return Ok(false) };
         self.from_upstream.clear();
         self.from_upstream.reserve(READ);

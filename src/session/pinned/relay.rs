@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::recheck::Queued;
 use super::replies::Replies;
-use super::timed::Timed;
+use super::timed::{Taken, Timed};
 use crate::config::Secret;
 use crate::net;
 use crate::resp::scan::request::Remainder;
@@ -23,6 +23,7 @@ use crate::session::client::Again;
 use crate::session::metered::cause;
 use crate::session::near::{Signal, Underway};
 use crate::session::state::{Expect, Held};
+use crate::session::traced::noted;
 use crate::session::{Client, Session, local};
 use crate::telemetry::meters::By;
 use crate::upstream::{Failure, Lease};
@@ -110,10 +111,16 @@ impl<'a> Relay<'a> {
         again: Option<Again>,
     ) -> Self {
         let client = Rc::clone(session.client());
+        client.relayed(true);
         let mut timed = Timed::new(session.path.asked);
         if let Some(again) = &again {
             timed.asked = again.asked;
-            timed.took(again.class, By::Upstream, 1);
+            let traces = &session.path.worker.traces;
+            if traces.is_on() {
+                timed.words = noted(&again.request);
+            }
+            let (class, sampled, words) = (again.class, traces.samples(), timed.words.len());
+            timed.took(Taken { class, by: By::Upstream, words, sampled, denied: false }, 1);
         }
         let underway = Underway::new(&session.path.worker.keeper.worker);
         Self {
@@ -159,6 +166,7 @@ impl<'a> Relay<'a> {
         })
         .await;
         self.session.path.asked = self.timed.asked;
+        self.client.relayed(false);
         self.forget_underway();
         self.terms_may_have_changed(true);
         let worker = &self.session.path.worker;
@@ -274,7 +282,8 @@ impl<'a> Relay<'a> {
             return End::Closed;
         }
         let tally = Rc::clone(&self.session.path.worker.tally);
-        self.timed.failed(&tally);
+        let client = &self.client;
+        self.timed.failed(&tally, |told| client.tell_if_wanted(told));
         tally.settle();
         for expect in std::mem::take(&mut self.expect) {
             match expect {

@@ -294,17 +294,11 @@ impl Relay<'_> {
         if let Err(denied) = self.permit(command, &args, Some(announced)) {
             self.session.path.note_denied(&denied, command, &args);
             // What follows of it cannot be skipped cheaply: the connection ends.
-            self.count_error(Cause::Denied);
-            self.expect.push_back(Expect::Ours(words(denied.text(self.session.path.dialect()))));
-            self.closing = true;
-            return false;
+            return self.ends_denied(words(denied.text(self.session.path.dialect())));
         }
         if self.session.path.has_own_users() && command.is_some_and(users::is_about_users) {
             // The upstream would take it for its own users.
-            self.count_error(Cause::Denied);
-            self.expect.push_back(Expect::Ours(words(users::NOT_IN_PIECES)));
-            self.closing = true;
-            return false;
+            return self.ends_denied(words(users::NOT_IN_PIECES));
         }
         if let Some(moved) = self.limits_in_pieces(declared) {
             return moved;
@@ -327,7 +321,9 @@ impl Relay<'_> {
         self.show(&args, false);
         self.underway.sent_in_part(command, self.expect.len());
         let (class, bytes) = (class_of(command, &args), args.bytes().len());
-        self.counted(command, class, bytes);
+        let more = announced.0.saturating_sub(args.len());
+        let words = self.timed.note(&self.session.path.worker.traces, class, (command, &args), more);
+        self.counted(command, (class, words), bytes);
         self.taken += 1;
         self.session.path.limited.settle(1);
         let before = self.to_upstream.len();

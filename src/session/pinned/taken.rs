@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::recheck::Queued;
 use super::relay::Relay;
 use super::requests::{HARMLESS, UNQUEUEABLE, words};
+use super::timed::Taken;
 use crate::command::{Command, Local, Route, lookup};
 use crate::policy::Denied;
 use crate::resp::Proto;
@@ -264,13 +265,32 @@ impl Relay<'_> {
         self.session.path.worker.tally.error(cause);
     }
 
-    /// A request has been taken.
-    pub(super) fn counted(&mut self, command: Option<&'static Command>, class: Class, bytes: usize) {
+    /// What has begun of a request is refused, and the client with it. Answers that it has not moved.
+    pub(super) fn ends_denied(&mut self, text: Bytes) -> bool {
+        self.count_error(Cause::Denied);
+        self.expect.push_back(Expect::Ours(text));
+        self.closing = true;
+        false
+    }
+
+    /// A request has been taken, for which so many bytes of words were noted.
+    pub(super) fn counted(
+        &mut self,
+        command: Option<&'static Command>,
+        (class, words): (Class, usize),
+        bytes: usize,
+    ) {
         self.client.count(command, class, bytes);
         if !self.held.opaque {
-            let here = matches!(self.expect.back(), Some(Expect::Ours(_) | Expect::Instead(_)));
-            let by = if here { By::Here } else { By::Upstream };
-            self.timed.took(class, by, self.expect.len());
+            let (by, denied) = match self.expect.back() {
+                Some(Expect::Ours(words)) => (By::Here, words.starts_with(b"-")),
+                Some(Expect::Instead(_)) => (By::Here, true),
+                _ => (By::Upstream, false),
+            };
+            let sampled = self.session.path.worker.traces.samples();
+            self.timed.took(Taken { class, by, words, sampled, denied }, self.expect.len());
+        } else {
+            self.timed.forget();
         }
     }
 
@@ -279,7 +299,8 @@ impl Relay<'_> {
         let args = self.session.intake.args();
         let (command, bytes) = (lookup(&args), args.bytes().len());
         let class = class_of(command, &args);
-        self.counted(command, class, bytes);
+        let words = self.timed.note(&self.session.path.worker.traces, class, (command, &args), 0);
+        self.counted(command, (class, words), bytes);
         self.session.intake.pop();
         self.session.path.limited.settle(1);
         self.taken += 1;

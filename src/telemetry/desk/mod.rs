@@ -102,6 +102,15 @@ pub trait Desk: Debug + Send + Sync {
     /// Everything that is wrong with the new settings.
     fn reload(&self) -> Result<Reloaded, ReloadError>;
 
+    /// Which lines the log shows, in the words of `log.level`; `None`: the log is not the proxy's.
+    fn log_level(&self) -> Option<String>;
+
+    /// Shows others from now on, until the next start, or a reload that changes `log.level`.
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing has changed then.
+    fn set_log_level(&self, level: &str) -> Result<(), String>;
+
     /// Begins to drain, as on a signal: no new clients, and the proxy ends once those there are have what they
     /// asked for, or `drain_timeout` is over. Does not wait.
     fn drain(&self);

@@ -6,9 +6,8 @@ use std::time::Instant;
 use crate::telemetry::Vitals;
 use crate::telemetry::alerts::Alert;
 use crate::telemetry::health::Health;
-use crate::telemetry::upstream_view::Seen;
-
 use crate::telemetry::history::Rings;
+use crate::telemetry::upstream_view::Seen;
 
 use super::{
     Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,
@@ -86,6 +85,14 @@ impl Desk for Nobody {
 
     fn reload(&self) -> Result<Reloaded, ReloadError> {
         Err(ReloadError::of("nobody is here"))
+    }
+
+    fn log_level(&self) -> Option<String> {
+        None
+    }
+
+    fn set_log_level(&self, _level: &str) -> Result<(), String> {
+        Err("nobody is here".into())
     }
 
     fn drain(&self) {}

@@ -144,7 +144,7 @@ impl<C: Caller> Inflight<C> {
     /// There is a connection: requests are now timed from the moment they are written.
     pub(in crate::upstream) fn connected(&mut self, now: Instant) {
         for slot in &mut self.slots {
-            slot.since = now;
+            (slot.since, slot.early) = (now, true);
         }
     }
 

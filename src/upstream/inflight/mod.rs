@@ -37,6 +37,8 @@ struct Slot<C: Caller> {
     begun: bool,
     repeatable: bool,
     repeated: bool,
+    /// It was there before there was a connection.
+    early: bool,
     /// It will get no reply, and its bytes are gone.
     failed: Option<Box<(Failure, Bytes)>>,
 }
@@ -68,7 +70,8 @@ pub(super) struct Done<C: Caller> {
     pub(super) joined: Vec<Joined<C>>,
     /// What rode with it; only with its last reply.
     pub(super) mark: C::Mark,
-    /// When it was written; 0: it was not, or nobody knows.
+    /// When it was written; 1, the beginning of time, if it had to wait for the upstream to be connected
+    /// to; 0: it was not, or nobody knows.
     pub(super) written: u64,
 }
 
@@ -147,6 +150,7 @@ impl<C: Caller> Inflight<C> {
             begun: false,
             repeatable,
             repeated: false,
+            early: false,
             failed: None,
         });
         place
@@ -231,6 +235,15 @@ impl<C: Caller> Inflight<C> {
         self.slots.front().is_some_and(|slot| slot.repeatable)
     }
 
+    /// Whether whoever asked what the next reply answers, read now, wants to know what that was.
+    #[inline]
+    pub(super) fn front_is_wanted(&self, read: u64) -> bool {
+        let Some(slot) = self.slots.front() else { return false };
+        let wants = |caller: &Rc<C>, ticket| caller.wants_request(ticket, read);
+        slot.caller.as_ref().is_some_and(|caller| wants(caller, &slot.ticket))
+            || slot.joined.iter().any(|joined| wants(&joined.caller, &joined.ticket))
+    }
+
     /// Whether the next reply is a read's, and whoever asked has no memory for its `len` bytes now.
     pub(super) fn front_refuses(&self, len: usize) -> bool {
         let refuses = |slot: &Slot<C>| {
@@ -262,7 +275,7 @@ impl<C: Caller> Inflight<C> {
             self.bytes = BytesMut::new();
         }
         self.answered = slot.place + 1;
-        let written = self.times.take(slot.len);
+        let written = if slot.early { self.times.take(slot.len).min(1) } else { self.times.take(slot.len) };
         Some(Done { written, ..slot.done() })
     }
 

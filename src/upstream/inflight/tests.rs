@@ -24,7 +24,10 @@ impl Caller for Name {
     type Ticket = u32;
     type Mark = ();
     type Watch = ();
-    fn answered(&self, _: u32, _: &[u8], _: &Heard) {}
+    fn answered(&self, _: u32, _: &[u8], _: &Heard<'_>) {}
+    fn wants_request(&self, _: &u32, _: u64) -> bool {
+        false
+    }
     fn failed(&self, _: u32, _: &Failure, _: &[u8]) {}
     fn takes(&self, _: usize) -> bool {
         true

@@ -179,8 +179,8 @@ impl<C: Caller> Replies<C> {
             fate => fate,
         };
         let request = match &fate {
-            Fate::Gather => Vec::new(),
-            Fate::Drain(_) => queue.front_request().to_vec(),
+            Fate::Gather if !queue.front_is_wanted(self.now) => Vec::new(),
+            _ => queue.front_request().to_vec(),
         };
         let mut done = queue.answer().ok_or("the upstream sent a reply nobody asked for")?;
         drop(queue);
@@ -189,7 +189,7 @@ impl<C: Caller> Replies<C> {
             Fate::Gather => mark.replied(reply, lane),
             Fate::Drain(_) => drop(mark),
         }
-        let heard = Heard { written: done.written, read: self.now };
+        let heard = Heard { written: done.written, read: self.now, request: &request };
         for (caller, ticket) in done.callers() {
             match &fate {
                 Fate::Gather => caller.answered(ticket, reply, &heard),
