@@ -2,6 +2,8 @@
 //! redis-server: `tests/clients/dashboard_scenarios.js` says what is looked at, this file runs the servers
 //! and does to them what it is asked for. Screenshots are left in `target/dashboard`.
 
+#![allow(clippy::print_stdout)] // what the browser said, for who looks at a failure
+
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
@@ -147,7 +149,7 @@ impl Stage {
                     // A driver that has given up says why itself.
                     let _ = writeln!(answers, "{came_of_it}");
                 }
-                None => eprintln!("{line}"),
+                None => println!("{line}"),
             }
         }
         let status = driver.wait().expect("it ends");

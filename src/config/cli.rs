@@ -65,7 +65,7 @@ pub enum Command {
 /// Settings given as flags, as written. `Debug` shows none of them: any may hold a password.
 #[derive(Args, Clone, Default)]
 pub struct Flags {
-    /// Configuration file (TOML)
+    /// Configuration file (TOML); SIGHUP has a running Nearside read it again
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Defaults to start from: default, transparent, development, staging, production

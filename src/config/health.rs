@@ -70,7 +70,7 @@ impl Default for Alerts {
             least_commands: 100,
             hit_rate: 0.8,
             least_reads: 1000,
-            certificate: Duration::from_hours(14 * 24),
+            certificate: Duration::from_secs(14 * 24 * 3600),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::setting::Setting;
 pub fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let gate = [TLS, RULES, ADMISSION, AUDIT];
     let before = [GENERAL, GATE, UPSTREAM, UPSTREAM_RENAME, EMBEDDED, LIMITS, CACHE];
-    before.into_iter().chain(gate).chain([ADMIN, HEALTH, ALERTS, SLOWLOG, RELOAD, LOG, FEATURES]).flatten()
+    before.into_iter().chain(gate).chain([ADMIN, HEALTH, ALERTS, RELOAD, SLOWLOG, LOG, FEATURES]).flatten()
 }
 
 /// The setting called `key`.

@@ -35,7 +35,7 @@ pub(super) fn of(cards: &[Arc<Card>], most: usize, now: Instant) -> (Vec<InState
 fn doing(card: &Card, now: Instant) -> &'static str {
     let flags = [Flag::Monitor, Flag::Pubsub, Flag::Blocked, Flag::Multi];
     let flag = flags.iter().position(|flag| card.has(*flag));
-    STATES[flag.unwrap_or(if card.idle(now) < ACTIVE { 4 } else { 5 })]
+    STATES[flag.unwrap_or_else(|| if card.idle(now) < ACTIVE { 4 } else { 5 })]
 }
 
 fn holder(card: &Card, now: Instant) -> Holder {

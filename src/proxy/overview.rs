@@ -171,7 +171,8 @@ impl Clerk {
         let (kept, standing, (entries, bytes)) = (Kept::of(self), self.near.standing(), self.near.size());
         let reason = Some(&*standing.reason).filter(|reason| !reason.is_empty());
         Cache {
-            mode: reason.map_or(standing.mode.into(), |reason| format!("{}: {reason}", standing.mode)),
+            mode: reason
+                .map_or_else(|| standing.mode.into(), |reason| format!("{}: {reason}", standing.mode)),
             entries,
             bytes,
             max_bytes: config.cache.memory,
@@ -209,6 +210,7 @@ impl Clerk {
             status: redis.status.name(),
             reason: ways.find_map(|way| way.reason.clone()).unwrap_or_default(),
             latency: redis.latency,
+            said: said.and(seen.at).map(|at| at.elapsed().as_secs_f64()),
             version: said.map_or_else(String::new, |said| format!("{} {}", said.server, said.version)),
             role: said.map_or_else(String::new, |said| said.role.clone()),
             memory: said.map(|said| Memory {

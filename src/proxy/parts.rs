@@ -110,6 +110,7 @@ impl Parts {
         self.limiting.stats.audit.renew(&config.audit);
         self.limiting.stats.slow.set(&config.slowlog);
         self.limiting.stats.access.set(config.log.access_sample);
+        self.limiting.stats.vitals.reconfigure(config);
     }
 }
 

@@ -32,6 +32,9 @@ const NOT_THE_GATE: &[&str] = &[
     "slowlog.",
     "admission.",
     "audit.",
+    "alerts.",
+    "health.",
+    "reload.",
 ];
 
 /// Reloads one proxy's settings, from any thread. A clone is the same one; one that is left over when the proxy
@@ -141,7 +144,6 @@ impl Inner {
         let odd = std::mem::take(&mut prepared.warnings);
         let warnings = loaded.warnings.into_iter().chain(doubts).chain(odd).collect();
         self.parts.apply(&force.config, prepared);
-        self.parts.limiting.stats.vitals.reconfigure(&force.config);
         self.force.send_replace(force);
         if !self.parts.taken.wait(generation, TAKEN_WITHIN) {
             tracing::warn!("a worker is busy: it takes over the new settings when it is not");

@@ -136,7 +136,10 @@ async fn receive(channel: &mut Channel, inherited: &mut Inherited) -> Result<(),
 async fn hear(channel: &mut Channel, patience: Duration) -> Result<String, Refusal> {
     let line = timeout(patience, channel.hear()).await.map_err(|_| "it does not answer")?;
     let line = line.map_err(|e| e.to_string())?.ok_or("it has ended the conversation")?;
-    line.strip_prefix("no ").map_or(Ok(line.clone()), |why| Err(why.to_owned()))
+    match line.strip_prefix("no ") {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(line),
+    }
 }
 
 impl Predecessor {

@@ -101,7 +101,7 @@ impl Probing {
     }
 
     /// It has been answered.
-    pub(super) fn replied(self: Box<Self>, reply: &[u8]) {
+    pub(super) fn replied(self, reply: &[u8]) {
         if !self.ends() {
             return;
         }

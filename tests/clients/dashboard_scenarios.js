@@ -36,7 +36,6 @@ async function accessible(tab, what) {
 /** Under load: what is shown is what there is, for eyes, keyboards and screen readers. */
 export async function figures(browser) {
   await please("load on");
-  await please("slow");
   const tab = await Tab.open(browser, { colorScheme: "light" });
   await tab.says("#state-title", /Healthy/);
   await tab.says("#link-text", /^Live$/);
@@ -71,8 +70,8 @@ export async function figures(browser) {
   assert.equal(await tab.page.locator("td img, th img, td svg, th svg, main script").count(), 0);
 
   // What took long, and where.
-  if ((await asked("overview")).slow.threshold !== null) await until("the slow command", async () => /EVAL/i.test(await tab.text("#slow tbody")));
-  if ((await asked("overview")).slow.threshold !== null) assert.match(await tab.text("#slow tbody"), /Redis\s*\d/);
+  await slow(tab);
+  assert.match(await tab.text("#slow tbody"), /Redis\s*\d/);
 
   await keyboard(tab);
   await accessible(tab, "light");
@@ -85,6 +84,15 @@ export async function figures(browser) {
 
   await phone(browser);
   await please("load off");
+}
+
+/** A slow command is shown; on a busy machine others soon take its place. */
+async function slow(tab) {
+  await until("the slow command", async () => {
+    await please("slow");
+    await new Promise((done) => setTimeout(done, 1100)); // the next overview
+    return /EVAL/i.test(await tab.text("#slow tbody"));
+  });
 }
 
 /** Everything can be reached and seen by keyboard, and a chart read. */
@@ -155,7 +163,7 @@ async function colours(tab) {
 async function phone(browser) {
   const tab = await Tab.open(browser, PHONE);
   await tab.says("#link-text", /^Live$/);
-  if ((await asked("overview")).slow.threshold !== null) await tab.says("#slow tbody", /EVAL/i);
+  await slow(tab);
   assert.equal(await tab.overflow(), 0);
   await accessible(tab, "phone");
   await tab.shot("phone");

@@ -163,8 +163,8 @@ fn serves(what: &str, command: &str, mut env: Env) {
     if is_tls {
         run.says(" with TLS");
     }
-    let told = run.said.iter().filter(|line| line.contains("listening on "));
-    let line = told.last().expect("it was told");
+    let mut told = run.said.iter().filter(|line| line.contains("listening on "));
+    let line = told.next_back().expect("it was told");
     let address = line.rsplit("listening on ").next().and_then(|rest| rest.split_whitespace().next());
     let at: SocketAddr = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{line}"));
     // As another container does, if this machine has an address for it.

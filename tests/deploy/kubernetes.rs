@@ -1,7 +1,11 @@
 //! The Kubernetes example.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
 use yaml_rust2::Yaml;
 
+use crate::common::{Run, Server, binary, eventually};
 use crate::read::{Env, check, list, path, port, scalar, text, yaml};
 
 fn sidecar() -> Yaml {
@@ -30,9 +34,6 @@ fn its_settings_fit_and_its_probes_ask_where_it_listens() {
     assert!(!admin.starts_with("127."), "the kubelet is not in the pod");
     assert!(env.contains_key("NEARSIDE_ADMIN_TOKEN"), "other pods reach that, too");
     assert!(env["NEARSIDE_LISTEN"].starts_with("127."), "clients are in the pod");
-    // What a kubelet may ask, who shows no token.
-    let gate = text("src/admin/gate.rs");
-    let open = gate.lines().find(|line| line.starts_with("const OPEN")).expect("a list");
     for (probe, asks) in
         [("startupProbe", "/startup"), ("livenessProbe", "/live"), ("readinessProbe", "/ready")]
     {
@@ -40,10 +41,38 @@ fn its_settings_fit_and_its_probes_ask_where_it_listens() {
         assert_eq!(get["path"].as_str(), Some(asks));
         assert_eq!(get["port"].as_i64(), Some(port(admin).into()));
         assert!(get["host"].is_badvalue(), "a probe with a host asks the node");
-        assert!(open.contains(&format!("\"{asks}\"")), "{asks} wants a token: {open}");
     }
     let [declared] = list(&sidecar["ports"]) else { panic!("one port") };
     assert_eq!(declared["containerPort"].as_i64(), Some(port(admin).into()));
+}
+
+#[test]
+fn its_probes_are_answered_to_a_kubelet_and_nothing_else_is() {
+    let redis = Server::start_tcp(&[]);
+    let mut env = variables(&sidecar());
+    env.insert("NEARSIDE_UPSTREAM".into(), format!("redis://127.0.0.1:{}", redis.port()));
+    for name in ["NEARSIDE_LISTEN", "NEARSIDE_ADMIN_LISTEN"] {
+        let listen = env.get_mut(name).expect("it is set");
+        *listen = format!("{}:0", listen.rsplit_once(':').expect("a port").0);
+    }
+    let mut run = Run::start(binary().envs(&env));
+    let line = run.says("dashboard on ");
+    let at = line.rsplit("dashboard on ").next().and_then(|rest| rest.split(['"', ' ']).next());
+    let at = SocketAddr::from(([127, 0, 0, 1], port(at.expect("an address"))));
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let path = scalar(&sidecar()[probe]["httpGet"]["path"]);
+        eventually(&path, || get(at, &path).starts_with("HTTP/1.1 200 ").then_some(()));
+    }
+    assert!(get(at, "/config").starts_with("HTTP/1.1 401 "), "{}", get(at, "/config"));
+}
+
+fn get(at: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(at).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it takes it");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
 }
 
 #[test]

@@ -121,6 +121,7 @@ fn without_an_upstream_it_says_that_there_is_no_server_to_start() {
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // the figures are what `make test-static` is for, too
 fn the_image_holds_nothing_else_and_its_size_is_told() {
     let (Some(image), Some(root)) = (image(), Root::new()) else { return };
     let listed =

@@ -33,7 +33,7 @@ fn a_delay_is_spent_serving_and_saying_so() {
     let mut run = rig.start(&["--drain-delay", "2s"]);
     let mut early = rig.connect();
     assert_eq!(figure(&mut early, "phase"), "serving");
-    assert_eq!(rig.get("/ready"), 200);
+    eventually("it is ready", || (rig.get("/ready") == 200).then_some(()));
     let began = Instant::now();
     signal(run.pid(), "TERM");
     eventually("it says that it leaves", || (figure(&mut early, "phase") == "leaving").then_some(()));
@@ -78,26 +78,25 @@ fn busy_clients_end_between_two_replies() {
     let mut run = rig.start(&[]);
     let mut control = rig.server.connect();
     let batch: Vec<u8> = (0..16).flat_map(|_| encode(&[b"INCR", b"n"])).collect();
-    let clients: Vec<_> = (0..8)
-        .map(|_| {
-            let (mut talk, batch) = (rig.connect(), batch.clone());
-            std::thread::spawn(move || {
-                let mut answered = 0_u64;
-                loop {
-                    if send(&mut talk, &batch).is_err() {
-                        return answered;
-                    }
-                    for _ in 0..16 {
-                        match reply_or_end(&mut talk) {
-                            Some(reply) => assert_eq!(reply.first(), Some(&b':')),
-                            None => return answered,
-                        }
-                        answered += 1;
-                    }
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let (mut talk, batch) = (rig.connect(), batch.clone());
+        clients.push(std::thread::spawn(move || {
+            let mut answered = 0_u64;
+            loop {
+                if send(&mut talk, &batch).is_err() {
+                    return answered;
                 }
-            })
-        })
-        .collect();
+                for _ in 0..16 {
+                    match reply_or_end(&mut talk) {
+                        Some(reply) => assert_eq!(reply.first(), Some(&b':')),
+                        None => return answered,
+                    }
+                    answered += 1;
+                }
+            }
+        }));
+    }
     eventually("they work", || (control.ask(&["GET", "n"]).len() > 10).then_some(()));
     signal(run.pid(), "TERM");
     let answered: u64 = clients.into_iter().map(|client| client.join().expect("a clean end")).sum();

@@ -20,6 +20,13 @@ fn manager(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// Whether a process takes SIGTERM for what it is, as the system says.
+fn catches_term(pid: u32) -> bool {
+    let status = read(Path::new(&format!("/proc/{pid}/status"))).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 << 14 != 0)
+}
+
 #[test]
 fn sockets_of_a_manager_are_used_and_outlive_the_program() {
     let rig = Rig::new();
@@ -49,6 +56,7 @@ fn sockets_of_a_manager_are_used_and_outlive_the_program() {
         let mut over_unix = Talk::connect(&Place::Unix(local.clone()));
         assert_eq!(over_unix.ask(&["INCR", "n"]), format!(":{}\r\n", 2 * round + 2).into_bytes());
         let program = eventually("it runs", || read(&pid)?.parse::<u32>().ok());
+        eventually("a signal is no longer fatal", || catches_term(program).then_some(()));
         signal(program, "TERM");
         assert_eq!(reply_or_end(&mut first), None);
         assert_eq!(reply_or_end(&mut over_unix), None);
@@ -82,6 +90,7 @@ fn systemd_can_start_it_for_the_first_client() {
     let place = Place::Tcp(([127, 0, 0, 1], port.parse().expect("a number")).into());
     let mut talk = eventually("it listens", || Talk::try_connect(&place).ok());
     assert_eq!(talk.ask(&["PING"]), b"+PONG\r\n");
+    run.says("listening on");
     signal(run.pid(), "TERM");
     assert_eq!(reply_or_end(&mut talk), None);
     assert!(run.end().success());

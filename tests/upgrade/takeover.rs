@@ -30,7 +30,7 @@ fn the_next_one_serves_where_the_last_one_did() {
     until_connected(&mut idle, 2);
     // It stays where it is: what was begun is to end there.
     assert_eq!(held.ask(&["MULTI"]), b"+OK\r\n");
-    assert_eq!(rig.get("/ready"), 200);
+    eventually("it is ready", || (rig.get("/ready") == 200).then_some(()));
     let mut new = rig.start_next(&CACHING);
     assert_eq!(reply_or_end(&mut idle), None);
     let mut talk = rig.connect();
@@ -40,7 +40,7 @@ fn the_next_one_serves_where_the_last_one_did() {
         assert_eq!(talk.ask(&["GET", "k"]), b"$1\r\nv\r\n");
         assert_eq!(local.ask(&["GET", "k"]), b"$1\r\nv\r\n");
     }
-    assert_eq!(rig.get("/ready"), 200);
+    eventually("it is ready", || (rig.get("/ready") == 200).then_some(()));
     // Two processes serve: neither from its cache.
     assert!(old.runs() && is_suspended(&mut talk));
     assert_eq!(figure(&mut talk, "cache_hits"), "0");
@@ -55,7 +55,7 @@ fn the_next_one_serves_where_the_last_one_did() {
     assert_eq!(talk.ask(&["GET", "k"]), b"$1\r\nw\r\n");
     until_hit(&mut talk, "k");
     // The files are its own now, and go with it.
-    assert_eq!(rig.get("/ready"), 200);
+    eventually("it is ready", || (rig.get("/ready") == 200).then_some(()));
     assert!(rig.unix().exists() && rig.takeover().exists() && rig.admin().exists());
     signal(new.pid(), "TERM");
     assert!(new.end().success());

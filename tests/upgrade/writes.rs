@@ -50,7 +50,7 @@ fn read(place: &Place, acked: &Acked, over: &AtomicBool, hops: bool) -> u64 {
     while !over.load(Ordering::Relaxed) {
         let mut talk = Talk::connect(place);
         let mut expected = VecDeque::new();
-        let mut ask = |talk: &mut Talk, expected: &mut VecDeque<(usize, u64)>| {
+        let ask = |talk: &mut Talk, expected: &mut VecDeque<(usize, u64)>| {
             let key = fastrand::usize(..KEYS);
             // What is acknowledged by now is the least that may be read.
             expected.push_back((key, acked[key].load(Ordering::SeqCst)));

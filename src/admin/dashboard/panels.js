@@ -111,6 +111,7 @@ export const upstream = (o) => {
     ["State", answers(it), it.status === "healthy" ? "good" : "bad"],
     ["Address", it.address],
     ["Server", [it.version.replace(/^./, (letter) => letter.toUpperCase()), it.role].filter(Boolean).join(", ") || as.NONE],
+    it.said > 15 && ["As of", `${as.age(it.said)} ago: it has not said more since`],
     it.memory && ["Memory", it.memory.max ? `${as.bytes(it.memory.used)} of ${as.bytes(it.memory.max)}, ${it.memory.policy}` : `${as.bytes(it.memory.used)}, no maximum`, "", it.memory.max && it.memory.used / it.memory.max],
     it.memory && ["Evicted", `${as.count(it.memory.evicted)} keys`],
     ["Connections", `${as.count(c.used)} of ${as.count(c.budget)}`, "", c.budget ? c.used / c.budget : 0],

@@ -9,7 +9,7 @@ const MILLIS_100: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 pub(in crate::config) const HEALTH: &[Setting] = &[
     live(
@@ -100,7 +100,7 @@ pub(in crate::config) const ALERTS: &[Setting] = &[
     ),
     live(
         "alerts.certificate",
-        Field::Span(|c| &mut c.alerts.certificate, [Duration::ZERO, Duration::from_hours(10 * 365 * 24)]),
+        Field::Span(|c| &mut c.alerts.certificate, [Duration::ZERO, Duration::from_secs(10 * 365 * 24 * 3600)]),
         "How long before a certificate in use expires it is said. 0s never warns.",
     ),
 ];

@@ -32,7 +32,8 @@ pub(super) const GENERAL: &[Setting] = &[
     live(
         "enabled",
         Field::Bool(|c| &mut c.enabled),
-        "false: the upstream is not used and every client command gets one clear error.",
+        "false: the upstream is not used and every client command gets one clear error. What was started with \
+            false needs a restart to be switched on.",
     )
     .env(&["ENABLE_REDIS"]),
     fixed(
@@ -63,7 +64,7 @@ pub(super) const GENERAL: &[Setting] = &[
     live(
         "tcp_keepalive",
         Field::Seconds(|c| &mut c.tcp_keepalive),
-        "Seconds between TCP keepalive probes to clients; 0 none.",
+        "Seconds between TCP keepalive probes to clients; 0 none. A change is for clients that come.",
     ),
     fixed(
         "tcp_backlog",
@@ -228,7 +229,8 @@ pub(super) const FEATURES: &[Setting] = &[
     live(
         "features.cache",
         Field::Bool(|c| &mut c.features.cache),
-        "The near cache; false is the same as cache.mode = \"off\".",
+        "The near cache; false is the same as cache.mode = \"off\". What was started with false needs a restart \
+            to be switched on.",
     )
     .env(&["REDIS_CACHE_ENABLED"]),
     live(

@@ -31,7 +31,7 @@ pub(in crate::config) const UPSTREAM: &[Setting] = &[
     live(
         "upstream.password",
         Field::Upstream(Part::Password),
-        "Password, if the URI has none. An empty one is none. Better kept in the environment than in \
+        "Password, if the URI has none; another one is used as upstream.username is. An empty one is none. Better kept in the environment than in \
             a file.",
     )
     .env(&["REDIS_PASSWORD"])

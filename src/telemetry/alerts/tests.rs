@@ -228,6 +228,9 @@ fn an_upstream_that_is_away_is_said_soon_and_others_at_once() {
     assert_eq!(ended, [("reload", false), ("certificate", false), ("cache_mismatch", false)]);
 }
 
+/// Switches one threshold off.
+type Switch = fn(&mut config::Alerts);
+
 #[test]
 fn every_threshold_can_be_switched_off_and_all_at_once() {
     let mut world = World::new();
@@ -241,7 +244,7 @@ fn every_threshold_can_be_switched_off_and_all_at_once() {
         sample.upstream = upstream(1000, false, 0);
         sample.certificate = Some(("of clients".into(), -1));
     };
-    let thresholds: [(&str, fn(&mut config::Alerts)); 6] = [
+    let thresholds: [(&str, Switch); 6] = [
         ("memory", |s| s.memory = 0.0),
         ("clients upstream_connections", |s| s.connections = 0.0),
         ("latency", |s| s.latency = Duration::ZERO),

@@ -6,10 +6,9 @@ use std::time::Instant;
 use crate::telemetry::Vitals;
 use crate::telemetry::alerts::Alert;
 use crate::telemetry::health::Health;
-use crate::telemetry::upstream_view::Seen;
-
 use crate::telemetry::history::Rings;
 use crate::telemetry::slow::Entry;
+use crate::telemetry::upstream_view::Seen;
 
 use super::{
     Clients, Desk, Explained, Format, HotKey, Named, Overview, Probe, Question, ReloadError, Reloaded,

@@ -195,6 +195,8 @@ pub struct Upstream {
     pub reason: String,
     /// Seconds the last proof that commands get through took.
     pub latency: Option<f64>,
+    /// Seconds since it last said what follows; `None`: it has not.
+    pub said: Option<f64>,
     /// The server and its version.
     pub version: String,
     /// `master`, or `slave`.
