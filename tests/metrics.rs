@@ -3,7 +3,7 @@
 mod common;
 
 #[path = "tls/certs.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, clippy::unwrap_used)]
 mod certs;
 #[path = "metrics/fits.rs"]
 mod fits;

@@ -192,6 +192,7 @@ fn talk_of_secrets(run: &Run) -> String {
             "NEARSIDE CACHE STATS",
             "NEARSIDE HOTKEYS",
             "NEARSIDE CLIENTS",
+            "NEARSIDE SLOWLOG 1000",
             "NEARSIDE CONFIG",
             "CLIENT LIST",
             "CLIENT INFO",

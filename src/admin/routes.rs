@@ -15,7 +15,7 @@ use crate::telemetry::desk::{Asked, Probe, Question};
 use crate::telemetry::health::{Health, Status};
 use crate::telemetry::metrics::Format;
 
-/// Clients and keys that are shown unless it is asked for more, and the most that are.
+/// Clients, and keys or slow requests, that are shown unless it is asked for more, and the most that are.
 const CLIENTS: (usize, usize) = (1_000, 100_000);
 const KEYS: (usize, usize) = (10, 1_000);
 
@@ -33,6 +33,8 @@ pub(super) fn all(desk: Arc<dyn Desk>, dashboard: &Dashboard) -> Router {
         .route("/config", get(async |State(desk): Asks| found(&desk.settings())))
         .route("/clients", get(clients))
         .route("/hotkeys", get(hot_keys))
+        .route("/slowlog", get(slow_log))
+        .route("/slowlog/reset", post(async |State(desk): Asks| done(|| desk.slow_log_reset(), "reset")))
         .route("/explain", get(explain))
         .route("/cache", get(async |State(desk): Asks| found(&desk.cache())))
         .route("/metrics", get(metrics))
@@ -59,6 +61,10 @@ async fn metrics(State(desk): Asks, headers: HeaderMap) -> Answer {
     let accepts: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let format = Format::for_accept(&accepts.join(","));
     plain(StatusCode::OK, format.content_type(), desk.metrics(format))
+}
+
+async fn slow_log(State(desk): Asks, uri: Uri) -> Answer {
+    counted(&uri, "count", KEYS).map_or_else(|answer| *answer, |most| found(&desk.slow_log(most)))
 }
 
 async fn explain(State(desk): Asks, uri: Uri) -> Answer {

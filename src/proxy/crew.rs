@@ -83,7 +83,7 @@ impl Crew {
             lately: Lately::default(),
         });
         let common = Common {
-            force: forces.clone(),
+            force: forces,
             taken,
             desk: Arc::clone(&desk),
             admission: certificates.admission().map(Arc::new),

@@ -24,6 +24,7 @@ use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::log::Levels;
 use crate::telemetry::metrics::Format;
+use crate::telemetry::slow::Entry;
 use crate::telemetry::upstream_view::Seen;
 use crate::telemetry::{Phase, Stats, section};
 use crate::upstream::Shared;
@@ -104,6 +105,14 @@ impl Desk for Clerk {
             traffic_share: key.share,
         };
         self.near.hot_keys(now(), most).into_iter().map(one).collect()
+    }
+
+    fn slow_log(&self, most: usize) -> Vec<Entry> {
+        self.stats.slow.entries(most)
+    }
+
+    fn slow_log_reset(&self) {
+        self.stats.slow.reset();
     }
 
     fn cache(&self) -> Named {

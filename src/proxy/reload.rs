@@ -35,6 +35,7 @@ const NOT_THE_GATE: &[&str] = &[
     "alerts.",
     "health.",
     "reload.",
+    "reload.",
 ];
 
 /// Reloads one proxy's settings, from any thread. A clone is the same one; one that is left over when the proxy

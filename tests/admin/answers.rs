@@ -10,7 +10,7 @@ fn what_there_is_to_ask_says_so_itself() {
     let scene = Scene::new(|_| {});
     let page = scene.get("/");
     assert_eq!(page.status, 200);
-    for (path, status) in [("/live", 200), ("/ready", 200), ("/config", 200), ("/clients", 200)] {
+    for (path, status) in [("/live", 200), ("/alerts", 200), ("/config", 200), ("/clients", 200)] {
         let answer = scene.get(path);
         assert_eq!(
             (answer.status, answer.header("content-type")),
@@ -20,6 +20,10 @@ fn what_there_is_to_ask_says_so_itself() {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         answer.json();
     }
+    eventually("a command has got through on every worker", || {
+        let is = |path: &str| scene.get(path).status == 200;
+        (is("/ready") && is("/startup") && is("/health")).then_some(())
+    });
 }
 
 #[test]

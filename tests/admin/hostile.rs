@@ -81,12 +81,12 @@ fn ten_thousand_that_say_nothing_keep_nobody_out() {
         }
         silent.push(talk);
         if i % 1_000 == 999 {
-            assert_eq!(scene.get("/ready").status, 200);
+            assert_eq!(scene.get("/live").status, 200);
             // The process has a limit of its own.
             silent.drain(..900);
         }
     }
-    assert_eq!(scene.get("/ready").status, 200);
+    assert_eq!(scene.get("/live").status, 200);
     assert_eq!(scene.proxy.connect().ask(&["PING"]), b"+PONG\r\n");
 }
 
@@ -98,7 +98,7 @@ fn who_reads_no_answers_is_no_burden() {
     for talk in &mut greedy {
         talk.send_if(&request);
     }
-    eventually("others are answered", || (scene.get("/ready").status == 200).then_some(()));
+    eventually("others are answered", || (scene.get("/live").status == 200).then_some(()));
     let begun = std::time::Instant::now();
     assert_eq!(scene.get("/live").status, 200);
     assert!(begun.elapsed() < Duration::from_secs(5));

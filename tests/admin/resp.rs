@@ -137,3 +137,22 @@ fn a_drain_answers_those_that_wait_behind_it() {
     talk.until_closed();
     scene.proxy.wait();
 }
+
+#[test]
+fn slow_requests_are_told_the_same_way_here_and_there() {
+    let scene = Scene::new(|config| config.slowlog.threshold = std::time::Duration::from_millis(20));
+    let mut talk = scene.proxy.connect();
+    ask(&mut talk, "HELLO 3");
+    ask(&mut talk, "DEBUG SLEEP 0.1");
+    let told_here = told(&mut talk, "NEARSIDE SLOWLOG 5");
+    assert_eq!(told_here, scene.get("/slowlog?count=5").json());
+    let one = &told_here[0];
+    assert!(
+        one["upstream_us"].as_u64() > Some(90_000) && one["total_us"].as_u64() >= one["upstream_us"].as_u64()
+    );
+    assert_eq!(one["command"], serde_json::json!(["DEBUG", "SLEEP", "0.1"]));
+    assert_eq!(ask(&mut talk, "NEARSIDE SLOWLOG RESET"), "+OK\r\n");
+    assert_eq!(scene.get("/slowlog").json(), serde_json::json!([]));
+    assert_eq!(ask(&mut talk, "NEARSIDE SLOWLOG 0"), "-ERR syntax error\r\n");
+    assert_eq!(scene.post("/slowlog/reset").status, 200);
+}

@@ -71,7 +71,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("health.timeout", "\"777ms\""),
     ("health.stalled", "\"7s\""),
     ("health.upstream_info", "7"),
-    ("alerts.enabled", "true"),
+    ("alerts.enabled", "false"),
     ("alerts.window", "\"77s\""),
     ("alerts.hold", "\"7s\""),
     ("alerts.memory", "0.7"),

@@ -21,6 +21,7 @@ GET  /alerts        what it warns of, and how near each is
 GET  /config        the settings in force, and where each came from
 GET  /clients       who is connected (?limit=1000)
 GET  /hotkeys       the keys read most (?count=10)
+GET  /slowlog       requests that took long, and where their time went (?count=10)
 GET  /explain       what would become of ?command=GET+key (and of which user=)
 GET  /cache         the near cache and what it has counted
 GET  /metrics       everything that is measured, for Prometheus
@@ -29,6 +30,7 @@ GET  /history       the same over the last minutes
 GET  /events        an overview a second, as server-sent events
 GET  /log           which lines the log shows; POST /log?level=debug shows others
 POST /cache/flush   make every entry of the near cache void
+POST /slowlog/reset forget them
 POST /reload        read the settings again and put what has changed into force
 POST /drain         take no new clients, finish what has begun, and end
 ";

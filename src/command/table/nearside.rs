@@ -18,5 +18,6 @@ pub(super) const ROWS: &[Command] = &of(
         row("NEARSIDE|MONITOR", 3, NO_KEYS, Pin(Pin::MonitorUpstream), None, Unproven),
         row("NEARSIDE|PROBE", 3, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
         row("NEARSIDE|RELOAD", 2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
+        row("NEARSIDE|SLOWLOG", -2, NO_KEYS, Session(Local::Nearside), Elsewhere, Unproven),
     ],
 );

@@ -6,7 +6,7 @@ use crate::session::local::integer;
 /// Entries that `KEYS` shows unless it is told otherwise, and the most it shows.
 const COUNT: usize = 100;
 const MOST: usize = 10_000;
-/// Hot keys that are shown unless it is told otherwise, and clients.
+/// Hot keys and slow requests that are shown unless it is told otherwise, and clients.
 const HOT: usize = 10;
 const CLIENTS: usize = 100;
 
@@ -33,6 +33,8 @@ pub(super) enum Ask<'a> {
         user: Option<&'a [u8]>,
         from: usize,
     },
+    Slowlog(usize),
+    SlowlogReset,
     Reload,
     Drain,
 }
@@ -40,7 +42,7 @@ pub(super) enum Ask<'a> {
 /// What `args` asks for, or the error for it.
 pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
     // The last is one only with UPSTREAM, and then it does not come here.
-    let all: [(&str, usize, Ask<'a>); 11] = [
+    let all: [(&str, usize, Ask<'a>); 12] = [
         ("PROBE", 3, Ask::Probe),
         ("INFO", 2, Ask::Info),
         ("HEALTH", 2, Ask::Health),
@@ -49,6 +51,7 @@ pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
         ("CLIENTS", 2, Ask::Clients(CLIENTS)),
         ("CONFIG", 2, Ask::Config(b"*")),
         ("EXPLAIN", 0, Ask::Help),
+        ("SLOWLOG", 2, Ask::Slowlog(HOT)),
         ("RELOAD", 2, Ask::Reload),
         ("DRAIN", 2, Ask::Drain),
         ("MONITOR", 0, Ask::Help),
@@ -58,6 +61,8 @@ pub(super) fn parse<'a>(args: &Args<'a>) -> Result<Ask<'a>, String> {
         _ if args.is(1, "CACHE") => cache(args),
         2 if args.is(1, "HOTKEYS") => Ok(Ask::Hotkeys(HOT)),
         3 if args.is(1, "CLIENTS") => positive(args.get(2)).map(Ask::Clients),
+        3 if args.is(1, "SLOWLOG") && args.is(2, "RESET") => Ok(Ask::SlowlogReset),
+        3 if args.is(1, "SLOWLOG") => positive(args.get(2)).map(Ask::Slowlog),
         3 if args.is(1, "CONFIG") => Ok(Ask::Config(args.get(2))),
         5.. if args.is(1, "EXPLAIN") && args.is(2, "USER") => {
             Ok(Ask::Command { user: Some(args.get(3)), from: 4 })

@@ -51,6 +51,9 @@ const HELP: &[&str] = &[
     "EXPLAIN [USER <name>] <command> [<arg> ...]",
     "    What would become of a command: the rule that decides, the rates that count it, which connection it",
     "    takes, and whether its reply is kept.",
+    "SLOWLOG [<count> | RESET]",
+    "    Requests that took long (10), the newest first: how long they waited here, at the upstream and for the",
+    "    client, in microseconds. RESET forgets them.",
     "RELOAD",
     "    Read the settings again and put what has changed into force: which were, and which need a restart.",
     "DRAIN",
@@ -115,6 +118,12 @@ pub(super) fn answer(path: &mut Path, args: &Args<'_>) -> Option<Vec<u8>> {
         Ok(Ask::Explain(name)) => out = explain::at_once(path, name),
         Ok(Ask::Hotkeys(count)) => out = hot_keys(path, count),
         Ok(Ask::Clients(most)) => out = told(path, &path.worker.desk.clients(most)),
+        Ok(Ask::Slowlog(most)) => out = told(path, &path.worker.desk.slow_log(most)),
+        Ok(Ask::SlowlogReset) => {
+            path.worker.desk.slow_log_reset();
+            path.note_of("NEARSIDE|SLOWLOG|RESET");
+            out.extend_from_slice(local::OK);
+        }
         Ok(Ask::Config(pattern)) => out = settings(path, pattern),
         Ok(Ask::Command { user, from }) => out = command(path, args, user, from),
         // It waits for the workers, this one too.

@@ -128,7 +128,9 @@ impl Timed {
     /// One more reply has come; `tell` is shown the requests it ends that are timed.
     pub(super) fn answered(&mut self, tally: &Tally, mut tell: impl FnMut(&Told<'_>)) {
         self.replies += 1;
-        while let Some(owed) = self.owed.pop_front_if(|owed| owed.due <= self.replies) {
+        while self.owed.front().is_some_and(|owed| owed.due <= self.replies)
+            && let Some(owed) = self.owed.pop_front()
+        {
             self.written = self.written.saturating_sub(1);
             let read = if owed.taken.by == By::Here { tally.now() } else { self.read };
             self.end(&owed, read, tally, &mut tell);

@@ -23,6 +23,7 @@ use super::health::Health;
 use super::upstream_view::Seen;
 
 use super::metrics::Format;
+use super::slow::Entry;
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
 pub use explained::{Asked, Explained, KeyKept, Question, RateOf};
 pub use named::{Figure, Named};
@@ -66,6 +67,12 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The keys that are read most, at most `most`.
     fn hot_keys(&self, most: usize) -> Vec<HotKey>;
+
+    /// Requests that took long, the newest first, at most `most`.
+    fn slow_log(&self, most: usize) -> Vec<Entry>;
+
+    /// Forgets them.
+    fn slow_log_reset(&self);
 
     /// The near cache: its mode and why, its size, and what it has counted.
     fn cache(&self) -> Named;

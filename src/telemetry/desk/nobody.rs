@@ -7,6 +7,7 @@ use crate::telemetry::Vitals;
 use crate::telemetry::alerts::Alert;
 use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
+use crate::telemetry::slow::Entry;
 use crate::telemetry::upstream_view::Seen;
 
 use super::{
@@ -54,6 +55,12 @@ impl Desk for Nobody {
     fn hot_keys(&self, _most: usize) -> Vec<HotKey> {
         Vec::new()
     }
+
+    fn slow_log(&self, _most: usize) -> Vec<Entry> {
+        Vec::new()
+    }
+
+    fn slow_log_reset(&self) {}
 
     fn cache(&self) -> Named {
         Named::default()
