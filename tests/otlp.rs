@@ -1,7 +1,6 @@
 //! What a collector is told, against a real Redis and a collector that writes down what it gets.
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)]
 mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
