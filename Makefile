@@ -48,7 +48,8 @@ endef
 
 test: test-tools lint
 	@echo "test: building and running every test"
-	@$(test_env); cargo test --locked --no-fail-fast || { echo "test: FAILED"; exit 1; }
+	@$(test_env); cargo test --locked --no-fail-fast && cargo test --locked --features otlp --test otlp \
+		|| { echo "test: FAILED"; exit 1; }
 	@echo "test: all passed"
 
 FUZZ_SECONDS ?= 600

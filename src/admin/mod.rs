@@ -8,6 +8,8 @@ mod answer;
 mod crowd;
 mod dashboard;
 mod gate;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod routes;
 mod serve;
 

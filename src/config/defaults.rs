@@ -3,7 +3,7 @@
 use super::machine::{available_cores, available_memory};
 use super::{
     Admin, Admission, Alerts, Audit, Cache, CacheMode, CachePolicy, Config, Embedded, Endpoint, Features,
-    Health, Limits, Listen, Log, LogFormat, OnLoss, OutputLimit, OutputLimits, Profile, Reload, Rules,
+    Health, Limits, Listen, Log, LogFormat, OnLoss, Otlp, OutputLimit, OutputLimits, Profile, Reload, Rules,
     SlowLog, Tls, Upstream, UpstreamTls,
 };
 use std::path::PathBuf;
@@ -49,6 +49,7 @@ impl Default for Config {
             reload: Reload { watch: false, every: Duration::from_secs(5) },
             slowlog: SlowLog::default(),
             log: Log { format: LogFormat::Text, level: "info".into(), access_sample: 0.0 },
+            otlp: Otlp::default(),
             features: Features::default(),
         }
     }

@@ -25,6 +25,7 @@ mod listen;
 mod load;
 mod machine;
 pub(crate) mod nearest;
+mod otlp;
 mod output;
 mod part;
 mod pattern;
@@ -51,6 +52,7 @@ pub use change::{Changes, carry, changes, hash};
 pub use gate::{Admission, Audit, DenyRule, LocalUser, Per, Rate, RateUnit, Rules};
 pub use health::{Alerts, Health};
 pub use load::{Effective, Loaded, Sources, effective, load};
+pub use otlp::Otlp;
 pub use reference::reference;
 pub use render::render;
 pub use secret::Secret;
@@ -135,6 +137,8 @@ pub struct Config {
     pub slowlog: SlowLog,
     /// How the log is written.
     pub log: Log,
+    /// Where metrics and traces are sent to.
+    pub otlp: Otlp,
     /// Which families of features are on.
     pub features: Features,
 }

@@ -1,8 +1,8 @@
 //! Every setting, one row each. Reading, `check`, the flags and the reference derive from it.
 
 use super::rows::{
-    ADMIN, ADMISSION, ALERTS, AUDIT, CACHE, EMBEDDED, FEATURES, GATE, GENERAL, HEALTH, LIMITS, LOG, RELOAD,
-    RULES, SLOWLOG, TLS, UPSTREAM, UPSTREAM_RENAME,
+    ADMIN, ADMISSION, ALERTS, AUDIT, CACHE, EMBEDDED, FEATURES, GATE, GENERAL, HEALTH, LIMITS, LOG, OTLP,
+    RELOAD, RULES, SLOWLOG, TLS, UPSTREAM, UPSTREAM_RENAME,
 };
 use super::setting::Setting;
 
@@ -10,7 +10,11 @@ use super::setting::Setting;
 pub fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let gate = [TLS, RULES, ADMISSION, AUDIT];
     let before = [GENERAL, GATE, UPSTREAM, UPSTREAM_RENAME, EMBEDDED, LIMITS, CACHE];
-    before.into_iter().chain(gate).chain([ADMIN, HEALTH, ALERTS, RELOAD, SLOWLOG, LOG, FEATURES]).flatten()
+    before
+        .into_iter()
+        .chain(gate)
+        .chain([ADMIN, HEALTH, ALERTS, RELOAD, SLOWLOG, LOG, OTLP, FEATURES])
+        .flatten()
 }
 
 /// The setting called `key`.

@@ -23,7 +23,7 @@ use crate::telemetry::desk::{
 use crate::telemetry::health::Health;
 use crate::telemetry::history::Rings;
 use crate::telemetry::log::Levels;
-use crate::telemetry::metrics::Format;
+use crate::telemetry::metrics::{Format, Sheet};
 use crate::telemetry::slow::Entry;
 use crate::telemetry::upstream_view::Seen;
 use crate::telemetry::{Phase, Stats, section};
@@ -122,6 +122,10 @@ impl Desk for Clerk {
             Value::Share(share) => Figure::Share(share),
         };
         Named(self.near.summary().into_iter().map(|(name, value)| (name, figure(value))).collect())
+    }
+
+    fn sheet(&self) -> Sheet {
+        self.figures.sheet()
     }
 
     fn overview(&self) -> Overview {

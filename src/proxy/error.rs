@@ -61,6 +61,10 @@ pub enum Error {
     /// The log cannot show what it is to.
     #[error(transparent)]
     Level(#[from] LevelError),
+    /// The collector cannot be told.
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Otlp(#[from] crate::admin::otlp::OtlpError),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -69,6 +73,10 @@ pub enum Error {
 impl Error {
     /// Whether it is the configuration that has to change.
     pub fn is_configuration(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        if matches!(self, Self::Otlp(_)) {
+            return true;
+        }
         matches!(
             self,
             Self::Admin(AdminError::Exposed(_) | AdminError::Token(_))

@@ -15,6 +15,7 @@ mod parts;
 mod probe;
 mod reload;
 mod takeover;
+mod tell;
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -132,6 +133,7 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     let forces = force.subscribe();
     let crew = Crew::new(&config, &certificates, outside, (source, force, as_written, settings), log);
     let inside = crew.inside(addresses);
+    let tell = tell::Tell::new(&config, &inside.desk, &inside.stats)?;
     let (workers, threads) = crew.start(inner)?;
     let leaving = leave::Leaving { threads, relay, roster: Arc::clone(&workers.roster) };
     let alone = watch::Sender::new(predecessor.is_none());
@@ -148,6 +150,7 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     let left = tokio::select! {
         () = accepting.run() => None,
         () = watcher.run() => None,
+        () = tell.run() => None,
         () = watch_certificates(&certificates, forces.clone(), accepting.audit()) => None,
         left = serve(&accepting, &config, &inside, ready, async {
             tokio::select! {
@@ -172,6 +175,7 @@ async fn run(mut config: Config, options: Options, ready: &Ready, outside: Outsi
     leaving.finish(&mut phases, deadline, left).await;
     stats.vitals.phase.reach(Phase::Stopped);
     stats.audit.tell_left_out(true);
+    tell.finish().await;
     if let Some(server) = server
         && let Err(error) = server.stop(EMBEDDED_STOP).await
     {

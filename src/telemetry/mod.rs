@@ -17,6 +17,8 @@ mod pulse;
 mod reloads;
 mod sampling;
 pub mod slow;
+#[cfg(feature = "otlp")]
+pub mod spans;
 mod stats;
 pub mod upstream_view;
 

@@ -6,7 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The share of requests that are told of. One per proxy.
 #[derive(Debug, Default)]
-pub struct Share(AtomicU64);
+pub struct Share {
+    below: AtomicU64,
+    /// Those that were told of, for a collector of traces.
+    #[cfg(feature = "otlp")]
+    pub spans: super::spans::Spans,
+}
 
 impl Share {
     /// This share, 0 to 1.
@@ -19,7 +24,7 @@ impl Share {
     /// From now on it is this one.
     pub fn set(&self, share: f64) {
         // Kept as what a random number must stay below; the cast saturates.
-        self.0.store((share.clamp(0.0, 1.0) * u64::MAX as f64) as u64, Relaxed);
+        self.below.store((share.clamp(0.0, 1.0) * u64::MAX as f64) as u64, Relaxed);
     }
 }
 
@@ -41,14 +46,20 @@ impl Sampler {
     /// Whether any request is chosen.
     #[inline]
     pub fn is_on(&self) -> bool {
-        self.share.0.load(Relaxed) > 0
+        self.share.below.load(Relaxed) > 0
     }
 
     /// Whether this request is. Costs a load and a branch where none is.
     #[inline]
     pub fn chooses(&self) -> bool {
-        let share = self.share.0.load(Relaxed);
+        let share = self.share.below.load(Relaxed);
         share > 0 && self.random.borrow_mut().u64(..) <= share
+    }
+
+    /// How often it chooses, and what else is known to all that choose.
+    #[cfg(feature = "otlp")]
+    pub fn share(&self) -> &Share {
+        &self.share
     }
 
     /// The id of the next request that is told of: the worker's number, and how many it has told of.

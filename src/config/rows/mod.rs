@@ -4,6 +4,7 @@ mod admin;
 mod cache;
 mod gate;
 mod health;
+mod otlp;
 mod reload;
 mod upstream;
 
@@ -11,6 +12,7 @@ pub(super) use admin::ADMIN;
 pub(super) use cache::CACHE;
 pub(super) use gate::{ADMISSION, AUDIT, GATE, RULES, TLS, UPSTREAM_RENAME};
 pub(super) use health::{ALERTS, HEALTH};
+pub(super) use otlp::OTLP;
 pub(super) use reload::RELOAD;
 pub(super) use upstream::UPSTREAM;
 

@@ -162,9 +162,12 @@ impl Client {
             Outcome::By(by) => by.name(),
             Outcome::Denied => "denied",
         };
+        let id = self.traces.sampler.next_id();
+        #[cfg(feature = "otlp")]
+        self.pick(&id, command, outcome, [total_us, upstream_us]);
         tracing::info!(
             target: "nearside::access",
-            id = self.traces.sampler.next_id(),
+            id,
             client = self.id,
             address = self.address(),
             user = self.card.names().user,
@@ -175,6 +178,25 @@ impl Client {
             upstream_us,
             "request"
         );
+    }
+
+    #[cfg(feature = "otlp")]
+    fn pick(&self, id: &str, command: Option<&String>, outcome: &'static str, us: [u64; 2]) {
+        let spans = &self.traces.sampler.share().spans;
+        if spans.are_wanted() {
+            spans.pick(crate::telemetry::spans::Picked {
+                id: id.to_owned(),
+                command: command.cloned().unwrap_or_default(),
+                outcome,
+                client: self.id,
+                address: self.address(),
+                user: self.card.names().user.clone(),
+                db: self.card.db(),
+                end: std::time::SystemTime::now(),
+                total_us: us[0],
+                upstream_us: us[1],
+            });
+        }
     }
 
     fn address(&self) -> String {

@@ -22,7 +22,7 @@ use super::alerts::Alert;
 use super::health::Health;
 use super::upstream_view::Seen;
 
-use super::metrics::Format;
+use super::metrics::{Format, Sheet};
 use super::slow::Entry;
 pub use answers::{Client, Clients, HotKey, Probe, Setting, shown};
 pub use explained::{Asked, Explained, KeyKept, Question, RateOf};
@@ -76,6 +76,9 @@ pub trait Desk: Debug + Send + Sync {
 
     /// The near cache: its mode and why, its size, and what it has counted.
     fn cache(&self) -> Named;
+
+    /// Everything that is measured.
+    fn sheet(&self) -> Sheet;
 
     /// What the dashboard shows, but for what happened before.
     fn overview(&self) -> Overview;

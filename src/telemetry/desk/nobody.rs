@@ -66,6 +66,10 @@ impl Desk for Nobody {
         Named::default()
     }
 
+    fn sheet(&self) -> crate::telemetry::metrics::Sheet {
+        crate::telemetry::metrics::Sheet::default()
+    }
+
     fn overview(&self) -> Overview {
         Overview::default()
     }

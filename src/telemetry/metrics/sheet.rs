@@ -128,6 +128,11 @@ impl Sheet {
         self.rows.iter().filter(|(_, series)| series.is_empty()).map(|(instrument, _)| *instrument)
     }
 
+    /// What was put, by instrument and by the values of its labels.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static Instrument, &BTreeMap<Vec<String>, Value>)> {
+        self.rows.iter().map(|(instrument, series)| (*instrument, series))
+    }
+
     /// How many series there are; a histogram is one.
     pub fn len(&self) -> usize {
         self.rows.iter().map(|(_, series)| series.len()).sum()
