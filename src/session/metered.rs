@@ -2,15 +2,31 @@
 
 use super::path::Path;
 use super::traced::Outcome;
-use crate::command::{Command, Effect, Family, Pin, Route, When};
+use crate::command::{COUNT, Command, Effect, Family, Pin, Route, When, number, numbered};
 use crate::resp::request::Args;
 use crate::telemetry::meters::{By, Cause, Class};
 use crate::upstream::Failure;
 
-/// What a command is counted as, but for the few that block only if they say so; see [`class_here`].
+/// What each row of the table is counted as.
+static CLASSES: [Class; COUNT] = {
+    let mut all = [Class::Unknown; COUNT];
+    let mut row = 0;
+    while row < COUNT {
+        if let Some(command) = numbered(row as u16) {
+            all[row] = decided(command);
+        }
+        row += 1;
+    }
+    all
+};
+
+/// What a command is counted as, but for the few that block only if they say so; see [`class_of`].
 #[inline]
-pub(super) fn class(command: Option<&Command>) -> Class {
-    let Some(command) = command else { return Class::Unknown };
+pub(super) fn class(command: Option<&'static Command>) -> Class {
+    command.map_or(Class::Unknown, |command| CLASSES[usize::from(number(command))])
+}
+
+const fn decided(command: &Command) -> Class {
     match command.route {
         Route::Blocking(When::Always) | Route::Pin(Pin::Wait) => return Class::Blocking,
         Route::Pin(Pin::Subscribe(_) | Pin::Unsubscribe(_) | Pin::Monitor | Pin::MonitorUpstream) => {
@@ -18,30 +34,27 @@ pub(super) fn class(command: Option<&Command>) -> Class {
         }
         _ => {}
     }
-    let reads = matches!(command.effect, Effect::None | Effect::Read);
-    let of = |read, write| if reads { read } else { write };
-    match command.family {
-        Family::Generic => of(Class::KeyRead, Class::KeyWrite),
-        Family::String => of(Class::StringRead, Class::StringWrite),
-        Family::Hash => of(Class::HashRead, Class::HashWrite),
-        Family::List => of(Class::ListRead, Class::ListWrite),
-        Family::Set => of(Class::SetRead, Class::SetWrite),
-        Family::Zset => of(Class::ZsetRead, Class::ZsetWrite),
-        Family::Stream => of(Class::StreamRead, Class::StreamWrite),
-        Family::Bitmap | Family::Geo | Family::Hll | Family::Vector => {
-            of(Class::OtherRead, Class::OtherWrite)
-        }
-        Family::Pubsub => Class::Pubsub,
-        Family::Transaction => Class::Transaction,
-        Family::Script => Class::Script,
-        Family::Connection => Class::Connection,
-        Family::Server | Family::Cluster => Class::Server,
-        Family::Nearside => Class::Nearside,
-    }
+    let (read, write) = match command.family {
+        Family::Generic => (Class::KeyRead, Class::KeyWrite),
+        Family::String => (Class::StringRead, Class::StringWrite),
+        Family::Hash => (Class::HashRead, Class::HashWrite),
+        Family::List => (Class::ListRead, Class::ListWrite),
+        Family::Set => (Class::SetRead, Class::SetWrite),
+        Family::Zset => (Class::ZsetRead, Class::ZsetWrite),
+        Family::Stream => (Class::StreamRead, Class::StreamWrite),
+        Family::Bitmap | Family::Geo | Family::Hll | Family::Vector => (Class::OtherRead, Class::OtherWrite),
+        Family::Pubsub => (Class::Pubsub, Class::Pubsub),
+        Family::Transaction => (Class::Transaction, Class::Transaction),
+        Family::Script => (Class::Script, Class::Script),
+        Family::Connection => (Class::Connection, Class::Connection),
+        Family::Server | Family::Cluster => (Class::Server, Class::Server),
+        Family::Nearside => (Class::Nearside, Class::Nearside),
+    };
+    if matches!(command.effect, Effect::None | Effect::Read) { read } else { write }
 }
 
 /// What this request is counted as.
-pub(super) fn class_of(command: Option<&Command>, args: &Args<'_>) -> Class {
+pub(super) fn class_of(command: Option<&'static Command>, args: &Args<'_>) -> Class {
     let blocks = command.is_some_and(|command| command.blocks(args));
     if blocks { Class::Blocking } else { class(command) }
 }

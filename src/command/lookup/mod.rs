@@ -108,8 +108,8 @@ pub fn number(command: &'static Command) -> u16 {
 }
 
 /// The row of that number.
-pub fn numbered(number: u16) -> Option<&'static Command> {
-    ROWS.get(usize::from(number))
+pub const fn numbered(number: u16) -> Option<&'static Command> {
+    if (number as usize) < COUNT { Some(&ROWS[number as usize]) } else { None }
 }
 
 /// The number of the row of that name (`GET`, `CONFIG|SET`), ASCII case ignored.
