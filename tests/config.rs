@@ -582,7 +582,9 @@ fn every_text_a_setting_shows_is_a_text_it_reads() {
         let mut dice = Dice(seed);
         let mut given = Given::default().cores(1);
         // The rules of users are masked, and so is a token.
-        let is_shown = |key: &str| !key.starts_with("upstream.") && !matches!(key, "users" | "admin.token" | "otlp.headers");
+        let is_shown = |key: &str| {
+            !key.starts_with("upstream.") && !matches!(key, "users" | "admin.token" | "otlp.headers")
+        };
         let all = settings().filter(|setting| is_shown(setting.key));
         for setting in all {
             given = given.flag("--set", setting.key, &dice.text());
