@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::common::{Dir, PATIENCE, Place, Run, Server, Talk, binary, eventually};
 
@@ -85,10 +86,17 @@ impl Rig {
     }
 }
 
-/// A port that is free, as far as one can know.
+/// A port that is free, and that no other test takes meanwhile: none of those the system gives to who asks for
+/// any, nor to a client.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id() * 61) % 16_000;
+        let port = 12_000 + u16::try_from(next).expect("below 16,000");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The next reply; `None` at a clean end between two replies. Anything else is no way to end.
