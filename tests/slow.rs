@@ -83,6 +83,18 @@ fn what_waits_for_a_connection_is_our_own_part() {
     assert!(all[0].queue_us >= 150 * MS && all[0].upstream_us == 0, "{all:?}");
 }
 
+/// Waits until more than `before` has gone to clients, and for a while no more does.
+fn stands_still(proxy: &Proxy, before: u64) {
+    let mut seen = before;
+    eventually("no more is taken", || {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = proxy.handle().stats().meters().client_out;
+        let stands = now > before && now == seen;
+        seen = now;
+        stands.then_some(())
+    });
+}
+
 #[test]
 fn a_client_that_does_not_read_is_the_one_to_blame() {
     let server = Server::start(&[]);
@@ -95,14 +107,7 @@ fn a_client_that_does_not_read_is_the_one_to_blame() {
         let before = proxy.handle().stats().meters().client_out;
         talk.say(&["GET", "big"]);
         // It is passed on, as far as it goes: until for a while no more of it does.
-        let mut seen = before;
-        eventually("it stands still", || {
-            std::thread::sleep(Duration::from_millis(100));
-            let now = proxy.handle().stats().meters().client_out;
-            let stands = now > before && now == seen;
-            seen = now;
-            stands.then_some(())
-        });
+        stands_still(&proxy, before);
         std::thread::sleep(Duration::from_millis(300)); // the time that is to be measured
         assert_eq!(talk.reply().len(), big.len() + "$33554432\r\n\r\n".len());
     };
@@ -123,14 +128,7 @@ fn short_replies_left_unread_are_told_of_as_well() {
     assert_eq!(talk.ask(&["SET", "k", &"x".repeat(10_000)]), b"+OK\r\n");
     let before = proxy.handle().stats().meters().client_out;
     talk.send(&b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".repeat(2000));
-    let mut seen = before;
-    eventually("no more is taken", || {
-        std::thread::sleep(Duration::from_millis(100));
-        let now = proxy.handle().stats().meters().client_out;
-        let stands = now > before && now == seen;
-        seen = now;
-        stands.then_some(())
-    });
+    stands_still(&proxy, before);
     std::thread::sleep(Duration::from_millis(300)); // the time that is to be measured
     (0..2000).for_each(|_| assert_eq!(talk.reply().len(), 10_010));
     let all = eventually("its own entry", || {

@@ -29,14 +29,20 @@ impl Near {
     /// The share of reads, of those that could have been, that the upstream never heard of: answered from
     /// memory, or by the reply to somebody else's read. 0 before the first.
     pub fn hit_ratio(&self) -> f64 {
-        let totals = self.totals();
-        let of = |wanted: &str| {
-            let found = Figures::NAMES.iter().position(|(name, _)| *name == wanted);
-            found.map_or(0, |at| totals[at]) as f64
-        };
-        let spared = of("hits") + of("joins") + of("stale_served");
-        let all = spared + of("misses");
-        if all > 0.0 { spared / all } else { 0.0 }
+        let (spared, all) = self.reads();
+        if all > 0 { spared as f64 / all as f64 } else { 0.0 }
+    }
+
+    /// Reads that the upstream never heard of, and all that could have been such.
+    pub fn reads(&self) -> (u64, u64) {
+        let spared = ["hits", "joins", "stale_served"].iter().map(|name| self.total(name)).sum();
+        (spared, spared + self.total("misses"))
+    }
+
+    /// What all workers have counted together as `name`, of [`Figures::NAMES`]; 0 for any other.
+    pub fn total(&self, name: &str) -> u64 {
+        let found = Figures::NAMES.iter().position(|(known, _)| *known == name);
+        found.map_or(0, |at| self.totals()[at])
     }
 
     /// Everything there is to say of the cache as a whole, by name.

@@ -196,10 +196,9 @@ impl Desk for Clerk {
 fn client(card: &Card, now: Instant) -> Client {
     let names = card.names().clone();
     let library = [shown(&names.lib_name), shown(&names.lib_ver)].join(" ");
-    let unix = || format!("unix:{}", card.place.path);
     Client {
         id: card.id,
-        address: card.place.tcp.map_or_else(unix, |(peer, _)| peer.to_string()),
+        address: card.address(),
         name: shown(&names.name),
         user: names.user,
         library: library.trim().into(),

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::accept;
-use crate::cache::{Figures, Near};
+use crate::cache::Near;
 use crate::config::{CacheMode, Config};
 use crate::net::tls::Certificates;
 use crate::session::InForce;
@@ -105,12 +105,7 @@ impl Watcher {
     }
 
     fn counts(&self) -> Counts {
-        let totals = self.near.totals();
-        let of = |wanted: &str| {
-            let found = Figures::NAMES.iter().position(|(name, _)| *name == wanted);
-            found.map_or(0, |at| totals[at])
-        };
-        let hits = of("hits") + of("joins") + of("stale_served");
+        let (hits, reads) = self.near.reads();
         let meters = self.stats.meters();
         let time = meters.latency();
         Counts {
@@ -119,8 +114,8 @@ impl Watcher {
             timed: time.count(),
             nanos: time.sum_ns,
             hits,
-            reads: hits + of("misses"),
-            mismatches: of("mismatches"),
+            reads,
+            mismatches: self.near.total("mismatches"),
         }
     }
 

@@ -40,10 +40,9 @@ fn doing(card: &Card, now: Instant) -> &'static str {
 
 fn holder(card: &Card, now: Instant) -> Holder {
     let names = card.names().clone();
-    let unix = || format!("unix:{}", card.place.path);
     Holder {
         id: card.id,
-        address: card.place.tcp.map_or_else(unix, |(peer, _)| peer.to_string()),
+        address: card.address(),
         name: shown(&names.name),
         user: names.user,
         db: card.db(),

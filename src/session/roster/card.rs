@@ -300,6 +300,12 @@ impl Card {
         self.net_out.load(Relaxed)
     }
 
+    /// Where the client is: its address, or the path of the Unix socket it came by.
+    pub fn address(&self) -> String {
+        let place = &self.place;
+        place.tcp.map_or_else(|| format!("unix:{}", place.path), |(peer, _)| peer.to_string())
+    }
+
     /// Bytes it was sent and has not read.
     pub fn unread(&self) -> u64 {
         self.unread.load(Relaxed)

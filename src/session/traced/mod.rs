@@ -142,7 +142,7 @@ impl Client {
         let names = self.card.names().clone();
         self.traces.slow.enter(Entry {
             client: self.id,
-            address: self.address(),
+            address: self.card.address(),
             name: crate::telemetry::desk::shown(&names.name),
             user: names.user,
             db: self.card.db(),
@@ -169,7 +169,7 @@ impl Client {
             target: "nearside::access",
             id,
             client = self.id,
-            address = self.address(),
+            address = self.card.address(),
             user = self.card.names().user,
             command = command.map_or("", String::as_str),
             key,
@@ -189,7 +189,7 @@ impl Client {
                 command: command.cloned().unwrap_or_default(),
                 outcome,
                 client: self.id,
-                address: self.address(),
+                address: self.card.address(),
                 user: self.card.names().user.clone(),
                 db: self.card.db(),
                 end: std::time::SystemTime::now(),
@@ -197,11 +197,6 @@ impl Client {
                 upstream_us: us[1],
             });
         }
-    }
-
-    fn address(&self) -> String {
-        let place = &self.card.place;
-        place.tcp.map_or_else(|| format!("unix:{}", place.path), |(peer, _)| peer.to_string())
     }
 }
 
